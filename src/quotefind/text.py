@@ -1,0 +1,46 @@
+"""Pure functions on strings: normal form, comparison form, identity."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+
+# Opening mark -> the mark that closes it. Only a pair around the whole text is dropped.
+_QUOTATION_MARKS = {'"': '"', "“": "”", "„": "“”", "«": "»", "»": "«", "‟": "”", "「": "」", "『": "』", "‘": "’"}
+_NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
+
+
+def normalise(text: str) -> str:
+    """Return `text` in NFC, white space folded to single spaces, surrounding quotation marks dropped.
+
+    A mark that stands again inside the text is part of it ('"Yes," he said, "no."'), so the pair stays.
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+    text = " ".join(text.split())
+    while len(text) > 2 and text[-1] in _QUOTATION_MARKS.get(text[0], ""):
+        inner = text[1:-1]
+        if text[0] in inner or text[-1] in inner:
+            break
+        text = inner.strip()
+    return text
+
+
+def fold(text: str) -> str:
+    """Return `text` for comparison: no accents, no case, words and numbers separated by single spaces."""
+    if not text.isascii():
+        decomposed = unicodedata.normalize("NFKD", text)
+        text = "".join(c for c in decomposed if not unicodedata.combining(c))
+    return _NOT_ALPHANUMERIC.sub(" ", text.casefold()).strip()
+
+
+def text_digest(text: str) -> bytes:
+    """Return 16 bytes that stand for the normalised `text`: what vectors are reused by."""
+    return hashlib.sha256(text.encode("utf-8")).digest()[:16]
+
+
+def quote_id(text: str, author: str | None) -> str:
+    """Return the 16 hexadecimal digits that name the quote with this normalised text and author."""
+    key = f"{text}\0{fold(author) if author else ''}"
+    return hashlib.sha256(key.encode("utf-8")).hexdigest()[:16]

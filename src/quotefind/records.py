@@ -68,4 +68,4 @@ class Pair:
     @property
     def conflict(self) -> bool:
         """Whether both texts carry an author and the two names differ."""
-        return bool(self.a.author and self.b.author) and fold(self.a.author) != fold(self.b.author)
+        return bool(self.a.author and self.b.author and fold(self.a.author) != fold(self.b.author))

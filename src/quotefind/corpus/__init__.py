@@ -1,0 +1,8 @@
+"""Reading sources: files, folders and streams become quotes, one module a format, one table of formats."""
+
+from quotefind.corpus.files import files_of
+from quotefind.corpus.formats import FORMATS, Format, format_of
+from quotefind.corpus.options import BadRecord, ReadOptions
+from quotefind.corpus.reading import read_file, read_stream
+
+__all__ = ["FORMATS", "BadRecord", "Format", "ReadOptions", "files_of", "format_of", "read_file", "read_stream"]

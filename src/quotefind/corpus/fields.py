@@ -1,0 +1,185 @@
+"""From the raw fields of a record to a checked quote, the same for every format."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+
+from quotefind.corpus.options import BadRecord, ReadOptions
+from quotefind.records import Quote
+from quotefind.text import normalise
+
+# Field of a quote -> the names its column or key usually has; where several are there, the first of these is taken.
+USUAL_NAMES: Mapping[str, tuple[str, ...]] = {
+    "text": ("text", "quote", "quotation", "content", "highlight"),
+    "author": ("author", "by"),
+    "work": ("work", "source", "book", "title"),
+    "year": ("year",),
+    "tags": ("tags", "themes", "topics", "subjects", "category"),
+}
+
+_UNUSABLE = re.compile("[\0\ud800-\udfff]")
+_TAG_SEPARATOR = re.compile("[,;|]")
+_YEAR = re.compile(r"(-?[0-9]{1,4})|([0-9]{1,4}) ?BCE?")
+_LARGEST_YEAR = 9999
+_JSON_KINDS = {type(None): "null", bool: "true or false", int: "a number", float: "a number", str: "a string"}
+
+
+class FlawError(Exception):
+    """What is wrong with one record; it never leaves the package, a `BadRecord` carries its message."""
+
+
+def unusable(raw: str) -> re.Match[str] | None:
+    """Return the first character of `raw` that no text can hold: NUL, or half of a surrogate pair."""
+    if raw.isascii():  # much faster than the search, and true of most records
+        return _UNUSABLE.search(raw) if "\0" in raw else None
+    return _UNUSABLE.search(raw)
+
+
+def raw_problem(raw: str, encoding: str) -> str | None:
+    """Return what makes the decoded text of a record unusable, or None.
+
+    Bytes that do not decode arrive as lone surrogates (PEP 383), so that the record can be named by its line.
+    """
+    found = unusable(raw)
+    if found is None:
+        return None
+    if found.group() == "\0":
+        return "holds a NUL character; expected text"
+    return f"not valid {encoding}; say --encoding NAME if it is in another encoding"
+
+
+def kind(value: object) -> str:
+    """Return what JSON calls a value, for messages."""
+    return _JSON_KINDS.get(type(value), "a list" if isinstance(value, list) else "an object")
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return `names` for a message: quoted, escaped, on one line."""
+    return ", ".join(map(repr, names)) or "none"
+
+
+def find_columns(names: Iterable[str], options: ReadOptions) -> dict[str, str | None]:
+    """Return for each field of a quote the one of `names` that holds it, or None.
+
+    Case and surrounding blanks are ignored. A name given in `options` is the only one that counts for its field.
+    """
+    known: dict[str, str] = {}
+    for name in names:
+        known.setdefault(name.strip().casefold(), name)
+    found: dict[str, str | None] = {}
+    for field, usual in USUAL_NAMES.items():
+        said = named_column(field, options)
+        wanted = usual if said is None else (said.strip().casefold(),)
+        found[field] = next((known[name] for name in wanted if name in known), None)
+    return found
+
+
+def named_column(field: str, options: ReadOptions) -> str | None:
+    """Return the column that `options` name for a field, or None."""
+    column: str | None = getattr(options, f"{field}_column")
+    return column
+
+
+def checked_text(text: object) -> str:
+    """Return the normalised words of a quote.
+
+    Raises:
+        FlawError: it is not a string, or holds no word.
+    """
+    if not isinstance(text, str):
+        raise FlawError(f"the text is {kind(text)}; expected a string")
+    normal = normalise(text)
+    if not normal:
+        raise FlawError("the text is empty; expected the words of a quote")
+    if not (normal[0].isalnum() or any(map(str.isalnum, normal))):
+        raise FlawError("the text holds no letter and no digit; expected the words of a quote")
+    return normal
+
+
+def checked_name(field: str, value: object) -> str | None:
+    """Return an author or a work with its white space folded; None for null and for nothing but blanks.
+
+    Raises:
+        FlawError: it is not a string.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise FlawError(f"the {field} is {kind(value)}; expected a string or null")
+    if not value.isascii():
+        value = unicodedata.normalize("NFC", value)
+    return " ".join(value.split()) or None
+
+
+def checked_year(value: object) -> int | None:
+    """Return the year, negative for BCE; None for null and for a string that is not plainly one year.
+
+    Raises:
+        FlawError: it is neither a whole number nor a string, or no year that a work can have.
+    """
+    if value is None:
+        return None
+    if isinstance(value, str):
+        match = _YEAR.fullmatch(value.strip())
+        if match is None:
+            return None
+        return int(match[1]) if match[1] else -int(match[2])
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise FlawError(
+            f"the year is {'not a whole number' if isinstance(value, float) else kind(value)}; expected one"
+        )
+    if abs(value) > _LARGEST_YEAR:
+        raise FlawError(f"the year is beyond {_LARGEST_YEAR}; expected a year, negative for BCE")
+    return value
+
+
+def checked_tags(value: object) -> tuple[str, ...]:
+    """Return the tags of a list of strings, or of one string that separates them by `,`, `;` or `|`.
+
+    Raises:
+        FlawError: it is neither.
+    """
+    if value is None or value == "":
+        return ()
+    parts = _TAG_SEPARATOR.split(value) if isinstance(value, str) else value
+    if not isinstance(parts, list):
+        raise FlawError(f"the tags are {kind(value)}; expected a list of strings or one string")
+    tags: dict[str, None] = {}
+    for part in parts:
+        if not isinstance(part, str):
+            raise FlawError(f"a tag is {kind(part)}; expected a string")
+        tag = checked_name("tag", part.strip().removeprefix("#"))
+        if tag:
+            tags[tag] = None
+    return tuple(tags)
+
+
+def make_quote(
+    name: str,
+    line: int,
+    text: object,
+    author: object = None,
+    work: object = None,
+    year: object = None,
+    tags: object = None,
+) -> Quote | BadRecord:
+    """Return the quote that these raw fields make, or what is wrong with them; `name` and `line` say where."""
+    try:
+        return Quote(
+            text=checked_text(text),
+            author=checked_name("author", author),
+            work=checked_name("work", work),
+            year=checked_year(year),
+            tags=checked_tags(tags),
+            source=name,
+            line=line,
+        )
+    except FlawError as flaw:
+        return bad(name, line, str(flaw))
+
+
+def bad(name: str, line: int, problem: str) -> BadRecord:
+    """Return the record of `name` at `line` as one that is no quote."""
+    return BadRecord(f"{name}:{line}", problem)

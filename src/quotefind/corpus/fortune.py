@@ -1,0 +1,100 @@
+"""Fortune files: entries between lines of `%`, the attribution on indented lines at the end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TextIO
+
+from quotefind.corpus.attribution import Attribution, parse_attribution, split_attribution
+from quotefind.corpus.fields import bad, make_quote, raw_problem
+from quotefind.corpus.options import BadRecord, ReadOptions
+from quotefind.records import Quote
+
+_DASHED = re.compile(r"(?P<indent>\s*)(?:--+|—|―|-(?=\s))[\s—-]*(?=\S)")
+_MOST_TAIL_LINES = 3
+# A typewriter wrote an accent, went one column back and wrote the letter.
+_ACCENTS = {"'": "\u0301", "`": "\u0300", "^": "\u0302", '"': "\u0308", ",": "\u0327", "~": "\u0303"}
+
+
+def read_fortune(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
+    """Yield the quotes of a fortune file; entries without a letter or digit, drawings mostly, are skipped."""
+    for number, lines in _entries(stream):
+        if problem := raw_problem("".join(lines), options.encoding):
+            yield bad(name, number, problem)
+            continue
+        words, attribution = _split(list(map(_struck_over, lines)))
+        if not any(map(str.isalnum, words)):
+            continue
+        if attribution is None:
+            yield make_quote(name, number, words)
+        else:
+            yield make_quote(name, number, words, attribution.author, attribution.work)
+
+
+def _entries(stream: TextIO) -> Iterator[tuple[int, list[str]]]:
+    """Yield each entry that is not blank: the number of its first line, and its lines from there to its last one."""
+    first = 0
+    lines: list[str] = []
+    for number, line in enumerate(stream, 1):
+        if line[0] == "%" and line.rstrip() == "%":
+            if lines:
+                yield first, lines
+            lines = []
+        elif lines or not line.isspace():
+            first = first if lines else number
+            lines.append(line)
+    if lines:
+        yield first, lines
+
+
+def _split(lines: list[str]) -> tuple[str, Attribution | None]:
+    """Return the words and the attribution of an entry.
+
+    The attribution begins at the last line that begins with a dash and reaches to the end of the entry. A remark in
+    square brackets behind it belongs to the words.
+    """
+    whole = "".join(lines)
+    last = next((at for at in range(len(lines) - 1, 0, -1) if _DASHED.match(lines[at])), None)
+    if last is None or not (dash := _DASHED.match(lines[last])):
+        return _split_in_line(whole)
+    end = next((at for at in range(last + 1, len(lines)) if lines[at].lstrip().startswith("[")), len(lines))
+    tail = [line for line in lines[last + 1 : end] if not line.isspace()]
+    indented = bool(dash["indent"])
+    before = _DASHED.match(lines[last - 1])
+    if (
+        len(tail) > _MOST_TAIL_LINES
+        or (indented and not all(line[0].isspace() for line in tail))
+        or (before and (before["indent"] or not indented))  # a list, of which this is the last point
+    ):
+        return whole, None
+    credit = " ".join([lines[last][dash.end() :], *tail])
+    if not indented and credit[0].islower():
+        return whole, None  # a sentence that was broken at its dash
+    attribution = parse_attribution(credit, own_line=True)
+    return (whole, None) if attribution is None else ("".join(lines[:last] + lines[end:]), attribution)
+
+
+def _split_in_line(whole: str) -> tuple[str, Attribution | None]:
+    """Return the words and the attribution of an entry that has it behind its last sentence."""
+    words, attribution = split_attribution(whole)
+    return (words, attribution) if attribution and not words[-1].isalnum() else (whole, None)
+
+
+def _struck_over(line: str) -> str:
+    r"""Return what a printer shows of a line with backspaces: `_\bn` is n, `'\be` is é."""
+    if "\b" not in line:
+        return line
+    cells: list[str] = []
+    column = 0
+    for character in line:
+        if character == "\b":
+            column = max(column - 1, 0)
+            continue
+        if column == len(cells):
+            cells.append(character)
+        elif character != "_":
+            accent = _ACCENTS.get(cells[column], "") if character.isalpha() else ""
+            cells[column] = character + accent
+        column += 1
+    return "".join(cells)

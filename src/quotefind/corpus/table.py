@@ -1,0 +1,83 @@
+"""Tables with a header: CSV and TSV."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from typing import TextIO
+
+from quotefind.corpus.fields import USUAL_NAMES, bad, find_columns, listed, make_quote, named_column, raw_problem
+from quotefind.corpus.options import BadRecord, ReadOptions
+from quotefind.errors import SourceError
+from quotefind.records import Quote
+
+# One limit for the whole process, 128 KiB by default, which a long passage exceeds. This one fits a C long anywhere.
+csv.field_size_limit(2**31 - 1)
+
+_Row = tuple[int, list[str] | csv.Error]
+
+
+def read_csv(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
+    """Yield the quotes of a table whose cells are separated by commas."""
+    return _read_table(stream, name, options, ",")
+
+
+def read_tsv(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
+    """Yield the quotes of a table whose cells are separated by tabs, quoted as in CSV where need be."""
+    return _read_table(stream, name, options, "\t")
+
+
+def _read_table(stream: TextIO, name: str, options: ReadOptions, delimiter: str) -> Iterator[Quote | BadRecord]:
+    rows = _rows(stream, delimiter)
+    first = next(rows, None)
+    if first is None:
+        return
+    line, header = first
+    if isinstance(header, csv.Error):
+        raise SourceError(f"{name}:{line}: the header is no row of a table: {header}")
+    if problem := raw_problem("".join(header), options.encoding):
+        raise SourceError(f"{name}:{line}: {problem}")
+    positions = _positions(header, f"{name}:{line}", options)
+    for line, row in rows:
+        if isinstance(row, csv.Error):
+            yield bad(name, line, f"no row of a table: {row}")
+        elif problem := raw_problem("".join(row), options.encoding):
+            yield bad(name, line, problem)
+        elif len(row) > len(header):
+            yield bad(
+                name, line, f"{len(row)} cells, expected {len(header)}; put a cell that holds the separator in quotes"
+            )
+        else:
+            row.append("")  # what a column that is not there, or not in this row, holds
+            yield make_quote(name, line, *(row[at] if at < len(row) else "" for at in positions))
+
+
+def _rows(stream: TextIO, delimiter: str) -> Iterator[_Row]:
+    """Yield each row that is not blank with the number of its first line; an error in place of a row that is none."""
+    reader = csv.reader(stream, delimiter=delimiter, strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield line, error
+        else:
+            if "".join(row).strip():
+                yield line, row
+
+
+def _positions(header: list[str], where: str, options: ReadOptions) -> tuple[int, ...]:
+    """Return the position of each field of a quote in the rows, -1 (see above) for one that the table does not have."""
+    columns = find_columns(header, options)
+    for field, column in columns.items():
+        said = named_column(field, options)
+        if column is None and said is not None:
+            raise SourceError(f"{where}: no column {said!r}; the columns are {listed(header)}")
+    if columns["text"] is None:
+        raise SourceError(
+            f"{where}: no column holds the text (expected one named {listed(USUAL_NAMES['text'])}); "
+            f"the columns are {listed(header)}; say which with --text-column NAME"
+        )
+    return tuple(-1 if column is None else header.index(column) for column in columns.values())

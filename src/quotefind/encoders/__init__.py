@@ -1,0 +1,86 @@
+"""Text to unit vectors: the Encoder protocol and the ways to open one.
+
+On the CPU an encoder runs a model prepared once for ONNX Runtime, without importing torch. On CUDA or MPS, and for
+a model that cannot be exported, sentence-transformers encodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from quotefind.errors import ModelError
+from quotefind.progress import Progress, silent
+from quotefind.similarity import Vectors
+
+
+class Encoder(Protocol):
+    """What turns texts into unit vectors.
+
+    Attributes:
+        name: the reference by which the model can be found again.
+        fingerprint: SHA-256 in hexadecimal of all that decides the vectors: weights, tokenizer, pooling.
+        dim: the length of a vector.
+        pooling: how token vectors become one, as sentence-transformers names it.
+        max_tokens: longer texts are cut behind so many tokens.
+    """
+
+    name: str
+    fingerprint: str
+    dim: int
+    pooling: str
+    max_tokens: int
+
+    def encode_quotes(self, texts: Sequence[str], progress: Progress = silent) -> Vectors:
+        """Return (n, dim) float32 unit rows, one a text, in order."""
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """Return (n, dim) float32 unit rows for requests; some models encode these otherwise than quotes."""
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Return the number of tokens of each text as the model would see it uncut."""
+
+
+def open_encoder(
+    model: str | None = None, *, device: str = "auto", fingerprint: str | None = None, progress: Progress = silent
+) -> Encoder:
+    """Open the encoder for `model`, preparing it if this is the first time.
+
+    Args:
+        model: a directory, the name of the bundled model, or NAME[@REVISION] in the local Hugging Face cache;
+            None for the bundled model.
+        device: auto (CUDA, then MPS, then CPU), cpu, cuda, cuda:N or mps.
+        fingerprint: what the model must be; a model prepared under this fingerprint is opened without looking at
+            `model` again.
+        progress: told while the model is prepared.
+
+    Raises:
+        ModelError: the model or the device is not there, or the model is another than `fingerprint` says.
+    """
+    from quotefind.encoders import prepare
+    from quotefind.encoders.devices import choose_device
+    from quotefind.encoders.onnx import OnnxEncoder
+    from quotefind.encoders.resolve import fingerprint_of, resolve
+
+    devices = choose_device(device)
+    if devices == ["cpu"] and fingerprint is not None:
+        ready = prepare.find_prepared(fingerprint)
+        if ready is not None and ready.backend == "onnx":
+            return OnnxEncoder(ready)
+    source = resolve(model)
+    found = fingerprint_of(source)
+    if fingerprint is not None and found != fingerprint:
+        raise ModelError(
+            f"The model {source.name} at {source.path} is not the one it was when it was used before "
+            f"(fingerprint {found[:12]} instead of {fingerprint[:12]})."
+        )
+    if devices == ["cpu"]:
+        ready = prepare.prepare(source, found, progress)
+        if ready.backend == "onnx":
+            return OnnxEncoder(ready)
+    from quotefind.encoders.sbert import SentenceTransformersEncoder
+
+    return SentenceTransformersEncoder(source.path, name=source.name, fingerprint=found, devices=devices)
+
+
+__all__ = ["Encoder", "open_encoder"]

@@ -1,0 +1,141 @@
+"""Encoding on the CPU with ONNX Runtime: one session to answer one query at once, one to encode in bulk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from quotefind.encoders.prepare import PreparedModel
+from quotefind.errors import ModelError
+from quotefind.progress import Progress, silent
+from quotefind.similarity import Vectors, unit_rows
+
+# Texts are tokenised and sorted by length so many at a time: enough to fill every batch with texts of like length.
+_CHUNK = 4096
+# Tokens in a batch: what one core multiplies at once and still holds in its cache. Measured from 256 to 4096.
+_BATCH_TOKENS = 512
+# Up to here the session that opens at once is faster than the one that multiplies faster.
+_FEW = 8
+
+
+class OnnxEncoder:
+    """An `Encoder` over a prepared model; imports neither torch nor transformers."""
+
+    def __init__(self, model: PreparedModel) -> None:
+        self.name = model.name
+        self.fingerprint = model.fingerprint
+        self.dim = model.dim
+        self.pooling = model.pooling
+        self.max_tokens = model.max_tokens
+        self._model = model
+        try:
+            self._tokenizer = Tokenizer.from_file(str(model.path / "tokenizer.json"))
+        except Exception as error:  # tokenizers raises plain Exception
+            raise self._damaged(error) from error
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+
+    def encode_quotes(self, texts: Sequence[str], progress: Progress = silent) -> Vectors:
+        """Return (n, dim) float32 unit rows, one a text, in order; `progress` is told texts, not batches."""
+        return self._encode([self._model.quote_prompt + text for text in texts], progress)
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """Return (n, dim) float32 unit rows, one a request, in order."""
+        return self._encode([self._model.query_prompt + text for text in texts], silent)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Return how many tokens each text has, its prompt and the special tokens counted, before it is cut."""
+        prompt = self._model.quote_prompt
+        return [len(encoding) for encoding in self._tokenizer.encode_batch_fast([prompt + text for text in texts])]
+
+    def _encode(self, texts: Sequence[str], progress: Progress) -> Vectors:
+        vectors = np.empty((len(texts), self.dim), np.float32)
+        if not texts:
+            return vectors
+        few = len(texts) <= _FEW
+        session = self._quick_session if few else self._bulk_session
+        done = 0
+        with ThreadPoolExecutor(1 if few else _cores()) as pool:
+            for start in range(0, len(texts), _CHUNK):
+                tokens = self._tokens(texts[start : start + _CHUNK])
+                batches = list(_batches(tokens))
+                for batch, rows in zip(
+                    batches, pool.map(lambda b: self._run(session, tokens, b), batches), strict=True
+                ):
+                    vectors[start + batch] = rows
+                    done += len(batch)
+                    progress("encoding", done, len(texts))
+        return unit_rows(vectors)
+
+    def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        # Cut here rather than by the tokenizer, so that one tokenizer also counts uncut.
+        keep = self.max_tokens
+        encodings = self._tokenizer.encode_batch_fast(list(texts))
+        return [ids if len(ids) <= keep else ids[: keep - 1] + ids[-1:] for ids in (e.ids for e in encodings)]
+
+    def _run(self, session: onnxruntime.InferenceSession, tokens: list[list[int]], batch: NDArray[np.int64]) -> Vectors:
+        longest = max(len(tokens[i]) for i in batch)
+        ids = np.zeros((len(batch), longest), np.int64)
+        mask = np.zeros_like(ids)
+        for row, i in enumerate(batch):
+            ids[row, : len(tokens[i])] = tokens[i]
+            mask[row, : len(tokens[i])] = 1
+        given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+        wanted = {node.name: given[node.name] for node in session.get_inputs()}
+        return np.asarray(session.run(None, wanted)[0], np.float32)
+
+    @cached_property
+    def _quick_session(self) -> onnxruntime.InferenceSession:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = min(_cores(), 4)  # a short text has no work for more
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # done already
+        options.add_session_config_entry("session.disable_prepacking", "1")
+        return self._open(options)
+
+    @cached_property
+    def _bulk_session(self) -> onnxruntime.InferenceSession:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1  # every core runs batches of its own, so that none waits for another
+        options.inter_op_num_threads = 1
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        return self._open(options)
+
+    def _open(self, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
+        options.log_severity_level = 4
+        try:
+            return onnxruntime.InferenceSession(
+                str(self._model.path / "model.onnx"), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime raises its own kinds, all of them about the file
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Exception) -> ModelError:
+        return ModelError(
+            f"The prepared model in {self._model.path} cannot be opened ({' '.join(str(error).split())[:200]}). "
+            "Delete that directory; the next run makes it again."
+        )
+
+
+def _batches(tokens: list[list[int]]) -> Iterator[NDArray[np.int64]]:
+    """Yield the positions of `tokens`, texts of like length together, the longest first."""
+    lengths = np.fromiter(map(len, tokens), np.int64, len(tokens))
+    order = np.argsort(-lengths, kind="stable")
+    start = 0
+    while start < len(order):
+        size = max(1, _BATCH_TOKENS // int(lengths[order[start]]))
+        yield order[start : start + size]
+        start += size
+
+
+def _cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS and Windows
+        return os.cpu_count() or 1

@@ -1,0 +1,278 @@
+"""A model made ready for ONNX Runtime, once: exported, optimised, compared, kept.
+
+The directory of a prepared model holds `model.onnx` (the optimised graph), `weights.bin` (its weights, which ONNX
+Runtime maps into memory), `tokenizer.json` and `prepared.json` (what is known of it, written last).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import os
+import platform
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from quotefind.encoders.resolve import ModelSource
+from quotefind.errors import ModelError
+from quotefind.paths import make_private, models_directory
+from quotefind.progress import Progress
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+# Largest difference to sentence-transformers, in any component of any unit vector, with which a model is accepted.
+PARITY = 1e-5
+_INFO = "prepared.json"
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedModel:
+    """A prepared model: where it lies and what it is.
+
+    Attributes:
+        path: the directory, complete.
+        name: the reference by which the model was found.
+        fingerprint: SHA-256 of the files that it was made from.
+        backend: "onnx", or "sentence-transformers" where it could not be exported (`reason` says why).
+        dim: the length of a vector.
+        pooling: how token vectors become one.
+        max_tokens: longer texts are cut.
+        quote_prompt: what is put before each quote.
+        query_prompt: what is put before each request.
+        difference: the largest difference to sentence-transformers that was measured.
+        reason: why it could not be exported; empty if it could.
+    """
+
+    path: Path
+    name: str
+    fingerprint: str
+    backend: str
+    dim: int
+    pooling: str
+    max_tokens: int
+    quote_prompt: str = ""
+    query_prompt: str = ""
+    difference: float = 0.0
+    reason: str = ""
+
+
+def find_prepared(fingerprint: str) -> PreparedModel | None:
+    """Return the prepared model with this fingerprint, or None where there is none that is whole."""
+    directory = _directory(fingerprint)
+    try:
+        info = json.loads((directory / _INFO).read_text(encoding="utf-8"))
+        sizes = info.pop("sizes")
+        if info.pop("format") != _FORMAT or any((directory / name).stat().st_size != n for name, n in sizes.items()):
+            return None
+        model = PreparedModel(path=directory, **info)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return model if model.fingerprint == fingerprint else None
+
+
+def prepare(source: ModelSource, fingerprint: str, progress: Progress) -> PreparedModel:
+    """Return the prepared model for `source`, making it if it is not there yet.
+
+    Safe when several processes do it at once: one makes it beside and renames it, the others wait for that.
+
+    Raises:
+        ModelError: sentence-transformers cannot open the model, or it cannot be written.
+    """
+    from filelock import FileLock
+
+    ready = find_prepared(fingerprint)
+    if ready is not None:
+        return ready
+    directory = _directory(fingerprint)
+    try:
+        make_private(directory.parent)
+        with FileLock(f"{directory}.lock"):
+            ready = find_prepared(fingerprint)
+            if ready is None:
+                progress("preparing the model (once)")
+                beside = Path(tempfile.mkdtemp(prefix=".making-", dir=directory.parent))
+                try:
+                    _make(source, fingerprint, beside)
+                    shutil.rmtree(directory, ignore_errors=True)
+                    beside.replace(directory)
+                finally:
+                    shutil.rmtree(beside, ignore_errors=True)
+                ready = find_prepared(fingerprint)
+    except OSError as error:
+        raise ModelError(
+            f"The model {source.name} cannot be prepared in {directory.parent}: {error}. "
+            "Set QUOTEFIND_HOME to a directory that can be written and has 200 MB free."
+        ) from error
+    if ready is None:
+        raise ModelError(f"The prepared model in {directory} is damaged; delete that directory and try again.")
+    return ready
+
+
+def _directory(fingerprint: str) -> Path:
+    # The optimised graph is made for one version of ONNX Runtime and one kind of processor.
+    runtime = metadata.version("onnxruntime")
+    return models_directory() / f"{fingerprint[:16]}-onnxruntime-{runtime}-{platform.machine()}"
+
+
+def _make(source: ModelSource, fingerprint: str, directory: Path) -> None:
+    model = load_quietly(source.path, "cpu")
+    with _quiet():
+        backend, difference, reason = "onnx", 0.0, ""
+        try:
+            _export(model, directory)
+            difference = _largest_difference(model, directory)
+            if not difference <= PARITY:
+                raise ModelError(f"its vectors differ from those of sentence-transformers by {difference:.1e}")
+        except Exception as error:  # torch.onnx raises what it likes; every failure means the same here
+            for path in directory.iterdir():
+                path.unlink()
+            backend, reason = "sentence-transformers", " ".join(str(error).split())[:300]
+        info: dict[str, Any] = asdict(
+            PreparedModel(
+                path=directory,
+                name=source.name,
+                fingerprint=fingerprint,
+                backend=backend,
+                dim=model.get_embedding_dimension() or 0,
+                pooling=pooling_of(model),
+                max_tokens=model.max_seq_length or 0,
+                quote_prompt=_prompt(model, "document", "passage", "corpus"),
+                query_prompt=_prompt(model, "query", "question"),
+                difference=difference,
+                reason=reason,
+            )
+        )
+    del info["path"]
+    info["sizes"] = {path.name: path.stat().st_size for path in sorted(directory.iterdir())}
+    info["format"] = _FORMAT
+    (directory / _INFO).write_text(json.dumps(info, indent=1), encoding="utf-8")
+
+
+def load_quietly(path: Path, device: str) -> SentenceTransformer:
+    """Open the model in the directory `path` on `device` with sentence-transformers, without a word or a connection.
+
+    Raises:
+        ModelError: it cannot be opened.
+    """
+    with _quiet():
+        from sentence_transformers import SentenceTransformer
+
+        try:
+            return SentenceTransformer(
+                str(path), device=device, local_files_only=True, model_kwargs={"use_safetensors": True}
+            )
+        except Exception as error:  # any library below may raise anything on files that are no model
+            raise ModelError(f"sentence-transformers cannot open the model in {path}: {error}") from error
+
+
+def pooling_of(model: SentenceTransformer) -> str:
+    """Return how `model` makes one vector of many, as sentence-transformers names it."""
+    modes = [str(module.pooling_mode) for module in model if hasattr(module, "pooling_mode")]
+    return modes[0] if modes else "mean"
+
+
+def _export(model: SentenceTransformer, directory: Path) -> None:
+    """Write model.onnx, weights.bin and tokenizer.json into `directory`."""
+    import onnxruntime
+    import torch
+
+    if any(getattr(module, "include_prompt", True) is False for module in model):
+        raise ModelError("its pooling leaves out the prompt")
+    tokenizer = model.tokenizer.backend_tokenizer
+    (directory / "tokenizer.json").write_text(tokenizer.to_str(), encoding="utf-8")
+    features = model.preprocess(["A line.", "A second line, which is longer than the first one."])
+    names = [name for name in ("input_ids", "attention_mask", "token_type_ids") if name in features]
+
+    class Graph(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, *tensors: torch.Tensor) -> torch.Tensor:
+            return self.model(dict(zip(names, tensors, strict=True)))["sentence_embedding"]  # type: ignore[no-any-return]
+
+    axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("tokens", max=model.max_seq_length)}
+    with torch.no_grad():
+        program = torch.onnx.export(
+            Graph().eval(),
+            tuple(features[name] for name in names),
+            dynamo=True,
+            input_names=names,
+            output_names=["vectors"],
+            dynamic_shapes=(tuple(axes for _ in names),),
+            verbose=False,
+        )
+    if program is None:
+        raise ModelError("torch.onnx made no program of it")
+    exported = directory / "exported.onnx"
+    program.save(str(exported), external_data=False)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.optimized_model_filepath = str(directory / "model.onnx")
+    options.add_session_config_entry("session.optimized_model_external_initializers_file_name", "weights.bin")
+    options.add_session_config_entry("session.optimized_model_external_initializers_min_size_in_bytes", "1024")
+    options.add_session_config_entry("session.disable_prepacking", "1")  # packed weights could not be mapped
+    onnxruntime.InferenceSession(str(exported), options, providers=["CPUExecutionProvider"])
+    exported.unlink()
+
+
+def _largest_difference(model: SentenceTransformer, directory: Path) -> float:
+    """Return the largest difference in any component between both ways to encode texts of all lengths."""
+    import numpy as np
+
+    from quotefind.encoders.onnx import OnnxEncoder
+
+    sentence = "Who reads much and walks much, sees much and knows much. "
+    texts = ["a", "Zoë", "42", "?!", "家", "courage", *(sentence * n for n in (1, 2, 3, 5, 8, 13, 40))]
+    probe = PreparedModel(
+        path=directory,
+        name="",
+        fingerprint="",
+        backend="onnx",
+        dim=model.get_embedding_dimension() or 0,
+        pooling="",
+        max_tokens=model.max_seq_length or 0,
+    )
+    expected = model.encode(texts, normalize_embeddings=True, show_progress_bar=False, convert_to_numpy=True)
+    encoder = OnnxEncoder(probe)
+    measured = (encoder.encode_quotes(texts), np.concatenate([encoder.encode_queries([text]) for text in texts]))
+    return float(max(np.abs(vectors - expected).max() for vectors in measured))
+
+
+def _prompt(model: SentenceTransformer, *names: str) -> str:
+    return next((prompt for name in names if (prompt := model.prompts.get(name))), "")
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what torch and transformers say while they load and export off our output, and off the network."""
+    previous = {name: os.environ.get(name) for name in ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_PROGRESS_BARS")}
+    os.environ.update(dict.fromkeys(previous, "1"))
+    level = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)
+        for name, value in previous.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

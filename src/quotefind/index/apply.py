@@ -1,0 +1,370 @@
+"""From the staged records to the index: which quotes are new, changed or gone, and their vectors."""
+
+from __future__ import annotations
+
+import json
+import time
+import zlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from quotefind.encoders import Encoder
+from quotefind.index.database import transaction
+from quotefind.index.matrix import MatrixWriter, open_matrix
+from quotefind.index.sources import STANDARD_INPUT, ChangedFile, Changes, Source, options_text
+from quotefind.progress import Progress
+from quotefind.similarity import Vectors
+from quotefind.text import fold
+
+if TYPE_CHECKING:
+    from quotefind.index.writer import IndexWriter, Summary
+
+# Quotes committed at a time: what a killed run can lose.
+_CHUNK = 2048
+_NAMES_KEPT = 50_000
+
+# A record without author says the same as one with author, so it is taken for a repeat of that one.
+_GIVE_AUTHOR = """
+UPDATE staged SET (name, author) = (
+    SELECT name, author FROM staged AS other
+    WHERE other.digest = staged.digest AND other.author IS NOT NULL ORDER BY n LIMIT 1
+) WHERE author IS NULL AND EXISTS (
+    SELECT 1 FROM staged AS other WHERE other.digest = staged.digest AND other.author IS NOT NULL
+)"""
+_DROP_REPEATS = "DELETE FROM staged WHERE n NOT IN (SELECT min(n) FROM staged GROUP BY file, name)"
+_FIND_BY_NAME = "UPDATE staged SET quote_id = (SELECT id FROM quotes WHERE quotes.name = staged.name)"
+# The same text, in the same file, under another author: that file changed its mind, if nobody else holds the quote.
+_AUTHOR_CHANGED = """
+SELECT staged.name, staged.author, quotes.id FROM staged
+JOIN quotes ON quotes.digest = staged.digest
+JOIN places ON places.quote_id = quotes.id AND places.file_id = staged.file
+WHERE staged.quote_id IS NULL
+AND NOT EXISTS (SELECT 1 FROM staged AS other WHERE other.digest = staged.digest AND other.quote_id = quotes.id)
+AND NOT EXISTS (SELECT 1 FROM places AS held WHERE held.quote_id = quotes.id AND held.file_id <> staged.file)
+ORDER BY n"""
+_AUTHOR_FOUND = """
+SELECT staged.name, staged.author, quotes.id FROM staged
+JOIN quotes ON quotes.digest = staged.digest AND quotes.author_id IS NULL
+WHERE staged.quote_id IS NULL AND staged.author IS NOT NULL
+ORDER BY n"""
+_ATTACH_AUTHORLESS = """
+UPDATE staged SET quote_id = (SELECT min(id) FROM quotes WHERE quotes.digest = staged.digest)
+WHERE quote_id IS NULL AND author IS NULL"""
+# The file that held a quote first decides what is said of it.
+_ATTRIBUTION_CHANGED = """
+SELECT quotes.id, staged.author, staged.work, staged.year, staged.tags FROM staged
+JOIN quotes ON quotes.id = staged.quote_id AND quotes.name = staged.name
+LEFT JOIN authors ON authors.id = author_id
+LEFT JOIN works ON works.id = work_id
+WHERE (authors.name IS NOT staged.author OR works.name IS NOT staged.work OR quotes.year IS NOT staged.year
+       OR quotes.tags <> staged.tags)
+AND staged.file <= (SELECT coalesce(min(file_id), staged.file) FROM places WHERE places.quote_id = quotes.id)
+ORDER BY n DESC"""
+
+
+class Application:
+    """One update of an index from what `staging.stage` has read."""
+
+    def __init__(
+        self, writer: IndexWriter, changes: Changes, progress: Progress, encoder: Encoder | Callable[[], Encoder]
+    ) -> None:
+        """Prepare to bring `changes` into the index of `writer`; `encoder` is opened when the first text needs it."""
+        self._writer = writer
+        self._connection = writer.connection
+        self._changes = changes
+        self._progress = progress
+        self._given_encoder = encoder
+        self._encoder: Encoder | None = None
+        self._file_ids: list[int] = []
+        self._updated: set[int] = set()
+        self._ids: dict[tuple[str, str], int] = {}
+        self._added = self._reused = self._repeats = self._encoded = self._truncated = 0
+        self._encoding_seconds = 0.0
+
+    def run(self, sources: list[Source], gone: set[str]) -> None:
+        """Do it: remember `sources`, forget those at the locations `gone`, and make the quotes what the files say."""
+        with transaction(self._connection):
+            self._remember(sources)
+            self._register_files()
+            self._resolve()
+            self._update_attributions()
+        self._add_new()
+        with transaction(self._connection):
+            self._settle_places(gone)
+            self._remove_orphans()
+            self._forget(gone)
+            rate = (
+                self._encoded / self._encoding_seconds if self._encoded >= 32 else self._writer.require_manifest().rate
+            )
+            self._writer.store(rate=rate)
+        self._count(sources)
+        self._connection.execute("DROP TABLE temp.staged")
+
+    def report(self, summary: Summary) -> None:
+        """Write what was done into `summary`."""
+        summary.added = self._added
+        summary.updated = len(self._updated)
+        summary.reused = self._reused
+        summary.repeats = self._repeats
+        summary.truncated = self._truncated
+        summary.encoded = self._encoded
+        summary.rate = self._encoded / self._encoding_seconds if self._encoded else 0.0
+
+    def _remember(self, sources: list[Source]) -> None:
+        for source in sources:
+            self._connection.execute(
+                "INSERT INTO sources (location, options) VALUES (?, ?)"
+                " ON CONFLICT (location) DO UPDATE SET options = excluded.options",
+                (source.location, options_text(source)),
+            )
+
+    def _register_files(self) -> None:
+        execute = self._connection.execute
+        for file in self._changes.changed:
+            (source_id,) = execute("SELECT id FROM sources WHERE location = ?", (file.source.location,)).fetchone()
+            execute("INSERT OR IGNORE INTO files (source_id, path) VALUES (?, ?)", (source_id, file.name))
+            found = execute("SELECT id FROM files WHERE source_id = ? AND path = ?", (source_id, file.name))
+            self._file_ids.append(found.fetchone()[0])
+        execute("DROP TABLE IF EXISTS temp.staged_files")
+        execute("CREATE TEMP TABLE staged_files (position INTEGER PRIMARY KEY, file_id INTEGER)")
+        self._connection.executemany("INSERT INTO staged_files VALUES (?, ?)", enumerate(self._file_ids))
+        execute("UPDATE staged SET file = (SELECT file_id FROM staged_files WHERE position = file)")
+
+    def _resolve(self) -> None:
+        execute = self._connection.execute
+        execute(_GIVE_AUTHOR)
+        self._repeats += execute(_DROP_REPEATS).rowcount
+        execute(_FIND_BY_NAME)
+        self._rename(_AUTHOR_CHANGED)
+        self._rename(_AUTHOR_FOUND)
+        execute(_ATTACH_AUTHORLESS)
+        execute("CREATE INDEX temp.staged_quote ON staged (file, quote_id)")
+
+    def _rename(self, statement: str) -> None:
+        """Give quotes the author, and so the name, that the records found by `statement` have for them."""
+        names: set[str] = set()
+        for name, author, quote_id in self._connection.execute(statement).fetchall():
+            if name in names or quote_id in self._updated:
+                continue
+            names.add(name)
+            self._updated.add(quote_id)
+            self._connection.execute(
+                "UPDATE quotes SET name = ?, author_id = ? WHERE id = ?",
+                (name, self._id_of("authors", author), quote_id),
+            )
+            self._connection.execute("UPDATE staged SET quote_id = ? WHERE name = ?", (quote_id, name))
+
+    def _update_attributions(self) -> None:
+        for quote_id, author, work, year, tags in self._connection.execute(_ATTRIBUTION_CHANGED).fetchall():
+            self._updated.add(quote_id)
+            self._connection.execute(
+                "UPDATE quotes SET author_id = ?, work_id = ?, year = ?, tags = ? WHERE id = ?",
+                (self._id_of("authors", author), self._id_of("works", work), year, tags, quote_id),
+            )
+            self._connection.execute("DELETE FROM quote_tags WHERE quote_id = ?", (quote_id,))
+            self._tag(quote_id, tags)
+
+    def _add_new(self) -> None:
+        (total,) = self._connection.execute(
+            "SELECT count(DISTINCT digest) FROM staged WHERE quote_id IS NULL"
+        ).fetchone()
+        if not total:
+            return
+        matrix = self._writer.open_matrix()
+        try:
+            last = 0
+            while True:
+                records = self._connection.execute(
+                    "SELECT n, file, line, name, digest, text, author, work, year, tags FROM staged"
+                    " WHERE n > ? AND quote_id IS NULL ORDER BY n LIMIT ?",
+                    (last, _CHUNK),
+                ).fetchall()
+                if not records:
+                    return
+                last = records[-1][0]
+                self._add_chunk(list({record[3]: record for record in reversed(records)}.values())[::-1], matrix, total)
+        finally:
+            matrix.close()
+
+    def _add_chunk(self, records: list[tuple], matrix: MatrixWriter, total: int) -> None:  # type: ignore[type-arg]
+        texts = {record[4]: record[5] for record in records}
+        known, cut = self._known_vectors(list(texts), matrix)
+        missing = [digest for digest in texts if digest not in known]
+        vectors, lengths = self._encode([texts[digest] for digest in missing], total)
+        for digest, vector, length in zip(missing, vectors, lengths, strict=True):
+            known[digest] = vector
+            cut[digest] = length
+        first = matrix.rows
+        rows = np.stack([known[record[4]] for record in records])
+        with transaction(self._connection):
+            matrix.append(rows)
+            for row, (vector, record) in enumerate(zip(rows, records, strict=True), first):
+                self._insert(row, vector, cut[record[4]], record)
+            self._writer.store(rows=matrix.rows)
+        self._added += len(records)
+        self._truncated += sum(cut[record[4]] for record in records)
+
+    def _insert(self, row: int, vector: Vectors, truncated: bool, record: tuple) -> None:  # type: ignore[type-arg]
+        _, file, line, name, digest, text, author, work, year, tags = record
+        quote_id = self._connection.execute(
+            "INSERT INTO quotes (name, digest, row, checksum, text, chars, author_id, work_id, year, tags, truncated)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                name,
+                digest,
+                row,
+                zlib.crc32(vector.tobytes()),
+                text,
+                len(text),
+                self._id_of("authors", author),
+                self._id_of("works", work),
+                year,
+                tags,
+                truncated,
+            ),
+        ).lastrowid
+        self._tag(quote_id or 0, tags)
+        self._connection.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (quote_id, text))
+        self._connection.execute(
+            "INSERT INTO places (file_id, quote_id, line) VALUES (?, ?, ?)", (file, quote_id, line)
+        )
+        self._connection.execute("UPDATE staged SET quote_id = ? WHERE name = ?", (quote_id, name))
+
+    def _known_vectors(
+        self, digests: list[bytes], matrix: MatrixWriter
+    ) -> tuple[dict[bytes, Vectors], dict[bytes, bool]]:
+        """Return the vectors of texts that another quote of the index has too, and whether they were cut."""
+        rows: dict[bytes, int] = {}
+        cut: dict[bytes, bool] = {}
+        for digest in digests:
+            found = self._connection.execute("SELECT row, truncated FROM quotes WHERE digest = ?", (digest,)).fetchone()
+            if found:
+                rows[digest], cut[digest] = found[0], bool(found[1])
+        if not rows:
+            return {}, {}
+        manifest = self._writer.require_manifest()
+        mapped = open_matrix(matrix.path, rows=matrix.rows, dim=manifest.dimension, mend="")
+        return {digest: np.array(mapped[row]) for digest, row in rows.items()}, cut
+
+    def _encode(self, texts: list[str], total: int) -> tuple[Vectors, list[bool]]:
+        if not texts:
+            return np.empty((0, self._writer.require_manifest().dimension), np.float32), []
+        if self._encoder is None:
+            given = self._given_encoder
+            self._encoder = given() if callable(given) else given
+        started = time.monotonic()
+        done = self._encoded
+        vectors = self._encoder.encode_quotes(texts, lambda stage, n=0, _=0: self._progress(stage, done + n, total))
+        most = self._encoder.max_tokens
+        truncated = [length > most for length in self._encoder.count_tokens(texts)]
+        self._encoding_seconds += time.monotonic() - started
+        self._encoded += len(texts)
+        return vectors, truncated
+
+    def _id_of(self, table: str, name: str | None) -> int | None:
+        if name is None:
+            return None
+        if (table, name) not in self._ids:
+            if len(self._ids) > _NAMES_KEPT:
+                self._ids.clear()
+            self._connection.execute(f"INSERT OR IGNORE INTO {table} (name, folded) VALUES (?, ?)", (name, fold(name)))
+            found = self._connection.execute(f"SELECT id FROM {table} WHERE name = ?", (name,))
+            self._ids[table, name] = found.fetchone()[0]
+        return self._ids[table, name]
+
+    def _tag(self, quote_id: int, tags: str) -> None:
+        if tags == "[]":
+            return
+        for folded in _folded_tags(tags):
+            self._connection.execute("INSERT OR IGNORE INTO tags (folded) VALUES (?)", (folded,))
+            self._connection.execute(
+                "INSERT OR IGNORE INTO quote_tags (tag_id, quote_id) SELECT id, ? FROM tags WHERE folded = ?",
+                (quote_id, folded),
+            )
+
+    def _settle_places(self, gone: set[str]) -> None:
+        execute = self._connection.execute
+        execute("CREATE TEMP TABLE IF NOT EXISTS lost (quote_id INTEGER PRIMARY KEY)")
+        execute("DELETE FROM lost")
+        execute(
+            "INSERT INTO places (file_id, quote_id, line) SELECT file, quote_id, min(line) FROM staged WHERE true"
+            " GROUP BY file, quote_id ON CONFLICT DO UPDATE SET line = excluded.line"
+        )
+        for file, file_id in zip(self._changes.changed, self._file_ids, strict=True):
+            if file.name != STANDARD_INPUT:  # what comes on standard input is added to what came before
+                self._drop_places(
+                    "file_id = ? AND quote_id NOT IN (SELECT quote_id FROM staged WHERE file = ?)", (file_id, file_id)
+                )
+            self._note_file(file, file_id)
+        for file in self._changes.touched:
+            (file_id,) = execute(
+                "SELECT files.id FROM files JOIN sources ON sources.id = source_id WHERE location = ? AND path = ?",
+                (file.source.location, file.name),
+            ).fetchone()
+            self._note_file(file, file_id)
+        gone_files = [file_id for file_id, _ in self._changes.gone]
+        for location in gone:
+            found = execute(
+                "SELECT files.id FROM files JOIN sources ON sources.id = source_id WHERE location = ?", (location,)
+            )
+            gone_files += [file_id for (file_id,) in found]
+        for file_id in gone_files:
+            self._drop_places("file_id = ?", (file_id,))
+            execute("DELETE FROM files WHERE id = ?", (file_id,))
+
+    def _drop_places(self, condition: str, values: tuple[int, ...]) -> None:
+        for (quote_id,) in self._connection.execute(
+            f"DELETE FROM places WHERE {condition} RETURNING quote_id", values
+        ).fetchall():
+            self._connection.execute("INSERT OR IGNORE INTO lost VALUES (?)", (quote_id,))
+
+    def _note_file(self, file: ChangedFile, file_id: int) -> None:
+        self._connection.execute(
+            "UPDATE files SET size = ?, modified = ?, digest = ? WHERE id = ?",
+            (file.size, file.modified, file.digest, file_id),
+        )
+
+    def _remove_orphans(self) -> None:
+        execute = self._connection.execute
+        execute("DELETE FROM lost WHERE quote_id IN (SELECT quote_id FROM places)")
+        execute("INSERT INTO dead (row) SELECT row FROM quotes WHERE id IN (SELECT quote_id FROM lost)")
+        execute(
+            "INSERT INTO words (words, rowid, text)"
+            " SELECT 'delete', id, text FROM quotes WHERE id IN (SELECT quote_id FROM lost)"
+        )
+        removed = execute("DELETE FROM quotes WHERE id IN (SELECT quote_id FROM lost)").rowcount
+        if removed or self._updated:
+            for table, column in (("authors", "author_id"), ("works", "work_id")):
+                self._connection.execute(
+                    f"DELETE FROM {table} WHERE NOT EXISTS (SELECT 1 FROM quotes WHERE {column} = {table}.id)"
+                )
+            self._connection.execute(
+                "DELETE FROM tags WHERE NOT EXISTS (SELECT 1 FROM quote_tags WHERE tag_id = tags.id)"
+            )
+
+    def _forget(self, gone: set[str]) -> None:
+        for location in gone:
+            self._connection.execute("DELETE FROM sources WHERE location = ?", (location,))
+
+    def _count(self, sources: list[Source]) -> None:
+        """Count the records that said something again, and the quotes of `sources` that are as they were."""
+        execute = self._connection.execute
+        (staged, distinct) = execute("SELECT count(*), count(DISTINCT quote_id) FROM staged").fetchone()
+        self._repeats += staged - distinct
+        (remembered,) = execute("SELECT count(*) FROM sources").fetchone()
+        if len(sources) == remembered:
+            (held,) = execute("SELECT count(*) FROM quotes").fetchone()
+        else:
+            marks = ", ".join("?" for _ in sources)
+            (held,) = execute(
+                "SELECT count(DISTINCT quote_id) FROM places JOIN files ON files.id = file_id"
+                f" JOIN sources ON sources.id = source_id WHERE location IN ({marks})",
+                [source.location for source in sources],
+            ).fetchone()
+        self._reused = held - self._added - len(self._updated)
+
+
+def _folded_tags(tags: str) -> list[str]:
+    return [folded for tag in json.loads(tags) if (folded := fold(tag))]

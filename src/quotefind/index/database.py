@@ -1,0 +1,152 @@
+"""The SQLite database of an index: its schema and how it is opened."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from quotefind.errors import IndexUnusableError
+
+FILE_NAME = "index.sqlite"
+FORMAT = 1
+# A reader or a second writer waits so long for the moment in which another process commits.
+_BUSY_SECONDS = 30.0
+
+SCHEMA = """
+CREATE TABLE manifest (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+-- What the user named, and the files found there.
+CREATE TABLE sources (id INTEGER PRIMARY KEY, location TEXT NOT NULL UNIQUE, options TEXT NOT NULL);
+CREATE TABLE files (
+    id INTEGER PRIMARY KEY,
+    source_id INTEGER NOT NULL REFERENCES sources (id),
+    path TEXT NOT NULL,
+    size INTEGER, modified INTEGER, digest BLOB,  -- null until the file was indexed whole
+    UNIQUE (source_id, path)
+);
+
+CREATE TABLE authors (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, folded TEXT NOT NULL);
+CREATE TABLE works (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, folded TEXT NOT NULL);
+CREATE TABLE tags (id INTEGER PRIMARY KEY, folded TEXT NOT NULL UNIQUE);
+
+CREATE TABLE quotes (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,      -- text.quote_id
+    digest BLOB NOT NULL,           -- text.text_digest: what vectors are reused by
+    row INTEGER NOT NULL,           -- in the matrix
+    checksum INTEGER NOT NULL,      -- CRC-32 of the row
+    text TEXT NOT NULL,
+    chars INTEGER NOT NULL,
+    author_id INTEGER REFERENCES authors (id),
+    work_id INTEGER REFERENCES works (id),
+    year INTEGER,
+    tags TEXT NOT NULL,             -- a JSON array, as the source gives them
+    truncated INTEGER NOT NULL      -- whether the encoder cut it
+);
+CREATE UNIQUE INDEX quotes_row ON quotes (row);
+CREATE INDEX quotes_digest ON quotes (digest);
+CREATE INDEX quotes_author ON quotes (author_id);
+CREATE INDEX quotes_work ON quotes (work_id);
+CREATE TABLE quote_tags (
+    tag_id INTEGER NOT NULL REFERENCES tags (id),
+    quote_id INTEGER NOT NULL REFERENCES quotes (id) ON DELETE CASCADE,
+    PRIMARY KEY (tag_id, quote_id)
+) WITHOUT ROWID;
+CREATE INDEX quote_tags_quote ON quote_tags (quote_id);
+CREATE TABLE places (
+    file_id INTEGER NOT NULL REFERENCES files (id),
+    quote_id INTEGER NOT NULL REFERENCES quotes (id) ON DELETE CASCADE,
+    line INTEGER,
+    PRIMARY KEY (file_id, quote_id)
+) WITHOUT ROWID;
+CREATE INDEX places_quote ON places (quote_id);
+-- Rows of the matrix that no quote owns any more.
+CREATE TABLE dead (row INTEGER PRIMARY KEY);
+-- What has been written of a matrix that is to replace this one.
+CREATE TABLE rewritten (
+    quote_id INTEGER PRIMARY KEY REFERENCES quotes (id) ON DELETE CASCADE,
+    row INTEGER NOT NULL, checksum INTEGER NOT NULL, truncated INTEGER NOT NULL
+);
+
+CREATE VIRTUAL TABLE words USING fts5 (
+    text, content = 'quotes', content_rowid = 'id', tokenize = 'porter unicode61 remove_diacritics 2'
+);
+"""
+
+
+def connect_to_write(directory: Path) -> sqlite3.Connection:
+    """Open the database in `directory`, made if it is not there; the caller holds the writer's lock.
+
+    Write-ahead logging lets readers go on with the state they began with while a writer commits.
+    """
+    path = directory / FILE_NAME
+    with damage_reported(directory):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA trusted_schema = OFF")
+        return connection
+
+
+def connect_to_read(directory: Path) -> sqlite3.Connection:
+    """Open the database in `directory` so that nothing can be written to it.
+
+    Raises:
+        sqlite3.Error: it is not there, or is no database.
+    """
+    path = directory / FILE_NAME
+    address = path.absolute().as_uri()
+    try:
+        connection = sqlite3.connect(f"{address}?mode=ro", uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except sqlite3.OperationalError:
+        # A log needs a directory that can be written; where it cannot be, nobody is writing either.
+        log = path.with_name(f"{FILE_NAME}-wal")
+        if os.access(directory, os.W_OK) or (log.exists() and log.stat().st_size):
+            raise
+        connection = sqlite3.connect(f"{address}?mode=ro&immutable=1", uri=True, isolation_level=None)
+    connection.execute("PRAGMA query_only = ON")
+    connection.execute("PRAGMA trusted_schema = OFF")
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Commit at the end; undo everything where an error or an interrupt comes before."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def damage_reported(directory: Path) -> Iterator[None]:
+    """Turn what SQLite and the file system raise about the files of an index into an error that says what to do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise IndexUnusableError(damage(directory, error)) from error
+    except OSError as error:
+        raise IndexUnusableError(f"The index in {directory} cannot be used: {error}.") from error
+
+
+def damage(directory: Path, error: sqlite3.Error) -> str:
+    """Return the message for a database that fails with `error`."""
+    path = directory / FILE_NAME
+    name = getattr(error, "sqlite_errorname", "")
+    if name in ("SQLITE_FULL", "SQLITE_IOERR_WRITE"):
+        return f"{path} cannot be written ({error}): the disk is full or fails. What was committed before is safe."
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+        return f"{path} cannot be opened ({error}); look at the permissions of {directory}."
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return f"{path} is being written by another program and did not become free; try again."
+    return f"{path} is damaged ({error}). Delete {directory} and index its sources again."

@@ -1,0 +1,52 @@
+"""Which quotes a search may answer with."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quotefind.text import fold
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Conditions on quotes. Each that is given must hold; of several values for one, any may hold.
+
+    Case and accents do not matter. An author or work matches where the words stand in its name one after the other
+    ("emily bron" finds Emily Brontë); a tag matches whole.
+    """
+
+    authors: tuple[str, ...] = ()
+    works: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    max_chars: int | None = None
+
+    def __bool__(self) -> bool:
+        """Whether any condition is set."""
+        return bool(self.authors or self.works or self.tags or self.max_chars is not None)
+
+
+def matching_rows(connection: sqlite3.Connection, where: Filter) -> NDArray[np.int64]:
+    """Return the row numbers (n,) of the quotes that satisfy `where`, ascending."""
+    conditions: list[str] = []
+    values: list[str | int] = []
+    for table, column, names in (("authors", "author_id", where.authors), ("works", "work_id", where.works)):
+        if names:
+            # Both sides begin with a space, so that a word matches from its beginning.
+            any_name = " OR ".join("instr(' ' || folded, ?)" for _ in names)
+            conditions.append(f"{column} IN (SELECT id FROM {table} WHERE {any_name})")
+            values += [f" {fold(name)}" for name in names]
+    if where.tags:
+        marks = ", ".join("?" for _ in where.tags)
+        conditions.append(
+            f"id IN (SELECT quote_id FROM quote_tags JOIN tags ON tags.id = tag_id WHERE folded IN ({marks}))"
+        )
+        values += [fold(tag) for tag in where.tags]
+    if where.max_chars is not None:
+        conditions.append("chars <= ?")
+        values.append(where.max_chars)
+    statement = f"SELECT row FROM quotes WHERE {' AND '.join(conditions) or '1'} ORDER BY row"
+    return np.fromiter((row for (row,) in connection.execute(statement, values)), np.int64)

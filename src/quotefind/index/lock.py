@@ -1,0 +1,62 @@
+"""One writer at a time, held by the operating system so that a dead one never blocks."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from quotefind.errors import IndexUnusableError
+from quotefind.paths import make_private
+
+_LOCK = "writer.lock"
+_HOLDER = "writer.json"
+
+
+@contextmanager
+def writer_lock(directory: Path, *, wait: float = 0.0) -> Iterator[None]:
+    """Hold the right to write the index in `directory`, made if it is not there; wait up to `wait` seconds for it.
+
+    Raises:
+        IndexUnusableError: another process holds it (the message says which and since when), or the directory cannot
+            be written.
+    """
+    try:
+        make_private(directory)
+        lock = FileLock(directory / _LOCK, timeout=wait, mode=0o600)
+        lock.acquire()
+    except Timeout as error:
+        raise IndexUnusableError(
+            f"The index in {directory} is being written by {_holder(directory)}. Wait for it with --wait SECONDS."
+        ) from error
+    except OSError as error:
+        raise IndexUnusableError(f"The index in {directory} cannot be written: {error}.") from error
+    holder = directory / _HOLDER
+    try:
+        who = {"process": os.getpid(), "machine": socket.gethostname(), "since": _now()}
+        try:
+            holder.write_text(json.dumps(who), encoding="utf-8")
+        except OSError as error:
+            raise IndexUnusableError(f"The index in {directory} cannot be written: {error}.") from error
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _holder(directory: Path) -> str:
+    try:
+        who = json.loads((directory / _HOLDER).read_text(encoding="utf-8"))
+        return f"process {who['process']} on {who['machine']} since {who['since']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,213 @@
+"""An index opened to be searched: one committed state, whatever writers do beside it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quotefind.errors import IndexUnusableError
+from quotefind.index import database
+from quotefind.index.filters import Filter, matching_rows
+from quotefind.index.manifest import read_manifest
+from quotefind.index.matrix import open_matrix
+from quotefind.paths import index_argument
+from quotefind.records import Quote
+from quotefind.similarity import Ranking, Vectors, top_k
+
+# SQLite takes many more parameters in one statement, but not without limit.
+_PARAMETERS = 500
+_QUOTES = """
+SELECT quotes.row, quotes.name, text, authors.name, works.name, year, tags, path, min(places.file_id), line
+FROM quotes
+LEFT JOIN authors ON authors.id = author_id
+LEFT JOIN works ON works.id = work_id
+LEFT JOIN places ON places.quote_id = quotes.id
+LEFT JOIN files ON files.id = places.file_id
+WHERE quotes.row IN ({marks})
+GROUP BY quotes.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """A source that an index remembers: where it is, how many files and quotes it gave."""
+
+    location: str
+    files: int
+    quotes: int
+
+
+class Index:
+    """A readable index on this machine; use it as a context manager, or close it.
+
+    Attributes:
+        directory: where it lies.
+        manifest: what is true of the whole of it.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        """Open the index in `directory`.
+
+        Raises:
+            IndexUnusableError: there is none, or its files do not belong together.
+        """
+        self.directory = directory
+        self._argument = index_argument(directory)
+        if not (directory / database.FILE_NAME).exists():
+            raise self._missing()
+        for attempt in range(10):
+            with database.damage_reported(directory):
+                self._connection = database.connect_to_read(directory)
+                try:
+                    self._connection.execute("BEGIN")
+                    manifest = read_manifest(self._connection, directory)
+                    if manifest is None:
+                        raise self._missing()
+                    self.manifest = manifest
+                    self.matrix = open_matrix(
+                        directory / manifest.matrix,
+                        rows=manifest.rows,
+                        dim=manifest.dimension,
+                        mend=f"To mend it: quotefind index --rebuild{self._argument}",
+                    )
+                    break
+                except FileNotFoundError as error:
+                    # A writer may have put another matrix in its place since we read the name.
+                    self._connection.close()
+                    if attempt == 9:
+                        raise IndexUnusableError(
+                            f"{error.filename} is missing. To mend it: quotefind index --rebuild{self._argument}"
+                        ) from error
+                except BaseException:
+                    self._connection.close()
+                    raise
+
+    def __enter__(self) -> Index:
+        """Return the index."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the index."""
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._connection.close()
+
+    @cached_property
+    def count(self) -> int:
+        """How many quotes it holds."""
+        return self.manifest.rows - len(self.dead)
+
+    def search(self, queries: Vectors, k: int, where: Filter | None = None) -> list[Ranking]:
+        """Return for each of `queries` (q, d) the `k` nearest quotes that satisfy `where`, by cosine similarity."""
+        rows = self.rows_where(where) if where else None
+        if rows is not None:
+            return top_k(self.matrix, queries, k, rows=rows)
+        return top_k(self.matrix, queries, k, without=self.dead if len(self.dead) else None)
+
+    def search_words(self, words: Sequence[str], k: int, where: Filter | None = None) -> NDArray[np.int64]:
+        """Return the rows of at most `k` quotes that hold any of `words`, best first by BM25 (SQLite's FTS5)."""
+        if not words:
+            return np.empty(0, np.int64)
+        # In quotation marks, every word is only text; none is an operator.
+        expression = " OR ".join(f'"{word.replace(chr(34), "")}"' for word in words)
+        with database.damage_reported(self.directory):
+            found = self._connection.execute(
+                "SELECT row FROM words JOIN quotes ON quotes.id = words.rowid WHERE words MATCH ? ORDER BY bm25(words), row",
+                (expression,),
+            )
+            allowed = None if not where else frozenset(self.rows_where(where).tolist())
+            rows = []
+            for (row,) in found:
+                if allowed is None or row in allowed:
+                    rows.append(row)
+                    if len(rows) == k:
+                        break
+        return np.array(rows, np.int64)
+
+    def rows_where(self, where: Filter) -> NDArray[np.int64]:
+        """Return the rows (n,) of the quotes that satisfy `where`, ascending; without conditions, of all."""
+        with database.damage_reported(self.directory):
+            return matching_rows(self._connection, where)
+
+    def vectors(self, rows: NDArray[np.int64]) -> Vectors:
+        """Return the vectors (n, d) of `rows`."""
+        return np.asarray(self.matrix[rows])
+
+    def quotes(self, rows: Iterable[int]) -> list[Quote]:
+        """Return the quotes in `rows`, in that order."""
+        wanted = [int(row) for row in rows]
+        found: dict[int, Quote] = {}
+        with database.damage_reported(self.directory):
+            for start in range(0, len(wanted), _PARAMETERS):
+                part = wanted[start : start + _PARAMETERS]
+                statement = _QUOTES.format(marks=", ".join("?" for _ in part))
+                for row, name, text, author, work, year, tags, path, _, line in self._connection.execute(
+                    statement, part
+                ):
+                    found[row] = Quote(text, author, work, year, tuple(json.loads(tags)), path, line, name)
+        try:
+            return [found[row] for row in wanted]
+        except KeyError as error:
+            raise IndexUnusableError(
+                f"Row {error} of the matrix in {self.directory} belongs to no quote. "
+                f"To mend it: quotefind index --rebuild{self._argument}"
+            ) from error
+
+    def row_of(self, quote_id: str) -> int | None:
+        """Return the row of the quote whose id is, or alone begins with, `quote_id`; None where there is none."""
+        beginning = quote_id.lower()
+        with database.damage_reported(self.directory):
+            found = self._connection.execute(
+                "SELECT row FROM quotes WHERE substr(name, 1, ?) = ? LIMIT 2", (len(beginning), beginning)
+            ).fetchall()
+        return found[0][0] if len(found) == 1 else None
+
+    def sources(self) -> list[SourceInfo]:
+        """Return the sources that it remembers, in the order in which they came."""
+        with database.damage_reported(self.directory):
+            return [
+                SourceInfo(*values)
+                for values in self._connection.execute(
+                    "SELECT location, count(DISTINCT files.id), count(DISTINCT quote_id) FROM sources"
+                    " LEFT JOIN files ON files.source_id = sources.id LEFT JOIN places ON places.file_id = files.id"
+                    " GROUP BY sources.id ORDER BY sources.id"
+                )
+            ]
+
+    def statistics(self) -> dict[str, int]:
+        """Return how many authors, works, tags and texts cut by the encoder it holds."""
+        with database.damage_reported(self.directory):
+            authors, works, truncated = self._connection.execute(
+                "SELECT count(DISTINCT author_id), count(DISTINCT work_id), coalesce(sum(truncated), 0) FROM quotes"
+            ).fetchone()
+            (tags,) = self._connection.execute("SELECT count(DISTINCT tag_id) FROM quote_tags").fetchone()
+        return {"authors": authors, "works": works, "tags": tags, "truncated": truncated}
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The read-only connection, in the transaction that holds this state."""
+        return self._connection
+
+    @cached_property
+    def dead(self) -> NDArray[np.int64]:
+        """The rows (n,) of the matrix that belong to no quote, ascending."""
+        with database.damage_reported(self.directory):
+            rows = self._connection.execute("SELECT row FROM dead WHERE row < ? ORDER BY row", (self.manifest.rows,))
+            return np.fromiter((row for (row,) in rows), np.int64)
+
+    def _missing(self) -> IndexUnusableError:
+        return IndexUnusableError(
+            f"There is no index in {self.directory}. To make it: quotefind index SOURCE…{self._argument}"
+        )

@@ -1,0 +1,146 @@
+"""Another matrix in the place of the one there is: without dead rows, or with the vectors of another model.
+
+It is written beside, with its rows noted in the table `rewritten` as they are committed, and takes the place of the
+old one in a single transaction. A run that is killed goes on where it last committed.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from quotefind.encoders import Encoder
+from quotefind.index.database import transaction
+from quotefind.index.matrix import MatrixWriter, open_matrix
+from quotefind.progress import Progress
+from quotefind.similarity import Vectors
+
+if TYPE_CHECKING:
+    from quotefind.index.writer import IndexWriter
+
+_CHUNK = 2048
+
+# From the rows and the texts of some quotes to their vectors, and whether each text was cut.
+_Make = Callable[[list[int], list[str]], tuple[Vectors, list[bool] | None]]
+
+
+def compact(writer: IndexWriter, progress: Progress) -> int:
+    """Leave out the rows that belong to no quote; return how many there were."""
+    manifest = writer.require_manifest()
+    (dead,) = writer.connection.execute("SELECT count(*) FROM dead").fetchone()
+    if not dead:
+        return 0
+    matrix = open_matrix(
+        writer.directory / manifest.matrix, rows=manifest.rows, dim=manifest.dimension, mend="Try --rebuild."
+    )
+
+    def copy(rows: list[int], _: list[str]) -> tuple[Vectors, None]:
+        return np.asarray(matrix[rows]), None
+
+    _rewrite(
+        writer, {"fingerprint": manifest.fingerprint, "dimension": manifest.dimension}, copy, progress, "compacting"
+    )
+    return int(dead)
+
+
+def encode_anew(writer: IndexWriter, encoder: Encoder, progress: Progress) -> int:
+    """Encode every quote with `encoder`, which becomes the one of the index; return how many were encoded."""
+    encoded = 0
+
+    def encode(_: list[int], texts: list[str]) -> tuple[Vectors, list[bool]]:
+        nonlocal encoded
+        encoded += len(texts)
+        truncated = [length > encoder.max_tokens for length in encoder.count_tokens(texts)]
+        return encoder.encode_quotes(texts), truncated
+
+    changes = {
+        "model": encoder.name,
+        "fingerprint": encoder.fingerprint,
+        "dimension": encoder.dim,
+        "pooling": encoder.pooling,
+        "max_tokens": encoder.max_tokens,
+    }
+    _rewrite(writer, changes, encode, progress, "encoding")
+    return encoded
+
+
+def remove_leftovers(writer: IndexWriter) -> None:
+    """Delete matrices that a killed run left behind and nothing refers to any more."""
+    if writer.manifest is None:
+        return
+    for path in writer.directory.glob("vectors-*.npy"):
+        if path.name not in (writer.manifest.matrix, writer.manifest.rewrite):
+            try:
+                path.unlink()
+            except OSError:  # Windows keeps what a reader has mapped; the next writer tries again
+                continue
+
+
+def _rewrite(writer: IndexWriter, changes: dict[str, str | int], make: _Make, progress: Progress, stage: str) -> None:
+    """Fill another matrix with what `make` gives, and put it in the place of the old one with these `changes`."""
+    connection = writer.connection
+    manifest = writer.require_manifest()
+    fingerprint, dim = changes["fingerprint"], int(changes["dimension"])
+    if manifest.rewrite_fingerprint != fingerprint or not (writer.directory / manifest.rewrite).is_file():
+        with transaction(connection):
+            connection.execute("DELETE FROM rewritten")
+            number = int(re.sub(r"\D", "", manifest.matrix)) + 1
+            writer.store(rewrite=f"vectors-{number}.npy", rewrite_fingerprint=fingerprint)
+    name = writer.require_manifest().rewrite
+    (total,) = connection.execute("SELECT count(*) FROM quotes").fetchone()
+    (rows, done) = connection.execute("SELECT coalesce(max(row) + 1, 0), count(*) FROM rewritten").fetchone()
+    matrix = MatrixWriter(writer.directory / name, rows=rows, dim=dim)
+    try:
+        while done < total:
+            done += _copy_chunk(writer, matrix, make)
+            progress(stage, done, total)
+        rows = matrix.rows
+    finally:
+        matrix.close()
+    old = writer.directory / manifest.matrix
+    with transaction(connection):
+        # A unique index is checked row by row, so it would stand in the way of an exchange.
+        connection.execute("DROP INDEX quotes_row")
+        connection.execute(
+            "UPDATE quotes SET row = new.row, checksum = new.checksum, truncated = new.truncated"
+            " FROM rewritten AS new WHERE new.quote_id = quotes.id"
+        )
+        connection.execute("CREATE UNIQUE INDEX quotes_row ON quotes (row)")
+        connection.execute("DELETE FROM rewritten")
+        connection.execute("DELETE FROM dead")
+        # Quotes that went away after a killed run had copied them have left gaps.
+        connection.execute(
+            "WITH RECURSIVE number (row) AS (SELECT 0 UNION ALL SELECT row + 1 FROM number WHERE row + 1 < ?)"
+            " INSERT INTO dead SELECT row FROM number WHERE row NOT IN (SELECT row FROM quotes) AND ? > ?",
+            (rows, rows, total),
+        )
+        writer.store(matrix=name, rows=rows, rewrite="", rewrite_fingerprint="", **changes)
+    try:
+        old.unlink(missing_ok=True)
+    except OSError:  # see remove_leftovers
+        return
+
+
+def _copy_chunk(writer: IndexWriter, matrix: MatrixWriter, make: _Make) -> int:
+    quotes = writer.connection.execute(
+        "SELECT id, row, text, truncated FROM quotes WHERE id NOT IN (SELECT quote_id FROM rewritten)"
+        " ORDER BY id LIMIT ?",
+        (_CHUNK,),
+    ).fetchall()
+    vectors, truncated = make([row for _, row, _, _ in quotes], [text for _, _, text, _ in quotes])
+    cut = truncated if truncated is not None else [bool(was) for _, _, _, was in quotes]
+    first = matrix.rows
+    with transaction(writer.connection):
+        matrix.append(vectors)
+        writer.connection.executemany(
+            "INSERT INTO rewritten (quote_id, row, checksum, truncated) VALUES (?, ?, ?, ?)",
+            [
+                (quote_id, row, zlib.crc32(vector.tobytes()), was_cut)
+                for row, (vector, was_cut, (quote_id, *_)) in enumerate(zip(vectors, cut, quotes, strict=True), first)
+            ],
+        )
+    return len(quotes)

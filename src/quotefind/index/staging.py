@@ -1,0 +1,116 @@
+"""Sources read whole into a temporary table before anything is changed, in memory that does not grow with them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from quotefind.corpus import BadRecord
+from quotefind.errors import SourceError
+from quotefind.index.sources import ChangedFile, quotes_of
+from quotefind.progress import Progress
+from quotefind.text import quote_id, text_digest
+
+_LISTED = 10
+_TELL_EVERY = 20_000
+
+_SCHEMA = """
+CREATE TEMP TABLE staged (
+    n INTEGER PRIMARY KEY, file INTEGER, line INTEGER, name TEXT, digest BLOB,
+    text TEXT, author TEXT, work TEXT, year INTEGER, tags TEXT, quote_id INTEGER
+);
+"""
+_INDEXES = """
+CREATE INDEX temp.staged_name ON staged (name);
+CREATE INDEX temp.staged_digest ON staged (digest);
+"""
+
+
+@dataclass(slots=True)
+class Staged:
+    """What was read: how many records, how many bad ones, and the first of these."""
+
+    records: int = 0
+    bad: int = 0
+    first_bad: list[str] = field(default_factory=list)
+
+
+def stage(
+    connection: sqlite3.Connection,
+    files: list[ChangedFile],
+    progress: Progress,
+    stream: BinaryIO | None,
+    give_up: Callable[[], bool] = lambda: False,
+) -> Staged:
+    """Read `files` into the temporary table `staged`; its column `file` is the position in `files`.
+
+    Args:
+        connection: to the index; only its temporary database is written.
+        files: what to read.
+        progress: told the number of quotes read.
+        stream: what "-" stands for.
+        give_up: asked now and then; reading stops with TimeoutError where it says so.
+
+    Raises:
+        SourceError: a file cannot be read, or holds a bad record and its source is not to skip these.
+        TimeoutError: `give_up` said so.
+    """
+    connection.executescript("DROP TABLE IF EXISTS temp.staged;" + _SCHEMA)
+    staged = Staged()
+    connection.execute("BEGIN")
+    try:
+        connection.executemany(
+            "INSERT INTO staged (file, line, name, digest, text, author, work, year, tags)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            _rows(files, staged, progress, stream, give_up),
+        )
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.executescript(_INDEXES)
+    return staged
+
+
+def _rows(
+    files: list[ChangedFile],
+    staged: Staged,
+    progress: Progress,
+    stream: BinaryIO | None,
+    give_up: Callable[[], bool],
+) -> Iterator[tuple[object, ...]]:
+    for number, file in enumerate(files):
+        for quote in quotes_of(file, stream):
+            if isinstance(quote, BadRecord):
+                _count_bad(quote, file, staged)
+                continue
+            staged.records += 1
+            if staged.records % _TELL_EVERY == 0:
+                progress("reading", staged.records)
+                if give_up():
+                    raise TimeoutError
+            tags = json.dumps(quote.tags, ensure_ascii=False) if quote.tags else "[]"
+            yield (
+                number,
+                quote.line,
+                quote_id(quote.text, quote.author),
+                text_digest(quote.text),
+                quote.text,
+                quote.author,
+                quote.work,
+                quote.year,
+                tags,
+            )
+
+
+def _count_bad(record: BadRecord, file: ChangedFile, staged: Staged) -> None:
+    if not file.source.skip_bad:
+        raise SourceError(
+            f"{record.where}: {record.problem}. Nothing was changed; --skip-bad passes such records over."
+        )
+    staged.bad += 1
+    if len(staged.first_bad) < _LISTED:
+        staged.first_bad.append(f"{record.where}: {record.problem}")

@@ -1,0 +1,354 @@
+"""The one place that writes an index: adds and refreshes sources, removes them, compacts, encodes anew."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from quotefind.encoders import Encoder
+from quotefind.errors import IndexUnusableError, SourceError, UsageError
+from quotefind.index import apply, database, rewrite
+from quotefind.index.database import transaction
+from quotefind.index.lock import writer_lock
+from quotefind.index.manifest import Manifest, read_manifest, write_manifest
+from quotefind.index.matrix import MatrixWriter
+from quotefind.index.sources import (
+    STANDARD_INPUT,
+    Changes,
+    Source,
+    find_changes,
+    location_of,
+    remembered,
+)
+from quotefind.index.staging import Staged, stage
+from quotefind.paths import index_argument
+from quotefind.progress import Progress, silent
+
+# A matrix is compacted where more than this share of its rows, and more than this number, belong to no quote.
+_DEAD_SHARE = 0.25
+_DEAD_ROWS = 1000
+
+OpenEncoder = Callable[[str | None, str | None], Encoder]
+
+
+@dataclass(slots=True)
+class Summary:
+    """What an update did.
+
+    Attributes:
+        sources: how many sources the index now remembers.
+        files: how many files were read.
+        added: quotes that are new.
+        reused: quotes of the files read that were there already, unchanged.
+        updated: quotes whose author, work, year or tags changed.
+        removed: quotes that no source holds any more.
+        repeats: records that said again what another record says.
+        truncated: new quotes longer than the encoder takes, and so cut.
+        bad: records passed over because they are no quotes.
+        encoded: texts that were encoded.
+        quotes: quotes in the index.
+        seconds: the time it took.
+        rate: texts encoded in a second; 0 where none was.
+        warnings: sentences for the user.
+    """
+
+    sources: int = 0
+    files: int = 0
+    added: int = 0
+    reused: int = 0
+    updated: int = 0
+    removed: int = 0
+    repeats: int = 0
+    truncated: int = 0
+    bad: int = 0
+    encoded: int = 0
+    quotes: int = 0
+    seconds: float = 0.0
+    rate: float = 0.0
+    warnings: list[str] = field(default_factory=list)
+
+
+class TooLongError(Exception):
+    """An update would take longer than its caller wants to wait."""
+
+
+class IndexWriter:
+    """The right to write the index in a directory; made by `open_to_write`."""
+
+    def __init__(self, directory: Path, connection: sqlite3.Connection, open_encoder: OpenEncoder) -> None:
+        """Use `connection`, whose lock is held; `open_encoder(model, fingerprint)` is called when it is needed."""
+        self.directory = directory
+        self.connection = connection
+        self.manifest = read_manifest(connection, directory)
+        self._open_encoder = open_encoder
+        self._argument = index_argument(directory)
+
+    def update(
+        self,
+        sources: list[Source],
+        *,
+        model: str | None = None,
+        remove: tuple[str, ...] = (),
+        prune: bool = False,
+        progress: Progress = silent,
+        stream: BinaryIO | None = None,
+        at_most: float | None = None,
+    ) -> Summary:
+        """Add or refresh `sources` (none: refresh all that are remembered), and remove what is to go.
+
+        Everything is read and checked before anything is changed. Quotes are committed every few thousand; what was
+        committed is never encoded again.
+
+        Args:
+            sources: what to read; one remembered before keeps how it is read where nothing new is said.
+            model: the model of a new index; for an old one it has to be the model it has.
+            remove: sources whose quotes go.
+            prune: also remove sources that are not there any more.
+            progress: told what goes on.
+            stream: what the source "-" stands for.
+            at_most: give up, having changed nothing, where it would take more seconds than this.
+
+        Raises:
+            SourceError: a source cannot be read, or a record is bad.
+            UsageError: `remove` names no source of the index.
+            IndexUnusableError: `model` is another than that of the index.
+            TooLongError: `at_most` is not enough.
+        """
+        started = time.monotonic()
+        if model is not None and self.manifest is not None:
+            self._open_encoder(model, self.manifest.fingerprint)
+        summary = Summary()
+        known = {source.location: source for source in self._remembered()}
+        gone = self._sources_to_remove(remove, known)
+        for source in sources:
+            plain = replace(source, options=type(source.options)(), skip_bad=False) == source
+            known[source.location] = known.get(source.location, source) if plain else source
+        if sources:
+            looked_at = [known[location] for location in dict.fromkeys(source.location for source in sources)]
+        else:
+            looked_at = [source for location, source in known.items() if location not in gone]
+        if self.manifest is None:
+            with transaction(self.connection):
+                self._create_schema()
+        changes = find_changes(self.connection, looked_at, named={source.location for source in sources})
+        if prune:
+            gone |= set(changes.vanished)
+        staged = self._stage(changes, at_most, started, progress, stream)
+        self._check_anything_found(sources, changes, staged)
+        self._tell(summary, changes, staged, pruned=prune)
+        if at_most is not None and self.manifest is not None:
+            self._check_time(at_most - (time.monotonic() - started))
+        encoder = self._encoder_of_new_index(model)
+        before = self._count()
+        applied = apply.Application(self, changes, progress, encoder or self.open_encoder)
+        applied.run(looked_at, gone)
+        self._compact_if_worthwhile(progress)
+        summary.sources = self.connection.execute("SELECT count(*) FROM sources").fetchone()[0]
+        summary.files = len(changes.changed)
+        applied.report(summary)
+        summary.quotes = self._count()
+        summary.removed = before + summary.added - summary.quotes
+        summary.seconds = time.monotonic() - started
+        return summary
+
+    def rebuild(self, *, model: str | None = None, progress: Progress = silent) -> Summary:
+        """Encode every quote anew, with `model` or the one the index has, into a new matrix; resumable.
+
+        Until it is finished, readers go on with the old matrix.
+        """
+        started = time.monotonic()
+        manifest = self.require_manifest()
+        encoder = self._open_encoder(model or manifest.model, None)
+        encoded = rewrite.encode_anew(self, encoder, progress)
+        seconds = time.monotonic() - started
+        return Summary(encoded=encoded, quotes=self._count(), seconds=seconds, rate=encoded / seconds)
+
+    def compact(self, progress: Progress = silent) -> int:
+        """Write a matrix without the rows that belong to no quote; return how many these were."""
+        return rewrite.compact(self, progress)
+
+    def require_manifest(self) -> Manifest:
+        """Return the manifest.
+
+        Raises:
+            IndexUnusableError: there is no index here yet.
+        """
+        if self.manifest is None:
+            raise IndexUnusableError(
+                f"There is no index in {self.directory}. To make it: quotefind index SOURCE…{self._argument}"
+            )
+        return self.manifest
+
+    def store(self, **changes: object) -> None:
+        """Write the manifest with `changes`, in the transaction that the caller has begun."""
+        self.manifest = replace(self.require_manifest(), **changes, updated=_now())  # type: ignore[arg-type]
+        write_manifest(self.connection, self.manifest)
+
+    def open_encoder(self) -> Encoder:
+        """Open the encoder of this index."""
+        manifest = self.require_manifest()
+        return self._open_encoder(manifest.model, manifest.fingerprint)
+
+    def open_matrix(self) -> MatrixWriter:
+        """Open the matrix to append to it.
+
+        Raises:
+            IndexUnusableError: it is missing or shorter than it must be.
+        """
+        manifest = self.require_manifest()
+        path = self.directory / manifest.matrix
+        if manifest.rows:
+            database_says = f"{manifest.rows} rows of {manifest.dimension}"
+            try:
+                rows_there = (path.stat().st_size - 128) // (manifest.dimension * 4)
+            except OSError as error:
+                raise IndexUnusableError(
+                    f"{path} cannot be opened: {error}. To mend it: quotefind index --rebuild{self._argument}"
+                ) from error
+            if rows_there < manifest.rows:
+                raise IndexUnusableError(
+                    f"{path} is cut short: it holds {rows_there} rows, expected {database_says}. "
+                    f"To mend it: quotefind index --rebuild{self._argument}"
+                )
+        return MatrixWriter(path, rows=manifest.rows, dim=manifest.dimension)
+
+    def _remembered(self) -> list[Source]:
+        return remembered(self.connection) if self.manifest is not None else []
+
+    def _sources_to_remove(self, remove: tuple[str, ...], known: dict[str, Source]) -> set[str]:
+        gone = {location_of(argument) for argument in remove}
+        for location in gone - known.keys():
+            raise UsageError(
+                f"{location} is no source of this index; quotefind info{self._argument} lists those it has."
+            )
+        return gone
+
+    def _create_schema(self) -> None:
+        if self.connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'manifest'").fetchone():
+            return
+        for statement in _statements(database.SCHEMA):
+            self.connection.execute(statement)
+
+    def _encoder_of_new_index(self, model: str | None) -> Encoder | None:
+        if self.manifest is not None:
+            return None
+        encoder = self._open_encoder(model, None)
+        self.manifest = Manifest(
+            model=encoder.name,
+            fingerprint=encoder.fingerprint,
+            pooling=encoder.pooling,
+            dimension=encoder.dim,
+            max_tokens=encoder.max_tokens,
+            matrix="vectors-1.npy",
+            created=_now(),
+            updated=_now(),
+        )
+        self.open_matrix().close()
+        with transaction(self.connection):
+            write_manifest(self.connection, self.manifest)
+        return encoder
+
+    def _stage(
+        self, changes: Changes, at_most: float | None, started: float, progress: Progress, stream: BinaryIO | None
+    ) -> Staged:
+        def give_up() -> bool:
+            return at_most is not None and time.monotonic() - started > at_most
+
+        try:
+            return stage(self.connection, changes.changed, progress, stream, give_up)
+        except TimeoutError as error:
+            raise TooLongError from error
+
+    def _check_anything_found(self, sources: list[Source], changes: Changes, staged: Staged) -> None:
+        read = {file.source.location for file in changes.changed}
+        if sources and not staged.records and read and self._count() == 0:
+            places = ", ".join(sorted(read))
+            bad = f" ({staged.bad} bad records were passed over)" if staged.bad else ""
+            raise SourceError(f"No quotes were found in {places}{bad}.")
+        if sources and not changes.changed and not changes.touched and not changes.unchanged and not changes.gone:
+            places = ", ".join(source.location for source in sources)
+            raise SourceError(f"{places} holds no file of a known format; name one with --input-format.")
+
+    def _check_time(self, seconds: float) -> None:
+        unseen = self.connection.execute(
+            "SELECT count(DISTINCT digest) FROM staged WHERE digest NOT IN (SELECT digest FROM quotes)"
+        ).fetchone()[0]
+        rate = self.require_manifest().rate
+        if seconds < 0 or (unseen and (rate == 0 or unseen / rate > seconds)):
+            raise TooLongError
+
+    def _tell(self, summary: Summary, changes: Changes, staged: Staged, *, pruned: bool) -> None:
+        summary.bad = staged.bad
+        for problem in staged.first_bad:
+            summary.warnings.append(f"passed over {problem}")
+        if staged.bad > len(staged.first_bad):
+            summary.warnings.append(f"passed over {staged.bad - len(staged.first_bad)} more bad records")
+        for location in [] if pruned else changes.vanished:
+            summary.warnings.append(
+                f"{location} is not there; its quotes are kept. To drop them: quotefind index --prune{self._argument}"
+            )
+        if changes.passed_over:
+            some = ", ".join(path.name for path in changes.passed_over[:3])
+            more = ", …" if len(changes.passed_over) > 3 else ""
+            summary.warnings.append(f"{len(changes.passed_over)} files of no known format were left out ({some}{more})")
+
+    def _count(self) -> int:
+        return int(self.connection.execute("SELECT count(*) FROM quotes").fetchone()[0])
+
+    def _compact_if_worthwhile(self, progress: Progress) -> None:
+        (dead,) = self.connection.execute("SELECT count(*) FROM dead").fetchone()
+        if dead > _DEAD_ROWS and dead > _DEAD_SHARE * self.require_manifest().rows:
+            self.compact(progress)
+
+
+@contextmanager
+def open_to_write(directory: Path, open_encoder: OpenEncoder, *, wait: float = 0.0) -> Iterator[IndexWriter]:
+    """Open the index in `directory`, made if it is not there, to write it; one process at a time.
+
+    Args:
+        directory: where the index lies.
+        open_encoder: called with a model and the fingerprint it must have, either may be None, when texts are to be
+            encoded.
+        wait: seconds to wait for another writer to finish.
+
+    Raises:
+        IndexUnusableError: another process writes it, or its files cannot be used.
+    """
+    new = not directory.exists()
+    with writer_lock(directory, wait=wait):
+        with database.damage_reported(directory):
+            connection = database.connect_to_write(directory)
+            try:
+                writer = IndexWriter(directory, connection, open_encoder)
+                rewrite.remove_leftovers(writer)
+                yield writer
+            finally:
+                connection.close()
+        if writer.manifest is None:
+            (directory / database.FILE_NAME).unlink(missing_ok=True)
+    if new and writer.manifest is None:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Yield the statements of `script` one by one, so that they can share a transaction."""
+    part = ""
+    for line in script.splitlines(keepends=True):
+        part += line
+        if sqlite3.complete_statement(part):
+            yield part
+            part = ""
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+__all__ = ["STANDARD_INPUT", "IndexWriter", "OpenEncoder", "Source", "Summary", "TooLongError", "open_to_write"]

@@ -1,0 +1,71 @@
+"""Where things are kept, and who may override it.
+
+| what | default | override |
+|---|---|---|
+| named indexes | the user's data directory | `QUOTEFIND_HOME` (then `$QUOTEFIND_HOME/indexes`) |
+| prepared models | the user's cache directory | `QUOTEFIND_HOME` (then `$QUOTEFIND_HOME/cache/models`) |
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from importlib import resources
+from pathlib import Path
+
+import platformdirs
+
+from quotefind.errors import UsageError
+
+DEFAULT_INDEX = "default"
+BUNDLED = "bundled"
+_NAME = re.compile(r"\w[\w.-]*")
+
+
+def index_directory(index: str | None) -> Path:
+    """Return the directory of the index called `index`: a plain word is a name, anything else a path.
+
+    Raises:
+        UsageError: `index` is empty.
+    """
+    name = DEFAULT_INDEX if index is None else index
+    if not name.strip():
+        raise UsageError("The name of the index is empty; give a name or a directory, as in --index ./poems.")
+    if _NAME.fullmatch(name):
+        return _home("indexes", platformdirs.user_data_path) / name
+    return Path(name).expanduser().absolute()
+
+
+def index_argument(directory: Path) -> str:
+    """Return the command-line words that name the index in `directory`, with a leading space, or ''."""
+    if directory.parent == _home("indexes", platformdirs.user_data_path):
+        return "" if directory.name == DEFAULT_INDEX else f" --index {directory.name}"
+    return f" --index {directory}"
+
+
+def models_directory() -> Path:
+    """Return the directory in which models are kept once they are prepared."""
+    return _home("cache", platformdirs.user_cache_path) / "models"
+
+
+def bundled_quotes() -> Path:
+    """Return the file of quotations that comes with the program."""
+    packaged = Path(str(resources.files("quotefind"))) / "quotes" / "quotes.jsonl"
+    if packaged.exists():
+        return packaged
+    # An editable install runs from the source tree, where the quotes stand at the top.
+    return Path(__file__).parents[2] / "quotes" / "quotes.jsonl"
+
+
+def make_private(directory: Path) -> Path:
+    """Make `directory` and its parents, for this user alone where the system knows users; return it."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return directory
+
+
+def _home(part: str, default: object) -> Path:
+    home = os.environ.get("QUOTEFIND_HOME")
+    if home:
+        return Path(home).expanduser().absolute() / part
+    base: Path = default("quotefind", appauthor=False)  # type: ignore[operator]
+    return base / "indexes" if part == "indexes" else base

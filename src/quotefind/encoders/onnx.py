@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import onnxruntime
@@ -29,6 +29,11 @@ class OnnxEncoder:
     """An `Encoder` over a prepared model; imports neither torch nor transformers."""
 
     def __init__(self, model: PreparedModel) -> None:
+        """Open the tokenizer of `model`; a session is opened when the first text comes.
+
+        Raises:
+            ModelError: the prepared files are damaged.
+        """
         self.name = model.name
         self.fingerprint = model.fingerprint
         self.dim = model.dim
@@ -66,9 +71,8 @@ class OnnxEncoder:
             for start in range(0, len(texts), _CHUNK):
                 tokens = self._tokens(texts[start : start + _CHUNK])
                 batches = list(_batches(tokens))
-                for batch, rows in zip(
-                    batches, pool.map(lambda b: self._run(session, tokens, b), batches), strict=True
-                ):
+                run = partial(self._run, session, tokens)
+                for batch, rows in zip(batches, pool.map(run, batches), strict=True):
                     vectors[start + batch] = rows
                     done += len(batch)
                     progress("encoding", done, len(texts))

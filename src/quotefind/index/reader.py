@@ -124,7 +124,8 @@ class Index:
         expression = " OR ".join(f'"{word.replace(chr(34), "")}"' for word in words)
         with database.damage_reported(self.directory):
             found = self._connection.execute(
-                "SELECT row FROM words JOIN quotes ON quotes.id = words.rowid WHERE words MATCH ? ORDER BY bm25(words), row",
+                "SELECT row FROM words JOIN quotes ON quotes.id = words.rowid"
+                " WHERE words MATCH ? ORDER BY bm25(words), row",
                 (expression,),
             )
             allowed = None if not where else frozenset(self.rows_where(where).tolist())

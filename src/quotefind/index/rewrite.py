@@ -57,7 +57,7 @@ def encode_anew(writer: IndexWriter, encoder: Encoder, progress: Progress) -> in
         truncated = [length > encoder.max_tokens for length in encoder.count_tokens(texts)]
         return encoder.encode_quotes(texts), truncated
 
-    changes = {
+    changes: dict[str, str | int] = {
         "model": encoder.name,
         "fingerprint": encoder.fingerprint,
         "dimension": encoder.dim,

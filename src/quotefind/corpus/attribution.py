@@ -36,8 +36,11 @@ _TITLE = "|".join(
 _TITLE_FIRST = re.compile(rf"(?P<title>{_TITLE})(?:\s*,\s*(?:by\s+)?(?P<rest>.+))?")
 _IN_WORK = re.compile(rf"(?P<author>[^,]+?)\s+(?:in|from)\s+(?P<work>{_TITLE}|<[^<>]+>)")
 _IN_ANYTHING = re.compile(r"(?P<author>[^,]+?)\s+(?:in|from|on|at|to|about)\s+(?P<work>.+)")
+# Commas in brackets, in quotation marks and before such a suffix do not end the author.
 _AUTHOR_FIRST = re.compile(
-    r"(?P<author>(?:\([^()]*\)|\"[^\"]*\"|[^,(\"])+(?:,\s*(?:Jr|Sr|Esq|Ph\.?\s?D|M\.?D|Ltd|Inc|II|III|IV)\b\.?(?=\s*(?:,|$)))*)(?:\s*,\s*(?P<work>.*))?"
+    r"(?P<author>(?:\([^()]*\)|\"[^\"]*\"|[^,(\"])+"
+    r"(?:,\s*(?:Jr|Sr|Esq|Ph\.?\s?D|M\.?D|Ltd|Inc|II|III|IV)\b\.?(?=\s*(?:,|$)))*)"
+    r"(?:\s*,\s*(?P<work>.*))?"
 )
 _WORK_ONLY = re.compile(r"(?:[Ff]rom|[Ii]n|[Oo]n|to|with|at|(?:seen|found|heard|overheard) (?:in|on|at))\s")
 _FROM = re.compile(r"^(?:from|in)\s+", re.IGNORECASE)
@@ -78,11 +81,13 @@ def parse_attribution(credit: str, *, own_line: bool = False) -> Attribution | N
 
     Args:
         credit: `Author`, `Author, Work` or `"Work", Author`, without the dash.
-        own_line: it stands on a line of its own, which says so much that it may be longer, begin in lower case and
-            end in a full stop.
+        own_line: it stands on a line of its own, which says so much that it may be longer, and begin in lower case
+            or end in a full stop.
     """
     credit = _LEAD_IN.sub("", " ".join(credit.split()), count=1)
     if own_line:
+        if credit[:1].islower() and _ends_sentence(credit):
+            return None
         credit = _without_stop(credit)
     if not credit or not _plausible(credit, own_line):
         return None

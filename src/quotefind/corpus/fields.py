@@ -19,7 +19,9 @@ USUAL_NAMES: Mapping[str, tuple[str, ...]] = {
     "tags": ("tags", "themes", "topics", "subjects", "category"),
 }
 
-_UNUSABLE = re.compile("[\0\ud800-\udfff]")
+# What no text can hold: NUL, and half of a surrogate pair.
+UNUSABLE = re.compile("[\0\ud800-\udfff]")
+
 _TAG_SEPARATOR = re.compile("[,;|]")
 _YEAR = re.compile(r"(-?[0-9]{1,4})|([0-9]{1,4}) ?BCE?")
 _LARGEST_YEAR = 9999
@@ -31,10 +33,10 @@ class FlawError(Exception):
 
 
 def unusable(raw: str) -> re.Match[str] | None:
-    """Return the first character of `raw` that no text can hold: NUL, or half of a surrogate pair."""
+    """Return the first character of `raw` that no text can hold, or None."""
     if raw.isascii():  # much faster than the search, and true of most records
-        return _UNUSABLE.search(raw) if "\0" in raw else None
-    return _UNUSABLE.search(raw)
+        return UNUSABLE.search(raw) if "\0" in raw else None
+    return UNUSABLE.search(raw)
 
 
 def raw_problem(raw: str, encoding: str) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from quotefind.corpus.attribution import Attribution, parse_attribution, split_attribution
-from quotefind.corpus.fields import bad, make_quote, raw_problem, unusable
+from quotefind.corpus.fields import UNUSABLE, bad, make_quote, raw_problem, unusable
 from quotefind.corpus.options import BadRecord, ReadOptions
 from quotefind.records import Quote
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 _DASHED = re.compile(r"\s*(?:—|―|–|--)[\s—―–-]*(?=\S)")
 _DASHED_BEHIND = re.compile(r"\s*(?:—|―|--)[\s—―-]*(?=\S)")
-_UNUSABLE = re.compile("[\0\ud800-\udfff]")
 _BREAK_TAG = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 
@@ -26,7 +25,7 @@ def read_markdown(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Q
 
     source = stream.read()
     lines = source.split("\n") if unusable(source) else []
-    tokens = MarkdownIt("commonmark").parse(_UNUSABLE.sub("\ufffd", source) if lines else source)
+    tokens = MarkdownIt("commonmark").parse(UNUSABLE.sub("\ufffd", source) if lines else source)
     for begin, end in _block_quotes(tokens):
         first, last = tokens[begin].map or [0, 0]
         behind = tokens[end + 1 : end + 3]

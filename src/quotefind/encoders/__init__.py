@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from quotefind.errors import ModelError
+from quotefind.errors import IndexUnusableError
 from quotefind.progress import Progress, silent
 from quotefind.similarity import Vectors
 
@@ -55,7 +55,8 @@ def open_encoder(
         progress: told while the model is prepared.
 
     Raises:
-        ModelError: the model or the device is not there, or the model is another than `fingerprint` says.
+        ModelError: the model or the device is not there.
+        IndexUnusableError: the model is another than `fingerprint` says.
     """
     from quotefind.encoders import prepare
     from quotefind.encoders.devices import choose_device
@@ -70,9 +71,10 @@ def open_encoder(
     source = resolve(model)
     found = fingerprint_of(source)
     if fingerprint is not None and found != fingerprint:
-        raise ModelError(
-            f"The model {source.name} at {source.path} is not the one it was when it was used before "
-            f"(fingerprint {found[:12]} instead of {fingerprint[:12]})."
+        raise IndexUnusableError(
+            f"The index was made with another model than {source.name} is now (fingerprint {found[:12]}, the index has "
+            f"{fingerprint[:12]}). To encode it anew: quotefind index --rebuild --model {source.name}, with the --index "
+            "that you use."
         )
     if devices == ["cpu"]:
         ready = prepare.prepare(source, found, progress)

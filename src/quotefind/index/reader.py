@@ -21,6 +21,7 @@ from quotefind.index.matrix import open_matrix
 from quotefind.paths import index_argument
 from quotefind.records import Quote
 from quotefind.similarity import Ranking, Vectors, top_k
+from quotefind.text import text_digest
 
 # SQLite takes many more parameters in one statement, but not without limit.
 _PARAMETERS = 500
@@ -89,6 +90,18 @@ class Index:
                 except BaseException:
                     self._connection.close()
                     raise
+
+    @staticmethod
+    def exists(directory: Path) -> bool:
+        """Whether there is an index in `directory`, be it usable or not."""
+        if not (directory / database.FILE_NAME).exists():
+            return False
+        with database.damage_reported(directory):
+            connection = database.connect_to_read(directory)
+            try:
+                return read_manifest(connection, directory) is not None
+            finally:
+                connection.close()
 
     def __enter__(self) -> Index:
         """Return the index."""
@@ -174,6 +187,12 @@ class Index:
                 "SELECT row FROM quotes WHERE substr(name, 1, ?) = ? LIMIT 2", (len(beginning), beginning)
             ).fetchall()
         return found[0][0] if len(found) == 1 else None
+
+    def rows_with_text(self, text: str) -> list[int]:
+        """Return the rows of the quotes with exactly this normalised text, whoever is said to have written it."""
+        with database.damage_reported(self.directory):
+            found = self._connection.execute("SELECT row FROM quotes WHERE digest = ?", (text_digest(text),))
+            return [row for (row,) in found]
 
     def sources(self) -> list[SourceInfo]:
         """Return the sources that it remembers, in the order in which they came."""

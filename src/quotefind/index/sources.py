@@ -8,12 +8,15 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from quotefind.corpus import BadRecord, ReadOptions, files_of, format_of, read_file, read_stream
 from quotefind.errors import SourceError
 from quotefind.paths import BUNDLED, bundled_quotes
 from quotefind.records import Quote
+
+if TYPE_CHECKING:
+    from quotefind.index.reader import Index
 
 STANDARD_INPUT = "-"
 
@@ -92,13 +95,28 @@ def options_text(source: Source) -> str:
     return json.dumps({**asdict(source.options), "skip_bad": source.skip_bad})
 
 
-def find_changes(connection: sqlite3.Connection, sources: list[Source], *, named: set[str]) -> Changes:
+def is_stale(index: Index) -> bool:
+    """Whether a file of `index` was added, removed or changed in size or time; no file is read.
+
+    A file that cannot be looked at counts as changed, so that the update that follows says what is wrong with it.
+    """
+    try:
+        changes = find_changes(index.connection, remembered(index.connection), named=set(), by_content=False)
+    except SourceError:
+        return True
+    return bool(changes or changes.vanished)
+
+
+def find_changes(
+    connection: sqlite3.Connection, sources: list[Source], *, named: set[str], by_content: bool = True
+) -> Changes:
     """Compare `sources` with what the index knows of their files; only what changed in size or time is read.
 
     Args:
         connection: to the index.
         sources: those to look at.
         named: locations that the user has named now; where one of these is not there, that is an error.
+        by_content: read what has another size or time, to see whether its content is another too.
 
     Raises:
         SourceError: a named source is not there or cannot be read.
@@ -128,7 +146,7 @@ def find_changes(connection: sqlite3.Connection, sources: list[Source], *, named
             continue
         for name, path in found.items():
             _, size, modified, digest = known.pop(name, (None, None, None, None))
-            _compare(source, name, path, (size, modified, None if read_anew else digest), changes)
+            _compare(source, name, path, (size, modified, None if read_anew else digest), changes, by_content)
         changes.gone += [(file_id, path) for path, (file_id, *_) in known.items()]
     return changes
 
@@ -158,13 +176,21 @@ def _files(source: Source, changes: Changes, *, must_exist: bool) -> dict[str, P
 
 
 def _compare(
-    source: Source, name: str, path: Path, known: tuple[int | None, int | None, bytes | None], changes: Changes
+    source: Source,
+    name: str,
+    path: Path,
+    known: tuple[int | None, int | None, bytes | None],
+    changes: Changes,
+    by_content: bool,
 ) -> None:
     size, modified, digest = known
     try:
         status = path.stat()
         if digest is not None and (size, modified) == (status.st_size, status.st_mtime_ns):
             changes.unchanged += 1
+            return
+        if not by_content:
+            changes.changed.append(ChangedFile(source, name, path))
             return
         with path.open("rb") as stream:
             now = hashlib.file_digest(stream, "sha256").digest()

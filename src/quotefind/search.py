@@ -1,0 +1,233 @@
+"""Find: from requests to hits, by meaning, with filters, diversity and full-text search where asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quotefind.encoders import Encoder
+from quotefind.errors import UsageError
+from quotefind.index import Filter, Index
+from quotefind.records import Hit, Quote
+from quotefind.similarity import Vectors, cosine_scores, unit_rows
+from quotefind.text import fold, normalise
+
+# How many candidates fusion and diversity choose from, at least, and for each hit that is wanted.
+_POOL = 100
+_POOL_PER_HIT = 10
+# The constant of reciprocal rank fusion, as its authors set it.
+_FUSION = 60
+# The weight of relevance against novelty in maximal marginal relevance.
+_RELEVANCE = 0.7
+# A query of which less than this is left once --not is taken away says nothing but what is not wanted.
+_LEFT = 0.05
+
+# Words of asking, not of what is asked for; full-text search leaves them out.
+_ASKING = frozenset(
+    "a about an and any are as at be by can captures capturing do essence find for from give good great i importance in"
+    " is it like line lines looking me my need of on one or please proverb proverbs quotation quotations quote quotes"
+    " saying sayings searching show so some something that the their them there these they this those to want was we"
+    " what when which who will with words would you your".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FindOptions:
+    """How to search.
+
+    Attributes:
+        top: how many hits a query gets at most.
+        min_score: leave out hits with a lower cosine similarity.
+        where: which quotes may answer.
+        like: an id of a quote, or a text, that hits shall be like; that quote itself is left out.
+        unlike: texts that hits shall be away from.
+        diverse: prefer hits that differ from each other.
+        one_per_author: of each author the best hit only; quotes without author all count as different.
+        hybrid: also rank by the words that query and quote share.
+    """
+
+    top: int = 5
+    min_score: float | None = None
+    where: Filter = field(default_factory=Filter)
+    like: str | None = None
+    unlike: tuple[str, ...] = ()
+    diverse: bool = False
+    one_per_author: bool = False
+    hybrid: bool = False
+
+
+def find(index: Index, encoder: Encoder, queries: Sequence[str], options: FindOptions | None = None) -> list[list[Hit]]:
+    """Return for each of `queries` its hits, best first.
+
+    Args:
+        index: what to search.
+        encoder: the one that the index was made with.
+        queries: the requests; one empty request is allowed where `options.like` says what to look for.
+        options: how to search; None for the defaults.
+
+    Raises:
+        UsageError: a request is empty, `top` is below 1, or `unlike` leaves nothing of a request.
+    """
+    options = options or FindOptions()
+    if options.top < 1:
+        raise UsageError("At least one hit has to be asked for (--top 1).")
+    if options.like is None and any(not query.strip() for query in queries):
+        raise UsageError('The request is empty. Say what you are looking for, as in: quotefind find "hope in hard times"')
+    liked = _liked(index, encoder, options.like)
+    vectors = _aimed(encoder, queries, liked, options.unlike)
+    labels = [query or (liked.label if liked else "") for query in queries]
+    excluded = frozenset(liked.rows) if liked else frozenset()
+    plain = not (options.hybrid or options.diverse or options.one_per_author)
+    if plain:
+        rankings = index.search(vectors, options.top + len(excluded), options.where)
+        chosen = [_kept(ranking.rows, ranking.scores, excluded, options.min_score) for ranking in rankings]
+    else:
+        chosen = [
+            _choose(index, vector, query, excluded, options) for vector, query in zip(vectors, queries, strict=True)
+        ]
+    return _hits(index, labels, chosen, options.top)
+
+
+def fuse(rankings: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Return the rows of all `rankings`, best first, by reciprocal rank fusion; ties by row.
+
+    score(d) = sum over rankings of 1 / (60 + rank(d)), rank from 1: Cormack, Clarke and Buettcher, "Reciprocal Rank
+    Fusion outperforms Condorcet and individual Rank Learning Methods", SIGIR 2009.
+    """
+    scores: dict[int, float] = {}
+    for ranking in rankings:
+        for rank, row in enumerate(ranking.tolist(), 1):
+            scores[row] = scores.get(row, 0.0) + 1 / (_FUSION + rank)
+    return np.array(sorted(scores, key=lambda row: (-scores[row], row)), np.int64)
+
+
+def diversify(vectors: Vectors, relevance: NDArray[np.float64], k: int) -> list[int]:
+    """Return the positions of `k` of the n candidates by maximal marginal relevance, in the order of choice.
+
+    Next is the candidate d with the highest L * sim(d, query) - (1 - L) * max over chosen c of sim(d, c), with L = 0.7:
+    Carbonell and Goldstein, "The Use of MMR, Diversity-Based Reranking for Reordering Documents and Producing
+    Summaries", SIGIR 1998.
+
+    Args:
+        vectors: (n, d) float32 unit rows.
+        relevance: (n,) similarity of each to the query.
+        k: how many; clamped to n.
+    """
+    nearest = np.full(len(vectors), -np.inf)
+    chosen: list[int] = []
+    for _ in range(min(k, len(vectors))):
+        novelty = np.where(np.isneginf(nearest), 0.0, nearest)
+        marginal = _RELEVANCE * relevance - (1 - _RELEVANCE) * novelty
+        marginal[chosen] = -np.inf
+        chosen.append(int(np.argmax(marginal)))
+        nearest = np.maximum(nearest, cosine_scores(vectors, vectors[chosen[-1:]])[:, 0])
+    return chosen
+
+
+def search_terms(query: str) -> list[str]:
+    """Return the words of `query` that say what is asked for; all of its words where none does."""
+    words = re.findall(r"\w+", query.casefold())
+    return [word for word in words if word not in _ASKING] or words
+
+
+@dataclass(frozen=True, slots=True)
+class _Liked:
+    vector: Vectors
+    label: str
+    rows: tuple[int, ...]
+
+
+def _liked(index: Index, encoder: Encoder, like: str | None) -> _Liked | None:
+    if like is None:
+        return None
+    text = normalise(like)
+    if not text:
+        raise UsageError("--like needs the id of a quote, or a text.")
+    row = index.row_of(text) if re.fullmatch(r"[0-9a-fA-F]{6,16}", text) else None
+    if row is not None:
+        (quote,) = index.quotes([row])
+        return _Liked(index.vectors(np.array([row]))[0], quote.text, tuple(index.rows_with_text(quote.text)))
+    return _Liked(encoder.encode_quotes([text])[0], text, tuple(index.rows_with_text(text)))
+
+
+def _aimed(encoder: Encoder, queries: Sequence[str], liked: _Liked | None, unlike: Sequence[str]) -> Vectors:
+    """Return the unit vectors (q, d) of what is looked for: words and liked quote together, without what is unwanted.
+
+    What is unwanted is taken away by orthogonal negation: Widdows, "Orthogonal Negation in Vector Spaces for Modelling
+    Word-Meanings and Document Retrieval", ACL 2003.
+    """
+    asked = [query for query in queries if query.strip()]
+    vectors = np.zeros((len(queries), encoder.dim), np.float32)
+    if asked:
+        vectors[[bool(query.strip()) for query in queries]] = encoder.encode_queries(asked)
+    if liked is not None:
+        vectors = unit_rows(vectors + liked.vector)
+    if unlike:
+        basis, _ = np.linalg.qr(encoder.encode_queries(list(unlike)).T.astype(np.float64))
+        left = vectors - (vectors @ basis) @ basis.T
+        if (np.linalg.norm(left, axis=1) < _LEFT).any():
+            raise UsageError("--not takes away all that is asked for; say something that the request does not mean.")
+        vectors = unit_rows(left)
+    return vectors
+
+
+def _kept(
+    rows: NDArray[np.int64], scores: NDArray[np.float64], excluded: frozenset[int], min_score: float | None
+) -> list[tuple[int, float]]:
+    return [
+        (row, score)
+        for row, score in zip(rows.tolist(), scores.tolist(), strict=True)
+        if row not in excluded and (min_score is None or score >= min_score)
+    ]
+
+
+def _choose(
+    index: Index, vector: Vectors, query: str, excluded: frozenset[int], options: FindOptions
+) -> list[tuple[int, float]]:
+    """Return (row, score) of the hits of one query where the nearest alone will not do."""
+    pool = max(_POOL, _POOL_PER_HIT * options.top) + len(excluded)
+    while True:
+        (ranking,) = index.search(vector[None], pool, options.where)
+        rows, scores = ranking.rows, ranking.scores
+        if options.hybrid:
+            rows = fuse([rows, index.search_words(search_terms(query), pool, options.where)])
+            scores = cosine_scores(index.vectors(rows), vector[None])[:, 0]
+        kept = _kept(rows, scores, excluded, options.min_score)
+        if options.one_per_author:
+            kept = _first_of_each_author(index, kept)
+        if len(kept) >= options.top or len(ranking.rows) < pool:
+            break
+        if options.min_score is not None and len(scores) and ranking.scores[-1] < options.min_score:
+            break
+        pool *= 4
+    if options.diverse and kept:
+        picked = diversify(
+            index.vectors(np.array([row for row, _ in kept])), np.array([score for _, score in kept]), options.top
+        )
+        kept = [kept[position] for position in picked]
+    return kept
+
+
+def _first_of_each_author(index: Index, kept: list[tuple[int, float]]) -> list[tuple[int, float]]:
+    seen: set[str] = set()
+    first = []
+    for (row, score), quote in zip(kept, index.quotes(row for row, _ in kept), strict=True):
+        author = fold(quote.author) if quote.author else f"\0{row}"
+        if author not in seen:
+            seen.add(author)
+            first.append((row, score))
+    return first
+
+
+def _hits(index: Index, labels: list[str], chosen: list[list[tuple[int, float]]], top: int) -> list[list[Hit]]:
+    cut = [kept[:top] for kept in chosen]
+    rows = sorted({row for kept in cut for row, _ in kept})
+    quotes: dict[int, Quote] = dict(zip(rows, index.quotes(rows), strict=True))
+    return [
+        [Hit(label, rank, score, quotes[row]) for rank, (row, score) in enumerate(kept, 1)]
+        for label, kept in zip(labels, cut, strict=True)
+    ]

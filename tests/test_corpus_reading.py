@@ -1,0 +1,182 @@
+"""Opening, decompressing and decoding, the same for all formats."""
+
+import gzip
+import io
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quotefind.corpus import FORMATS, BadRecord, ReadOptions, read_file, read_stream
+from quotefind.errors import SourceError, UsageError
+from quotefind.records import Quote
+
+SAMPLES = {
+    "txt": "Know thyself. -- Thales\n",
+    "fortune": "Know thyself.\n\t\t-- Thales\n%\n",
+    "csv": "text,author\nKnow thyself.,Thales\n",
+    "tsv": "text\tauthor\nKnow thyself.\tThales\n",
+    "json": '[{"text": "Know thyself.", "author": "Thales"}]',
+    "jsonl": '{"text": "Know thyself.", "author": "Thales"}\n',
+    "md": "> Know thyself.\n>\n> -- Thales\n",
+}
+
+
+def stream(data: bytes, input_format: str, encoding: str = "utf-8") -> list[Quote | BadRecord]:
+    """Return the records of `data` as standard input."""
+    return list(read_stream(io.BytesIO(data), "-", ReadOptions(input_format=input_format, encoding=encoding)))
+
+
+def sample(name: str, source: str) -> list[Quote]:
+    """Return what each sample holds, read from `source`."""
+    line = 2 if name in ("csv", "tsv") else 1
+    return [Quote("Know thyself.", "Thales", source=source, line=line)]
+
+
+def test_every_format_has_a_sample_here() -> None:
+    """The tests below cover every format of the table."""
+    assert list(SAMPLES) == list(FORMATS)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_each_format_is_read_from_file_and_stream(tmp_path: Path, name: str) -> None:
+    """A file, the same compressed, and a stream hold the same quotes, each with its source and line."""
+    path = tmp_path / "sample"
+    path.write_text(SAMPLES[name])
+    packed = tmp_path / "sample.gz"
+    packed.write_bytes(gzip.compress(SAMPLES[name].encode()))
+    options = ReadOptions(input_format=name)
+    assert list(read_file(path, options)) == sample(name, str(path))
+    assert list(read_file(packed, options)) == sample(name, str(packed))
+    assert stream(SAMPLES[name].encode(), name) == sample(name, "-")
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("newline", ["\r\n", "\r"])
+def test_marks_and_newlines_of_other_systems_are_no_part_of_a_text(name: str, newline: str) -> None:
+    """A byte order mark is dropped, and every kind of newline counts as one."""
+    assert stream(SAMPLES[name].replace("\n", newline).encode("utf-8-sig"), name) == sample(name, "-")
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_an_empty_file_holds_nothing(name: str) -> None:
+    """Nothing, and nothing but blank lines, yields nothing."""
+    assert stream(b"", name) == []
+    assert stream(b"\n \n\n", name) == []
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_bytes_of_another_encoding_are_named_by_their_line(name: str) -> None:
+    """A record that does not decode is bad at its line, the message says --encoding, and that mends it."""
+    latin = SAMPLES[name].replace("Know", "Caf\xe9").encode("latin-1")
+    [record] = stream(latin, name)
+    line = 2 if name in ("csv", "tsv") else 1
+    assert record == BadRecord(f"-:{line}", "not valid utf-8; say --encoding NAME if it is in another encoding")
+    [quote] = stream(latin, name, "latin-1")
+    assert isinstance(quote, Quote)
+    assert quote.text == "Caf\xe9 thyself."
+
+
+def test_reading_goes_on_behind_a_record_that_does_not_decode() -> None:
+    """Only the record with the foreign bytes is bad."""
+    records = stream(b"One thing\nCaf\xe9\nTwo things\n", "txt")
+    assert [r.text if isinstance(r, Quote) else r.where for r in records] == ["One thing", "-:2", "Two things"]
+
+
+def test_utf_16_is_read_when_said() -> None:
+    """An encoding of two bytes a character works, and half a character at the end is an error."""
+    data = "Know thyself. — Thales\n".encode("utf-16")
+    assert stream(data, "txt", "utf-16") == sample("txt", "-")
+    with pytest.raises(SourceError, match="-: not valid utf-16"):
+        stream(data[:-1], "txt", "utf-16")
+
+
+@pytest.mark.parametrize("encoding", ["klingon", "hex", "rot13", "a\0b", ""])
+def test_an_encoding_that_there_is_not_is_wrong_usage(tmp_path: Path, encoding: str) -> None:
+    """An unknown encoding, or a codec that is not for text, is refused before anything is read."""
+    with pytest.raises(UsageError, match="--encoding"):
+        read_file(tmp_path / "a.txt", ReadOptions(encoding=encoding))
+    with pytest.raises(UsageError, match="--encoding"):
+        read_stream(io.BytesIO(), "-", ReadOptions(input_format="txt", encoding=encoding))
+
+
+def test_a_stream_needs_a_format() -> None:
+    """Standard input without a format is wrong usage, and the message says the option."""
+    with pytest.raises(UsageError, match="--input-format"):
+        read_stream(io.BytesIO(), "-", ReadOptions())
+    with pytest.raises(UsageError, match="the formats are"):
+        read_stream(io.BytesIO(), "-", ReadOptions(input_format="pdf"))
+
+
+def test_a_stream_is_left_open() -> None:
+    """The reader does not close a stream that is not its own, finished or not."""
+    binary = io.BytesIO(b"One\nTwo\n")
+    options = ReadOptions(input_format="txt")
+    records = read_stream(binary, "-", options)
+    next(records)
+    records.close()  # type: ignore[attr-defined]
+    assert not binary.closed
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda b: b[:-9], lambda b: b[:12] + b"\xff\xff" + b[14:], lambda b: b"no gzip" + b]
+)
+def test_a_damaged_gzip_file_is_an_error(tmp_path: Path, damage) -> None:  # type: ignore[no-untyped-def]
+    """A gzip file that is cut, changed or none is an error that names it."""
+    path = tmp_path / "a.txt.gz"
+    path.write_bytes(damage(gzip.compress(b"Know thyself.\n" * 50)))
+    with pytest.raises(SourceError, match=r"a\.txt\.gz: a damaged gzip file"):
+        list(read_file(path, ReadOptions()))
+
+
+def test_a_file_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
+    """A file that vanished, or a folder in its place, is an error that names it."""
+    (tmp_path / "folder.txt").mkdir()
+    for name in ("gone.txt", "folder.txt"):
+        with pytest.raises(SourceError, match=name):
+            list(read_file(tmp_path / name, ReadOptions()))
+
+
+@given(data=st.binary(max_size=200), name=st.sampled_from(list(SAMPLES)), encoding=st.sampled_from(["utf-8", "utf-16"]))
+def test_no_bytes_break_a_reader(data: bytes, name: str, encoding: str) -> None:
+    """Whatever the bytes are, a reader yields records or raises an error of ours."""
+    try:
+        records = stream(data, name, encoding)
+    except SourceError:
+        return
+    for record in records:
+        if isinstance(record, Quote):
+            json.dumps(asdict(record), ensure_ascii=False).encode()  # no half characters
+        else:
+            assert "\n" not in record.problem
+
+
+_LIKELY = st.text(alphabet=' \t\n\r">-—%,:[]{}\\u0dtextquo*_`#é\ud800\0', max_size=80)
+
+
+@given(text=_LIKELY, name=st.sampled_from(list(SAMPLES)), start=st.booleans())
+def test_no_likely_text_breaks_a_reader(text: str, name: str, start: bool) -> None:
+    """Texts made of the characters that matter to the formats do not break a reader either."""
+    data = (SAMPLES[name] * start + text).encode("utf-8", "surrogatepass")
+    try:
+        stream(data, name)
+    except SourceError:
+        return
+
+
+def test_importing_the_package_is_cheap() -> None:
+    """Importing the readers imports neither numpy, rich nor markdown-it."""
+    code = "import sys, quotefind.corpus; print(*{'numpy', 'rich', 'markdown_it'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+def test_options_are_remembered_as_json() -> None:
+    """The options of a source survive being kept as JSON."""
+    options = ReadOptions(input_format="csv", text_column="Zitat", encoding="latin-1")
+    assert ReadOptions(**json.loads(json.dumps(asdict(options)))) == options

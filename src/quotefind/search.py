@@ -28,10 +28,15 @@ _LEFT = 0.05
 
 # Words of asking, not of what is asked for; full-text search leaves them out.
 _ASKING = frozenset(
-    "a about an and any are as at be by can captures capturing do essence find for from give good great i importance in"
-    " is it like line lines looking me my need of on one or please proverb proverbs quotation quotations quote quotes"
-    " saying sayings searching show so some something that the their them there these they this those to want was we"
-    " what when which who will with words would you your".split()
+    re.findall(
+        r"\w+",
+        """
+        a about an and any are as at be by can captures capturing do essence find for from give good great i
+        importance in is it like line lines looking me my need of on one or please proverb proverbs
+        quotation quotations quote quotes saying sayings searching show so some something that the their
+        them there these they this those to want was we what when which who will with words would you your
+        """,
+    )
 )
 
 
@@ -76,7 +81,9 @@ def find(index: Index, encoder: Encoder, queries: Sequence[str], options: FindOp
     if options.top < 1:
         raise UsageError("At least one hit has to be asked for (--top 1).")
     if options.like is None and any(not query.strip() for query in queries):
-        raise UsageError('The request is empty. Say what you are looking for, as in: quotefind find "hope in hard times"')
+        raise UsageError(
+            'The request is empty. Say what you are looking for, as in: quotefind find "hope in hard times"'
+        )
     liked = _liked(index, encoder, options.like)
     vectors = _aimed(encoder, queries, liked, options.unlike)
     labels = [query or (liked.label if liked else "") for query in queries]

@@ -72,9 +72,9 @@ def open_encoder(
     found = fingerprint_of(source)
     if fingerprint is not None and found != fingerprint:
         raise IndexUnusableError(
-            f"The index was made with another model than {source.name} is now (fingerprint {found[:12]}, the index has "
-            f"{fingerprint[:12]}). To encode it anew: quotefind index --rebuild --model {source.name}, with the --index "
-            "that you use."
+            f"The index was made with another model than {source.name} is now (its fingerprint is {found[:12]}, the "
+            f"index has {fingerprint[:12]}). To encode it anew: quotefind index --rebuild --model {source.name}, with "
+            "the --index that you use."
         )
     if devices == ["cpu"]:
         ready = prepare.prepare(source, found, progress)

@@ -1,0 +1,63 @@
+"""Find the quotes that mean what you ask for.
+
+The public names are loaded when they are first used; importing the package imports neither numpy nor a model.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from quotefind.encoders import Encoder, open_encoder
+    from quotefind.errors import IndexUnusableError, ModelError, QuotefindError, SourceError, UsageError
+    from quotefind.index import Filter, Index, Source, open_to_write, verify
+    from quotefind.pairs import closest_pairs, companions, score_pairs, similarities
+    from quotefind.records import Hit, Pair, Quote
+    from quotefind.search import FindOptions, find
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "encoders": ("Encoder", "open_encoder"),
+    "errors": ("IndexUnusableError", "ModelError", "QuotefindError", "SourceError", "UsageError"),
+    "index": ("Filter", "Index", "Source", "open_to_write", "verify"),
+    "pairs": ("closest_pairs", "companions", "score_pairs", "similarities"),
+    "records": ("Hit", "Pair", "Quote"),
+    "search": ("FindOptions", "find"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Encoder",
+    "Filter",
+    "FindOptions",
+    "Hit",
+    "Index",
+    "IndexUnusableError",
+    "ModelError",
+    "Pair",
+    "Quote",
+    "QuotefindError",
+    "Source",
+    "SourceError",
+    "UsageError",
+    "closest_pairs",
+    "companions",
+    "find",
+    "open_encoder",
+    "open_to_write",
+    "score_pairs",
+    "similarities",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'quotefind' has no attribute {name!r}")
+    return getattr(import_module(f"quotefind.{_HOME_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

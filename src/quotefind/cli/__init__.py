@@ -1,0 +1,91 @@
+"""The command line: one thin module a command, and one place where errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from quotefind.cli import find, index, info, model, pair
+from quotefind.errors import QuotefindError
+
+_EPILOG = (
+    "Exit codes: 0 found, 1 nothing found, 2 wrong usage, 3 a source cannot be read, 4 the index is missing, locked or "
+    "damaged, 5 the model or an optional part is missing, 130 interrupted."
+)
+
+
+class _ErrorBoundary(TyperGroup):
+    """Turns the errors that a user can mend into a message on stderr and an exit code; bugs keep their traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except QuotefindError as error:
+            _say(f"quotefind: {error}")
+            raise typer.Exit(error.exit_code) from error
+        except BrokenPipeError as error:
+            # Whoever read our output has enough. Python would complain once more when it closes the stream.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from error
+        except KeyboardInterrupt as error:
+            _say("quotefind: interrupted")
+            raise typer.Exit(130) from error
+        return result
+
+
+def _say(message: str) -> None:
+    from quotefind.cli.output import printable
+
+    print("\n".join(printable(line) for line in message.splitlines()), file=sys.stderr)  # noqa: T201
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from quotefind import __version__
+
+        typer.echo(f"quotefind {__version__}")
+        raise typer.Exit
+
+
+app = typer.Typer(
+    cls=_ErrorBoundary,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=_EPILOG,
+)
+
+
+@app.callback()
+def quotefind(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Find the quotes that mean what you ask for, in any collection, offline.
+
+    Begin with: quotefind find "quotes about family"
+    """
+
+
+app.command("index")(index.index)
+app.command("find")(find.find)
+app.command("pair")(pair.pair)
+app.command("info")(info.info)
+app.add_typer(model.app, name="model")
+
+
+def main() -> None:
+    """Run the program."""
+    for stream in (sys.stdout, sys.stderr):
+        # UTF-8 everywhere, also into a pipe on Windows; what cannot be shown must not end the program.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    app(prog_name="quotefind")

@@ -1,0 +1,71 @@
+"""Requests from a stream, in batches."""
+
+from __future__ import annotations
+
+import queue
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from quotefind.errors import SourceError
+
+# Requests encoded and ranked together at most; more would not make any of them faster.
+_BATCH = 256
+_CHUNK = 1 << 16
+
+
+def batches_of_lines(path: Path | None, *, separator: str = "\n") -> Iterator[list[str]]:
+    """Yield the requests in the file at `path`, or on standard input, without blank ones.
+
+    A batch is what is there already, up to 256: a program that writes one request and waits gets its answer.
+
+    Raises:
+        SourceError: the file cannot be read, or a request is not UTF-8.
+    """
+    lines: queue.Queue[str | Exception | None] = queue.Queue(maxsize=4 * _BATCH)
+    name = "standard input" if path is None else str(path)
+    reader = threading.Thread(target=_read, args=(path, name, separator, lines), daemon=True)
+    reader.start()
+    ended = False
+    while not ended:
+        items = [lines.get()]
+        while len(items) < _BATCH and not lines.empty():
+            items.append(lines.get())
+        batch = []
+        for item in items:
+            if isinstance(item, Exception):
+                raise item
+            ended = ended or item is None
+            if item and item.strip():
+                batch.append(item.strip())
+        if batch:
+            yield batch
+
+
+def _read(path: Path | None, name: str, separator: str, lines: queue.Queue[str | Exception | None]) -> None:
+    try:
+        stream = sys.stdin.buffer if path is None else path.open("rb")
+        for number, line in enumerate(_split(stream, separator.encode()), 1):
+            try:
+                lines.put(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+            except UnicodeDecodeError:
+                lines.put(SourceError(f"{name}:{number}: the request is not valid UTF-8."))
+                return
+        lines.put(None)
+    except OSError as error:
+        lines.put(SourceError(f"{name} cannot be read: {error.strerror or error}."))
+
+
+def _split(stream: BinaryIO, separator: bytes) -> Iterator[bytes]:
+    if separator == b"\n":
+        yield from stream
+        return
+    rest = b""
+    # read1 returns what is there; read would wait for a whole chunk.
+    while chunk := stream.read1(_CHUNK):  # type: ignore[attr-defined]
+        *whole, rest = (rest + chunk).split(separator)
+        yield from whole
+    if rest:
+        yield rest

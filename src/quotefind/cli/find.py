@@ -1,0 +1,120 @@
+"""`quotefind find`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from quotefind.cli import output, session
+from quotefind.cli.options import (
+    AuthorOption,
+    Format,
+    FormatOption,
+    IndexOption,
+    MaxCharsOption,
+    MinScoreOption,
+    NoRefreshOption,
+    TagOption,
+    TopOption,
+    WorkOption,
+)
+from quotefind.errors import UsageError
+
+if TYPE_CHECKING:
+    from quotefind.encoders import Encoder
+    from quotefind.index import Index
+    from quotefind.records import Hit
+    from quotefind.search import FindOptions
+
+
+def find(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="WORDS…", help='What you are looking for; "-" reads requests from stdin, one a line.'),
+    ] = None,
+    top: TopOption = 5,
+    min_score: MinScoreOption = None,
+    author: AuthorOption = None,
+    work: WorkOption = None,
+    tag: TagOption = None,
+    max_chars: MaxCharsOption = None,
+    like: Annotated[
+        str | None, typer.Option("--like", metavar="ID|TEXT", help="More like this quote, which is itself left out.")
+    ] = None,
+    unlike: Annotated[
+        list[str] | None, typer.Option("--not", metavar="TEXT", help="Away from what this means; repeatable.")
+    ] = None,
+    diverse: Annotated[bool, typer.Option("--diverse", help="Prefer hits that differ from each other.")] = False,
+    one_per_author: Annotated[bool, typer.Option("--one-per-author", help="Of each author the best hit only.")] = False,
+    hybrid: Annotated[
+        bool, typer.Option("--hybrid", help="Rank by shared words too; the score stays the cosine.")
+    ] = False,
+    queries: Annotated[
+        Path | None,
+        typer.Option("--queries", metavar="FILE", help="Many requests, one a line; hits come as JSON Lines."),
+    ] = None,
+    read0: Annotated[bool, typer.Option("--read0", help="Requests end with NUL instead of a line end.")] = False,
+    index: IndexOption = None,
+    style: FormatOption = None,
+    no_refresh: NoRefreshOption = False,
+) -> None:
+    """Find the quotes that mean what you ask for.
+
+    quotefind find quotes about family
+    quotefind find "hope in hard times" --author "Emily Dickinson" -k 3
+    quotefind find courage --format json | jq -r '.[0].text'
+    """
+    from quotefind.search import FindOptions
+
+    options = FindOptions(
+        top=top,
+        min_score=min_score,
+        where=session.filter_of(author, work, tag, max_chars),
+        like=like,
+        unlike=tuple(unlike or ()),
+        diverse=diverse,
+        one_per_author=one_per_author,
+        hybrid=hybrid,
+    )
+    many = queries is not None or words == ["-"]
+    asked = _requests(words or [], queries, like=like is not None, read0=read0, many=many)
+    style = output.default_format(style, otherwise=Format.jsonl if many else None)
+    with session.opened(index, refresh=not no_refresh) as opened:
+        count = output.show_hits(_answers(opened, asked, options), style)
+    if not count:
+        session.warn("nothing found" + (" under these conditions" if options.where or min_score is not None else ""))
+        raise typer.Exit(1)
+
+
+def _requests(words: list[str], queries: Path | None, *, like: bool, read0: bool, many: bool) -> Iterator[list[str]]:
+    """Return the requests in batches: what is there is answered together, and nobody waits for more."""
+    if many:
+        from quotefind.cli.batches import batches_of_lines
+
+        if queries is not None and words:
+            raise UsageError("Give either words or --queries, not both.")
+        return batches_of_lines(queries, separator="\0" if read0 else "\n")
+    if read0:
+        raise UsageError("--read0 is for many requests: find - or --queries FILE.")
+    request = " ".join(words).strip()
+    if not request and not like:
+        raise UsageError('Say what you are looking for, as in: quotefind find "quotes about family"')
+    return iter([[request]])
+
+
+def _answers(index: Index, requests: Iterator[list[str]], options: FindOptions) -> Iterator[Sequence[Sequence[Hit]]]:
+    from quotefind.search import find as find_hits
+
+    encoder: Encoder | None = None
+    for batch in requests:
+        encoder = encoder or session.encoder_of(index)
+        long = sum(length > encoder.max_tokens for length in encoder.count_tokens(batch))
+        if long:
+            what = "the request is" if len(batch) == 1 else f"{long} requests are"
+            session.warn(f"{what} longer than {encoder.max_tokens} tokens and was cut there")
+        yield find_hits(index, encoder, batch, options)
+        sys.stdout.flush()

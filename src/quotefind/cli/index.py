@@ -1,0 +1,147 @@
+"""`quotefind index`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from quotefind.cli import output, session
+from quotefind.cli.options import IndexOption, InputFormatOption, JsonOption, QuietOption
+from quotefind.errors import UsageError
+from quotefind.paths import BUNDLED, DEFAULT_INDEX, index_directory
+
+if TYPE_CHECKING:
+    from quotefind.index import IndexWriter, Source, Summary
+
+_COUNTED = ("sources", "added", "reused", "updated", "removed", "repeats", "truncated", "bad", "quotes")
+
+
+def index(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SOURCE…",
+            help='Files, folders, "-" for stdin, or "bundled"; without any, refresh all that it remembers.',
+            show_default=False,
+        ),
+    ] = None,
+    name: IndexOption = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", metavar="DIR|NAME", help="The model of a new index: a directory or a name."),
+    ] = None,
+    device: Annotated[str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    input_format: InputFormatOption = None,
+    encoding: Annotated[str, typer.Option("--encoding", help="The encoding of the sources.")] = "utf-8",
+    text_column: Annotated[
+        str | None, typer.Option("--text-column", metavar="NAME", help="The column or key that holds the text.")
+    ] = None,
+    author_column: Annotated[str | None, typer.Option("--author-column", metavar="NAME", help="The author's.")] = None,
+    work_column: Annotated[str | None, typer.Option("--work-column", metavar="NAME", help="The work's.")] = None,
+    year_column: Annotated[str | None, typer.Option("--year-column", metavar="NAME", help="The year's.")] = None,
+    tags_column: Annotated[str | None, typer.Option("--tags-column", metavar="NAME", help="The tags'.")] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Pass records over that are no quotes, and list them.")
+    ] = False,
+    remove: Annotated[
+        list[str] | None,
+        typer.Option("--remove", metavar="SOURCE", help="Forget this source and its quotes; repeatable."),
+    ] = None,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Drop the quotes of sources that are not there any more.")
+    ] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Encode everything anew, with --model if that is given.")
+    ] = False,
+    compact: Annotated[
+        bool,
+        typer.Option("--compact", help="Give back the space of removed quotes; done by itself when it is worth it."),
+    ] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Check every row and every hash, and change nothing.")
+    ] = False,
+    wait: Annotated[
+        float, typer.Option("--wait", min=0, metavar="SECONDS", help="Wait so long for another writer to finish.")
+    ] = 0.0,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Add sources to an index, or refresh those it remembers; only what is new is encoded.
+
+    quotefind index my-quotes.txt highlights.csv ~/notes
+    quotefind index
+    curl -s https://example.org/quotes.jsonl | quotefind index - --input-format jsonl
+    """
+    from quotefind.corpus import ReadOptions
+    from quotefind.index import Source, location_of, open_to_write
+
+    directory = index_directory(name)
+    if verify:
+        if sources or remove or prune or rebuild or compact:
+            raise UsageError("--verify only looks; run it without anything that changes the index.")
+        _verify(name, json=json, quiet=quiet)
+        return
+    options = ReadOptions(input_format, encoding, text_column, author_column, work_column, year_column, tags_column)
+    given = [Source(location_of(source), options, skip_bad) for source in sources or []]
+    if sum(source.location == "-" for source in given) > 1:
+        raise UsageError("Standard input can be read only once.")
+    with session.progress_bar(quiet=quiet) as progress:
+        opener = session.encoder_opener(device, progress)
+        with open_to_write(directory, opener, wait=wait) as writer:
+            _check(writer, given, is_default=directory == index_directory(DEFAULT_INDEX))
+            if writer.manifest is None and not given:
+                given = [Source(BUNDLED)]
+            damaged = rebuild and writer.manifest is not None
+            if damaged:
+                # First, so that a damaged matrix does not stand in the way of what comes.
+                rebuilt = writer.rebuild(model=model, progress=progress)
+            summary = writer.update(
+                given,
+                model=None if damaged else model,
+                remove=tuple(remove or ()),
+                prune=prune,
+                progress=progress,
+                stream=sys.stdin.buffer,
+            )
+            if damaged:
+                summary.encoded += rebuilt.encoded
+                summary.seconds += rebuilt.seconds
+                summary.rate = rebuilt.rate
+            if compact:
+                writer.compact(progress)
+    for warning in summary.warnings:
+        session.warn(warning)
+    _show(summary, json=json, quiet=quiet)
+
+
+def _check(writer: IndexWriter, given: list[Source], *, is_default: bool) -> None:
+    if writer.manifest is None and not given and not is_default:
+        writer.require_manifest()
+
+
+def _verify(name: str | None, *, json: bool, quiet: bool) -> None:
+    from quotefind.index import Index, verify
+
+    with session.progress_bar(quiet=quiet) as progress, Index(index_directory(name)) as opened:
+        count = verify(opened, progress)
+    if json:
+        print(output.to_json({"verified": count}))  # noqa: T201
+    elif not quiet:
+        print(f"{count} quotes verified: every row and every hash is right.")  # noqa: T201
+
+
+def _show(summary: Summary, *, json: bool, quiet: bool) -> None:
+    values = asdict(summary)
+    values["seconds"] = round(summary.seconds, 3)
+    values["rate"] = round(summary.rate, 1)
+    if json:
+        print(output.to_json(values))  # noqa: T201
+    elif not quiet:
+        lines = [(key, str(values[key])) for key in _COUNTED]
+        lines.append(("seconds", f"{summary.seconds:.1f}"))
+        if summary.rate:
+            lines.append(("quotes per second", f"{summary.rate:.0f}"))
+        output.show_facts(lines)

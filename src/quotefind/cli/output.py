@@ -1,0 +1,326 @@
+"""Results on stdout: for people as a table, for programs in formats that hold the text unchanged."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from quotefind.cli.options import Format
+from quotefind.records import Hit, Pair, Quote
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+HIT_KEYS = ("query", "rank", "score", "id", "text", "author", "work", "year", "tags", "source", "line")
+_DIGITS = 6  # of a score: what float32 vectors are good for
+
+# C1 controls, DEL, and what turns the direction of text around: a terminal may obey them.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]|[\ud800-\udfff]")
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>#])")
+
+
+def printable(text: str) -> str:
+    """Return `text` with everything that a terminal could obey made visible, and nothing else changed."""
+    return _UNSAFE.sub(_visible, text)
+
+
+def attribution(quote: Quote) -> str:
+    """Return "Author, Work", as far as they are known."""
+    return ", ".join(part for part in (quote.author, quote.work) if part)
+
+
+def hit_record(hit: Hit) -> dict[str, Any]:
+    """Return `hit` as the object that JSON output holds, its keys in their documented order."""
+    quote = hit.quote
+    values = (
+        hit.query,
+        hit.rank,
+        round(hit.score, _DIGITS),
+        quote.id,
+        quote.text,
+        quote.author,
+        quote.work,
+        quote.year,
+        list(quote.tags),
+        quote.source,
+        quote.line,
+    )
+    return dict(zip(HIT_KEYS, values, strict=True))
+
+
+def pair_record(pair: Pair) -> dict[str, Any]:
+    """Return `pair` as the object that JSON output holds; of quotes from an index also id, author and conflict."""
+    record: dict[str, Any] = {
+        "rank": pair.rank,
+        "score": round(pair.score, _DIGITS),
+        "a": pair.a.text,
+        "b": pair.b.text,
+    }
+    if pair.b.id is not None:
+        record |= {"a_id": pair.a.id, "a_author": pair.a.author, "b_id": pair.b.id, "b_author": pair.b.author}
+        record["conflict"] = pair.conflict
+    return record
+
+
+def default_format(wanted: Format | None, *, otherwise: Format | None = None) -> Format:
+    """Return the format that is wanted, or else `otherwise`, or else a table on a terminal and plain lines in a pipe."""
+    if wanted is not None:
+        return wanted
+    return otherwise or (Format.table if sys.stdout.isatty() else Format.plain)
+
+
+def show_hits(batches: Iterable[Sequence[Sequence[Hit]]], style: Format) -> int:
+    """Write the hits as they come, those of one query behind each other; return how many there were."""
+    if style is Format.table:
+        return _show_tables(batches)
+    records = (hit for batch in batches for hits in batch for hit in hits)
+    if style is Format.plain:
+        return _write_lines(records, lambda hit: _plain(hit.quote))
+    if style is Format.markdown:
+        return _write_lines(records, lambda hit: _markdown(hit.quote))
+    return write_records(map(hit_record, records), style, HIT_KEYS)
+
+
+def show_pairs(pairs: Sequence[Pair], style: Format) -> int:
+    """Write `pairs`; return how many there were."""
+    if style is Format.table:
+        return _show_pair_table(pairs)
+    if style is Format.plain:
+        return _write_lines(pairs, lambda pair: f"{pair.score:.4f}\t{_plain(pair.a)}\t{_plain(pair.b)}")
+    if style is Format.markdown:
+        return _write_lines(pairs, lambda pair: f"{_markdown(pair.a)}\n{_markdown(pair.b)}\n({pair.score:.4f})\n")
+    records = [pair_record(pair) for pair in pairs]
+    return write_records(records, style, tuple(records[0]) if records else ("rank", "score", "a", "b"))
+
+
+def write_records(records: Iterable[dict[str, Any]], style: Format, keys: Sequence[str]) -> int:
+    """Write flat records as JSON, JSON Lines, CSV or TSV, as they come; return how many there were."""
+    writer = RecordWriter(style, keys)
+    for record in records:
+        writer.write(record)
+    writer.close()
+    return writer.count
+
+
+class RecordWriter:
+    """Writes flat records as an array of JSON, as JSON Lines, CSV or TSV, one by one.
+
+    Attributes:
+        count: how many were written.
+    """
+
+    def __init__(self, style: Format, keys: Sequence[str], *, header: bool = True) -> None:
+        """Begin, with a line of `keys` where `style` has one."""
+        self.count = 0
+        self._style = style
+        self._keys = keys
+        self._csv = None
+        if style in (Format.csv, Format.tsv):
+            self._csv = csv.writer(sys.stdout, delimiter="\t" if style is Format.tsv else ",", lineterminator="\n")
+            if header:
+                self._csv.writerow(keys)
+        elif style is Format.json:
+            sys.stdout.write("[")
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Write one record."""
+        if self._csv is not None:
+            self._csv.writerow([_cell(record.get(key)) for key in self._keys])
+        elif self._style is Format.json:
+            sys.stdout.write(f"{',' if self.count else ''}\n{to_json(record)}")
+        else:
+            sys.stdout.write(f"{to_json(record)}\n")
+        self.count += 1
+
+    def close(self) -> None:
+        """Write what ends the whole."""
+        if self._style is Format.json:
+            sys.stdout.write("\n]\n" if self.count else "]\n")
+
+
+def to_json(value: Any) -> str:
+    """Return `value` as JSON on one line, readable, with what a terminal could obey escaped."""
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(value, ensure_ascii=False))
+
+
+def console() -> Console:
+    """Return a console for stdout that interprets no markup and invents no colours."""
+    from rich.console import Console
+
+    return Console(markup=False, emoji=False, highlight=False, soft_wrap=False)
+
+
+def _plain(quote: Quote) -> str:
+    by = attribution(quote)
+    return printable(f"{quote.text} — {by}" if by else quote.text)
+
+
+def _markdown(quote: Quote) -> str:
+    def escape(text: str) -> str:
+        return _MARKDOWN.sub(r"\\\1", printable(text))
+
+    parts = [escape(quote.author)] if quote.author else []
+    parts += [f"*{escape(quote.work)}*"] if quote.work else []
+    by = f">\n> — {', '.join(parts)}\n" if parts else ""
+    return f"> {escape(quote.text)}\n{by}"
+
+
+def _write_lines(items: Iterable[Any], line: Any) -> int:
+    count = 0
+    for item in items:
+        sys.stdout.write(f"{line(item)}\n")
+        count += 1
+    return count
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, list):
+        value = "; ".join(value)
+    # A file gets the text unchanged; a terminal must not obey it.
+    return printable(value) if isinstance(value, str) and sys.stdout.isatty() else value
+
+
+def _visible(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code < 0x20:
+        return chr(0x2400 + code)  # the control pictures of Unicode
+    return "\u2421" if code == 0x7F else "\ufffd"
+
+
+def _show_tables(batches: Iterable[Sequence[Sequence[Hit]]]) -> int:
+    out = console()
+    count = 0
+    for batch in batches:
+        for hits in batch:
+            if hits:
+                out.print(_hit_table(hits, out.width, title=hits[0].query))
+            count += len(hits)
+    return count
+
+
+def _hit_table(hits: Sequence[Hit], width: int, title: str) -> Any:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        box=SIMPLE_HEAD, title=Text(printable(title)), title_style="bold", title_justify="left", padding=(0, 1)
+    )
+    table.add_column("", justify="right", style="dim")
+    table.add_column("score")
+    table.add_column("quote", ratio=3, overflow="fold")
+    if width >= 72:
+        table.add_column("author, work", ratio=1, overflow="fold", min_width=18)
+    for hit in hits:
+        quote = Text(printable(hit.quote.text))
+        by = _by(hit.quote)
+        row = [Text(str(hit.rank)), _score(hit.score, bar=width >= 60)]
+        if width >= 72:
+            table.add_row(*row, quote, by)
+        else:
+            table.add_row(*row, Text("\n").join((quote, Text("— ") + by)) if by else quote)
+        if hit is not hits[-1]:
+            table.add_row()
+    return table
+
+
+def _by(quote: Quote) -> Any:
+    from rich.text import Text
+
+    parts = [Text(printable(quote.author), style="bold")] if quote.author else []
+    parts += [Text(printable(quote.work), style="italic")] if quote.work else []
+    return Text("\n").join(parts)
+
+
+def _score(score: float, *, bar: bool) -> Any:
+    from rich.text import Text
+
+    style = "green" if score >= 0.5 else "yellow" if score >= 0.3 else "dim"
+    text = Text(f"{score:.2f}", style=style)
+    if bar:
+        filled = round(max(score, 0.0) * 8)
+        text.append(f" {'█' * filled}{'·' * (8 - filled)}")
+    return text
+
+
+def _show_pair_table(pairs: Sequence[Pair]) -> int:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    if not pairs:
+        return 0
+    out = console()
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1))
+    table.add_column("", justify="right", style="dim")
+    table.add_column("score")
+    table.add_column("a", ratio=1, overflow="fold")
+    table.add_column("b", ratio=1, overflow="fold")
+    for pair in pairs:
+        sides = []
+        for quote in (pair.a, pair.b):
+            text = Text(printable(quote.text))
+            by = _by(quote)
+            sides.append(Text("\n").join((text, by)) if by else text)
+        score = _score(pair.score, bar=out.width >= 60)
+        if pair.conflict:
+            score = Text("\n").join((score, Text("names differ", style="red")))
+        table.add_row(Text(str(pair.rank)), score, *sides)
+        if pair is not pairs[-1]:
+            table.add_row()
+    out.print(table)
+    return len(pairs)
+
+
+def show_square(texts: Sequence[str], scores: Sequence[Sequence[float]], style: Format) -> None:
+    """Write the scores of each text with each."""
+    rounded = [[round(score, _DIGITS) for score in row] for row in scores]
+    if style is Format.json:
+        print(to_json({"texts": list(texts), "scores": rounded}))  # noqa: T201
+    elif style is Format.jsonl:
+        for text, row in zip(texts, rounded, strict=True):
+            print(to_json({"text": text, "scores": row}))  # noqa: T201
+    elif style in (Format.csv, Format.tsv):
+        writer = RecordWriter(style, ["text", *texts])
+        for text, row in zip(texts, rounded, strict=True):
+            writer.write({"text": text, **dict(zip(texts, row, strict=True))})
+    elif style is Format.plain:
+        for row in rounded:
+            print("\t".join(f"{score:.4f}" for score in row))  # noqa: T201
+    else:
+        _show_square_table(texts, rounded, style)
+
+
+def _show_square_table(texts: Sequence[str], scores: Sequence[Sequence[float]], style: Format) -> None:
+    from rich.box import MARKDOWN, SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=MARKDOWN if style is Format.markdown else SIMPLE_HEAD, padding=(0, 1))
+    table.add_column("", justify="right", style="dim")
+    table.add_column("text", overflow="fold")
+    for number in range(1, len(texts) + 1):
+        table.add_column(str(number), justify="right")
+    for number, (text, row) in enumerate(zip(texts, scores, strict=True), 1):
+        shown = [_score(score, bar=False) for score in row]
+        table.add_row(str(number), Text(printable(text)), *shown)
+    console().print(table)
+
+
+def show_facts(facts: Sequence[tuple[str, str]]) -> None:
+    """Write names and values: a table on a terminal, else a line each with a tab between."""
+    if not sys.stdout.isatty():
+        for name, value in facts:
+            print(f"{name}\t{printable(value)}")  # noqa: T201
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for name, value in facts:
+        table.add_row(Text(name, style="dim"), Text(printable(value), overflow="fold"))
+    console().print(table)

@@ -1,0 +1,140 @@
+"""`quotefind pair`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from quotefind.cli import output, session
+from quotefind.cli.options import (
+    AuthorOption,
+    Format,
+    FormatOption,
+    IndexOption,
+    InputFormatOption,
+    MaxCharsOption,
+    MinScoreOption,
+    NoRefreshOption,
+    QuietOption,
+    TagOption,
+    TopOption,
+    WorkOption,
+)
+from quotefind.errors import UsageError
+
+
+def pair(
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="TEXT…",
+            help="None: the closest pairs of the index. One: its companions there. Two: their score. More: all scores.",
+        ),
+    ] = None,
+    pairs: Annotated[
+        str | None,
+        typer.Option(
+            "--pairs", metavar="FILE|-", help="Score each row of a TSV, CSV or JSON Lines file with two columns."
+        ),
+    ] = None,
+    input_format: InputFormatOption = None,
+    no_header: Annotated[
+        bool, typer.Option("--no-header", help="The first line of --pairs is a pair, even if it looks like a header.")
+    ] = False,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="DIR|NAME", help="The model that compares texts with each other.")
+    ] = None,
+    top: TopOption = 5,
+    min_score: MinScoreOption = None,
+    author: AuthorOption = None,
+    work: WorkOption = None,
+    tag: TagOption = None,
+    max_chars: MaxCharsOption = None,
+    index: IndexOption = None,
+    style: FormatOption = None,
+    no_refresh: NoRefreshOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Say how close texts are to each other, as cosine similarity from -1 to 1.
+
+    quotefind pair "Know thyself." "The unexamined life is not worth living."
+    quotefind pair --top 20 --min-score 0.9
+    quotefind pair --pairs pairs.tsv > scored.tsv
+    """
+    if pairs is not None:
+        if texts:
+            raise UsageError("Give either texts or --pairs, not both.")
+        _score_file(pairs, input_format, style, model=model, header=not no_header, quiet=quiet)
+        return
+    style = output.default_format(style)
+    if texts and len(texts) > 1:
+        _compare(texts, style, model)
+        return
+    if model is not None:
+        raise UsageError(
+            "An index is searched with its own model; --model is for texts that are compared with each other."
+        )
+    from quotefind.pairs import closest_pairs, companions
+
+    where = session.filter_of(author, work, tag, max_chars)
+    with session.opened(index, refresh=not no_refresh) as opened:
+        if texts:
+            found = companions(opened, session.encoder_of(opened), texts[0], top, min_score=min_score, where=where)
+        else:
+            with session.progress_bar(quiet=quiet) as progress:
+                found = closest_pairs(opened, top, min_score=min_score, where=where, progress=progress)
+    if not output.show_pairs(found, style):
+        session.warn("no pairs found")
+        raise typer.Exit(1)
+
+
+def _compare(texts: list[str], style: Format, model: str | None) -> None:
+    """Write the score of two texts, or the square of the scores of more."""
+    from quotefind.pairs import similarities
+    from quotefind.records import Pair, Quote
+
+    with session.progress_bar() as progress:
+        encoder = session.encoder_opener(progress=progress)(model, None)
+    scores = similarities(encoder, texts)
+    if len(texts) > 2:
+        output.show_square(texts, scores.tolist(), style)
+    elif style in (Format.table, Format.plain):
+        print(f"{scores[0, 1]:.4f}")  # noqa: T201
+    else:
+        output.show_pairs([Pair(1, float(scores[0, 1]), Quote(texts[0]), Quote(texts[1]))], style)
+
+
+def _score_file(
+    name: str, input_format: str | None, style: Format | None, *, model: str | None, header: bool, quiet: bool
+) -> None:
+    """Write each row of a file of pairs with its score behind, as they come."""
+    from quotefind.cli import pair_rows
+    from quotefind.pairs import score_pairs
+
+    path = None if name == "-" else Path(name)
+    kind = pair_rows.format_of(path, input_format)
+    style = style or Format(kind)
+    if style in (Format.table, Format.plain, Format.markdown):
+        raise UsageError("--pairs writes json, jsonl, csv or tsv; name one of these with --format.")
+    writer = None
+    with session.progress_bar(quiet=quiet) as progress:
+        encoder = session.encoder_opener(progress=progress)(model, None)
+        rows = pair_rows.read_rows(path, kind, header=header, tell=session.warn)
+        for batch in pair_rows.in_batches(rows):
+            scores = score_pairs(encoder, [row.texts for row in batch])
+            if writer is None:
+                keys = list(batch[0].values)
+                # A score that is there already, a reader's own say, is kept.
+                key = "cosine_score" if "score" in keys else "score"
+                writer = output.RecordWriter(style, [*keys, key], header="column_1" not in keys)
+            for row, score in zip(batch, scores, strict=True):
+                writer.write(row.values | {key: round(score, 6)})
+            sys.stdout.flush()
+            progress("scoring", writer.count)
+    if writer is None:
+        session.warn("no pairs found")
+        raise typer.Exit(1)
+    writer.close()

@@ -1,0 +1,149 @@
+"""Rows of two texts from a TSV, CSV or JSON Lines file, as a stream."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, TextIO
+
+from quotefind.errors import SourceError, UsageError
+from quotefind.text import normalise
+
+FORMATS = ("tsv", "csv", "jsonl")
+_BATCH = 1024
+# Names that say which two columns are meant; otherwise it is the first two.
+_KNOWN = (
+    ("sentence_0", "sentence_1"),
+    ("query", "quote"),
+    ("anchor", "positive"),
+    ("sentence1", "sentence2"),
+    ("sentence_1", "sentence_2"),
+    ("a", "b"),
+)
+# A first line is a header where each of its cells is a name, without blanks or marks.
+_COLUMN_NAME = re.compile(r"[\w-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class PairRow:
+    """A row: all its columns, and the two texts to compare."""
+
+    values: dict[str, Any]
+    texts: tuple[str, str]
+
+
+def format_of(path: Path | None, input_format: str | None) -> str:
+    """Return "tsv", "csv" or "jsonl" for the file at `path` (None: standard input, TSV unless said otherwise).
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    suffix = "tsv" if path is None else path.suffix.lower().lstrip(".")
+    kind = input_format or ("jsonl" if suffix == "ndjson" else suffix)
+    if kind not in FORMATS:
+        raise UsageError(f"Pairs are read from {', '.join(FORMATS)}; name one of these with --input-format.")
+    return kind
+
+
+def read_rows(path: Path | None, kind: str, *, header: bool, tell: Callable[[str], None]) -> Iterator[PairRow]:
+    """Yield the rows of the file at `path`, or of standard input.
+
+    Args:
+        path: the file; None for standard input.
+        kind: "tsv", "csv" or "jsonl".
+        header: False where the first line is a pair, whatever it looks like.
+        tell: told which columns are taken where their names do not say it.
+
+    Raises:
+        SourceError: the file cannot be read, or a row has no two texts.
+    """
+    name = "standard input" if path is None else str(path)
+    try:
+        with _opened(path) as stream:
+            rows = _json_rows(stream, name) if kind == "jsonl" else _table_rows(stream, name, kind, header, tell)
+            for line, values, columns in rows:
+                yield PairRow(values, _texts(values, columns, f"{name}:{line}"))
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{name} is not valid UTF-8: {error.reason}.") from error
+    except OSError as error:
+        raise SourceError(f"{name} cannot be read: {error.strerror or error}.") from error
+
+
+def in_batches(rows: Iterator[PairRow]) -> Iterator[list[PairRow]]:
+    """Yield `rows`, up to 1,024 at a time."""
+    while batch := list(islice(rows, _BATCH)):
+        yield batch
+
+
+def _opened(path: Path | None) -> TextIO:
+    if path is not None:
+        return path.open(encoding="utf-8-sig", newline="")
+    return io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", newline="")
+
+
+def _table_rows(
+    stream: TextIO, name: str, kind: str, header: bool, tell: Callable[[str], None]
+) -> Iterator[tuple[int, dict[str, Any], tuple[str, str]]]:
+    reader = csv.reader(stream, delimiter="\t" if kind == "tsv" else ",")
+    keys: list[str] = []
+    columns = ("", "")
+    line = 1
+    try:
+        for cells in reader:
+            if cells and not keys:
+                named = header and all(_COLUMN_NAME.fullmatch(cell) for cell in cells) and len(set(cells)) == len(cells)
+                keys = cells if named else [f"column_{number}" for number in range(1, len(cells) + 1)]
+                if len(keys) < 2:
+                    raise SourceError(f"{name}:{line}: expected two columns, found {len(keys)}.")
+                columns = _columns(keys)
+                if named:
+                    if columns not in _KNOWN:
+                        tell(f"taking {name}:1 for the header, and its first two columns; --no-header if it is a pair")
+                    line = reader.line_num + 1
+                    continue
+            if len(cells) > len(keys):
+                raise SourceError(f"{name}:{line}: expected {len(keys)} columns, found {len(cells)}.")
+            if cells:
+                yield line, dict(zip(keys, cells + [""] * (len(keys) - len(cells)), strict=True)), columns
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise SourceError(f"{name}:{line}: not a {kind.upper()} row ({error}).") from error
+
+
+def _json_rows(stream: TextIO, name: str) -> Iterator[tuple[int, dict[str, Any], tuple[str, str]]]:
+    for number, line in enumerate(stream, 1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise SourceError(f"{name}:{number}: not JSON ({error}).") from error
+        if isinstance(value, list):
+            value = {f"column_{position}": item for position, item in enumerate(value, 1)}
+        if not isinstance(value, dict) or len(value) < 2:
+            raise SourceError(f"{name}:{number}: expected an object or array with two texts.")
+        yield number, value, _columns(list(value))
+
+
+def _columns(keys: list[str]) -> tuple[str, str]:
+    found = next((pair for pair in _KNOWN if set(pair) <= set(keys)), None)
+    return found or (keys[0], keys[1])
+
+
+def _texts(values: dict[str, Any], columns: tuple[str, str], where: str) -> tuple[str, str]:
+    texts = []
+    for column in columns:
+        text = values.get(column)
+        if not isinstance(text, str) or not normalise(text):
+            raise SourceError(f"{where}: expected a text in {column!r}.")
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise SourceError(f"{where}: {column!r} holds half of a surrogate pair, which is no text.")
+        texts.append(text)
+    return texts[0], texts[1]

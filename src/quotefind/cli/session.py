@@ -1,0 +1,101 @@
+"""What a command needs to begin: an index, an encoder, and somebody to tell how it goes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from quotefind.paths import index_directory
+from quotefind.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from quotefind.encoders import Encoder
+    from quotefind.index import Filter, Index
+
+
+def warn(message: str) -> None:
+    """Say `message` on stderr."""
+    from quotefind.cli.output import printable
+
+    print(f"quotefind: {printable(message)}", file=sys.stderr)  # noqa: T201
+
+
+@contextmanager
+def progress_bar(*, quiet: bool = False) -> Iterator[Progress]:
+    """Give a progress bar with rate and time left on stderr, if that is a terminal; it is gone at the end."""
+    import os
+
+    if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield silent
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        SpinnerColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import (
+        Progress as Bar,
+    )
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None, rate="")
+        current = ""
+
+        def tell(stage: str, done: int = 0, total: int = 0) -> None:
+            nonlocal current
+            if stage != current:
+                bar.reset(task, description=stage, total=total or None)
+                current = stage
+            speed = bar.tasks[0].speed
+            bar.update(task, completed=done, total=total or None, rate=f"{speed:.0f}/s" if speed and total else "")
+
+        yield tell
+
+
+def encoder_opener(device: str = "cpu", progress: Progress = silent) -> Callable[[str | None, str | None], Encoder]:
+    """Return what opens an encoder on `device` from a model and the fingerprint that it must have."""
+
+    def open_it(model: str | None, fingerprint: str | None) -> Encoder:
+        from quotefind.encoders import open_encoder
+
+        return open_encoder(model, device=device, fingerprint=fingerprint, progress=progress)
+
+    return open_it
+
+
+@contextmanager
+def opened(index: str | None, *, refresh: bool) -> Iterator[Index]:
+    """Give the index that the user means, brought up to date unless `refresh` is false."""
+    from quotefind.refresh import open_fresh
+
+    directory = index_directory(index)
+    with progress_bar() as progress:
+        found = open_fresh(directory, encoder_opener(progress=progress), refresh=refresh, tell=warn, progress=progress)
+    with found:
+        yield found
+
+
+def encoder_of(index: Index) -> Encoder:
+    """Open the encoder that `index` was made with, on the CPU: for a few queries it starts first."""
+    with progress_bar() as progress:
+        return encoder_opener(progress=progress)(index.manifest.model, index.manifest.fingerprint)
+
+
+def filter_of(author: list[str] | None, work: list[str] | None, tag: list[str] | None, max_chars: int | None) -> Filter:
+    """Return the filter that the options say."""
+    from quotefind.index import Filter
+
+    return Filter(tuple(author or ()), tuple(work or ()), tuple(tag or ()), max_chars)

@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from quotefind.encoders import Encoder, open_encoder
     from quotefind.errors import IndexUnusableError, ModelError, QuotefindError, SourceError, UsageError
-    from quotefind.index import Filter, Index, Source, open_to_write, verify
+    from quotefind.index.filters import Filter
+    from quotefind.index.reader import Index
+    from quotefind.index.sources import Source
+    from quotefind.index.verify import verify
+    from quotefind.index.writer import open_to_write
     from quotefind.pairs import closest_pairs, companions, score_pairs, similarities
     from quotefind.records import Hit, Pair, Quote
     from quotefind.search import FindOptions, find
@@ -21,7 +25,11 @@ __version__ = "0.1.0"
 _HOMES = {
     "encoders": ("Encoder", "open_encoder"),
     "errors": ("IndexUnusableError", "ModelError", "QuotefindError", "SourceError", "UsageError"),
-    "index": ("Filter", "Index", "Source", "open_to_write", "verify"),
+    "index.filters": ("Filter",),
+    "index.reader": ("Index",),
+    "index.sources": ("Source",),
+    "index.verify": ("verify",),
+    "index.writer": ("open_to_write",),
     "pairs": ("closest_pairs", "companions", "score_pairs", "similarities"),
     "records": ("Hit", "Pair", "Quote"),
     "search": ("FindOptions", "find"),

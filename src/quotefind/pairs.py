@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from quotefind.encoders import Encoder
 from quotefind.errors import UsageError
-from quotefind.index import Filter, Index
+from quotefind.index.filters import Filter
+from quotefind.index.reader import Index
 from quotefind.progress import Progress, silent
 from quotefind.records import Pair, Quote
 from quotefind.search import FindOptions, find

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from quotefind.errors import IndexUnusableError, QuotefindError
-from quotefind.index import Index, OpenEncoder, Source, TooLongError, is_stale, open_to_write
+from quotefind.index.reader import Index
+from quotefind.index.sources import Source, is_stale
 from quotefind.paths import BUNDLED, DEFAULT_INDEX, index_argument, index_directory
 from quotefind.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from quotefind.index.writer import OpenEncoder
 
 # A search waits so many seconds for a refresh at most.
 PATIENCE = 10.0
@@ -37,6 +42,8 @@ def open_fresh(
         IndexUnusableError: the index cannot be used.
     """
     if not Index.exists(directory) and directory == index_directory(DEFAULT_INDEX):
+        from quotefind.index.writer import open_to_write
+
         tell("There is no index yet; making it from the bundled quotes.")
         with open_to_write(directory, open_encoder, wait=600.0) as writer:
             if writer.manifest is None:
@@ -45,6 +52,13 @@ def open_fresh(
     if not refresh or not is_stale(index):
         return index
     index.close()
+    _refresh(directory, open_encoder, tell, progress)
+    return Index(directory)
+
+
+def _refresh(directory: Path, open_encoder: OpenEncoder, tell: Callable[[str], None], progress: Progress) -> None:
+    from quotefind.index.writer import TooLongError, open_to_write
+
     command = f"quotefind index{index_argument(directory)}"
     try:
         with open_to_write(directory, open_encoder) as writer:
@@ -64,4 +78,3 @@ def open_fresh(
         if isinstance(error, IndexUnusableError) and not Index.exists(directory):
             raise
         tell(f"The sources have changed, but the index could not be refreshed, and answers as it is. {error}")
-    return Index(directory)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from quotefind.encoders import Encoder
 from quotefind.errors import UsageError
-from quotefind.index import Filter, Index
+from quotefind.index.filters import Filter
+from quotefind.index.reader import Index
 from quotefind.records import Hit, Quote
 from quotefind.similarity import Vectors, cosine_scores, unit_rows
 from quotefind.text import fold, normalise

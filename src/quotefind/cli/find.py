@@ -26,7 +26,7 @@ from quotefind.errors import UsageError
 
 if TYPE_CHECKING:
     from quotefind.encoders import Encoder
-    from quotefind.index import Index
+    from quotefind.index.reader import Index
     from quotefind.records import Hit
     from quotefind.search import FindOptions
 

@@ -14,7 +14,8 @@ from quotefind.errors import UsageError
 from quotefind.paths import BUNDLED, DEFAULT_INDEX, index_directory
 
 if TYPE_CHECKING:
-    from quotefind.index import IndexWriter, Source, Summary
+    from quotefind.index.sources import Source
+    from quotefind.index.writer import IndexWriter, Summary
 
 _COUNTED = ("sources", "added", "reused", "updated", "removed", "repeats", "truncated", "bad", "quotes")
 
@@ -76,7 +77,8 @@ def index(
     curl -s https://example.org/quotes.jsonl | quotefind index - --input-format jsonl
     """
     from quotefind.corpus import ReadOptions
-    from quotefind.index import Source, location_of, open_to_write
+    from quotefind.index.sources import Source, location_of
+    from quotefind.index.writer import open_to_write
 
     directory = index_directory(name)
     if verify:
@@ -123,7 +125,8 @@ def _check(writer: IndexWriter, given: list[Source], *, is_default: bool) -> Non
 
 
 def _verify(name: str | None, *, json: bool, quiet: bool) -> None:
-    from quotefind.index import Index, verify
+    from quotefind.index.reader import Index
+    from quotefind.index.verify import verify
 
     with session.progress_bar(quiet=quiet) as progress, Index(index_directory(name)) as opened:
         count = verify(opened, progress)

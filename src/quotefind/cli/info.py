@@ -15,7 +15,8 @@ def info(index: IndexOption = None, json: JsonOption = False) -> None:
     quotefind info
     quotefind info --index ./poems --json
     """
-    from quotefind.index import Index, is_stale
+    from quotefind.index.reader import Index
+    from quotefind.index.sources import is_stale
 
     directory = index_directory(index)
     with Index(directory) as opened:

@@ -67,7 +67,7 @@ def pair_record(pair: Pair) -> dict[str, Any]:
 
 
 def default_format(wanted: Format | None, *, otherwise: Format | None = None) -> Format:
-    """Return the format that is wanted, or else `otherwise`, or else a table on a terminal and plain lines in a pipe."""
+    """Return the format that is wanted, or else `otherwise`, or else table on a terminal and plain in a pipe."""
     if wanted is not None:
         return wanted
     return otherwise or (Format.table if sys.stdout.isatty() else Format.plain)

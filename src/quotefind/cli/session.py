@@ -12,7 +12,8 @@ from quotefind.progress import Progress, silent
 
 if TYPE_CHECKING:
     from quotefind.encoders import Encoder
-    from quotefind.index import Filter, Index
+    from quotefind.index.filters import Filter
+    from quotefind.index.reader import Index
 
 
 def warn(message: str) -> None:
@@ -96,6 +97,6 @@ def encoder_of(index: Index) -> Encoder:
 
 def filter_of(author: list[str] | None, work: list[str] | None, tag: list[str] | None, max_chars: int | None) -> Filter:
     """Return the filter that the options say."""
-    from quotefind.index import Filter
+    from quotefind.index.filters import Filter
 
     return Filter(tuple(author or ()), tuple(work or ()), tuple(tag or ()), max_chars)

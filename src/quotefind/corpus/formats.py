@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TextIO
 
-from quotefind.corpus.fortune import read_fortune
-from quotefind.corpus.json_file import read_json
-from quotefind.corpus.json_lines import read_json_lines
-from quotefind.corpus.markdown import read_markdown
 from quotefind.corpus.options import BadRecord, ReadOptions
-from quotefind.corpus.plain import read_plain
-from quotefind.corpus.table import read_csv, read_tsv
 from quotefind.errors import SourceError, UsageError
 from quotefind.records import Quote
 
-Reader = Callable[[TextIO, str, ReadOptions], Iterator[Quote | BadRecord]]
+_Read = Callable[[TextIO, str, ReadOptions], Iterator[Quote | BadRecord]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,29 +23,46 @@ class Format:
         name: what `--input-format` calls it.
         suffixes: the endings that say so, in lower case, with the dot; each may have `.gz` behind it.
         description: what such a file holds, in one line.
-        read: from decoded text, the name of the source and the options to its records.
+        reader: the module and function that read it, imported when a file of this kind is.
     """
 
     name: str
     suffixes: tuple[str, ...]
     description: str
-    read: Reader
+    reader: tuple[str, str]
+
+    def read(self, stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
+        """Return the records in the decoded text of `stream`, whose source is called `name`."""
+        module, function = self.reader
+        read: _Read = getattr(import_module(f"quotefind.corpus.{module}"), function)
+        return read(stream, name, options)
 
 
-FORMATS: dict[str, Format] = {
-    entry.name: entry
-    for entry in (
-        Format("txt", (".txt",), "one quote a line, ` — Author, Work` or ` -- Author` behind it", read_plain),
-        Format(
-            "fortune", (), "entries between lines of %, `-- Author` below; NAME with NAME.dat beside it", read_fortune
-        ),
-        Format("csv", (".csv",), "a table with a header, cells separated by commas", read_csv),
-        Format("tsv", (".tsv",), "a table with a header, cells separated by tabs", read_tsv),
-        Format("json", (".json",), "an array of strings or objects, or an object that holds one", read_json),
-        Format("jsonl", (".jsonl", ".ndjson"), "one JSON string or object a line", read_json_lines),
-        Format("md", (".md", ".markdown"), "block quotes, `— Author` at their end or below them", read_markdown),
-    )
-}
+_TABLE = (
+    ("txt", (".txt",), "one quote a line, ` — Author, Work` or ` -- Author` behind it", ("plain", "read_plain")),
+    (
+        "fortune",
+        (),
+        "entries between lines of %, `-- Author` below; NAME with NAME.dat beside it",
+        ("fortune", "read_fortune"),
+    ),
+    ("csv", (".csv",), "a table with a header, cells separated by commas", ("table", "read_csv")),
+    ("tsv", (".tsv",), "a table with a header, cells separated by tabs", ("table", "read_tsv")),
+    (
+        "json",
+        (".json",),
+        "an array of strings or objects, or an object that holds one",
+        ("json_file", "read_json"),
+    ),
+    ("jsonl", (".jsonl", ".ndjson"), "one JSON string or object a line", ("json_lines", "read_json_lines")),
+    (
+        "md",
+        (".md", ".markdown"),
+        "block quotes, `— Author` at their end or below them",
+        ("markdown", "read_markdown"),
+    ),
+)
+FORMATS: dict[str, Format] = {entry[0]: Format(*entry) for entry in _TABLE}
 
 _BY_SUFFIX = {suffix: entry for entry in FORMATS.values() for suffix in entry.suffixes}
 

@@ -101,6 +101,7 @@ class OnnxEncoder:
         options.intra_op_num_threads = min(_cores(), 4)  # a short text has no work for more
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # done already
         options.add_session_config_entry("session.disable_prepacking", "1")
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # threads that wait cost the others
         return self._open(options)
 
     @cached_property

@@ -17,7 +17,6 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,9 +118,11 @@ def prepare(source: ModelSource, fingerprint: str, progress: Progress) -> Prepar
 
 
 def _directory(fingerprint: str) -> Path:
+    import onnxruntime
+
     # The optimised graph is made for one version of ONNX Runtime and one kind of processor.
-    runtime = metadata.version("onnxruntime")
-    return models_directory() / f"{fingerprint[:16]}-onnxruntime-{runtime}-{platform.machine()}"
+    version = f"onnxruntime-{onnxruntime.__version__}-{platform.machine()}"
+    return models_directory() / f"{fingerprint[:16]}-{version}"
 
 
 def _make(source: ModelSource, fingerprint: str, directory: Path) -> None:

@@ -1,26 +1,12 @@
-"""The index: a directory with a SQLite database and one matrix, and the only code that knows them."""
+"""The index: a directory with a SQLite database and one matrix, and the only code that knows them.
 
-from __future__ import annotations
+| module | what |
+|---|---|
+| `reader` | `Index`: one committed state, to search |
+| `writer` | `open_to_write`, `IndexWriter`: add, refresh, remove, compact, encode anew |
+| `sources` | what an index is made from, and whether that has changed |
+| `filters` | `Filter`: which quotes may answer |
+| `verify` | `verify`: every row and every hash looked at |
 
-from quotefind.index.filters import Filter
-from quotefind.index.manifest import Manifest
-from quotefind.index.reader import Index, SourceInfo
-from quotefind.index.sources import Source, is_stale, location_of
-from quotefind.index.verify import verify
-from quotefind.index.writer import IndexWriter, OpenEncoder, Summary, TooLongError, open_to_write
-
-__all__ = [
-    "Filter",
-    "Index",
-    "IndexWriter",
-    "Manifest",
-    "OpenEncoder",
-    "Source",
-    "SourceInfo",
-    "Summary",
-    "TooLongError",
-    "is_stale",
-    "location_of",
-    "open_to_write",
-    "verify",
-]
+They are imported one by one: a search has no use for what writes.
+"""

@@ -20,7 +20,6 @@ from quotefind.index.lock import writer_lock
 from quotefind.index.manifest import Manifest, read_manifest, write_manifest
 from quotefind.index.matrix import MatrixWriter
 from quotefind.index.sources import (
-    STANDARD_INPUT,
     Changes,
     Source,
     find_changes,
@@ -349,6 +348,3 @@ def _statements(script: str) -> Iterator[str]:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-__all__ = ["STANDARD_INPUT", "IndexWriter", "OpenEncoder", "Source", "Summary", "TooLongError", "open_to_write"]

@@ -1,0 +1,210 @@
+"""The quotations that come with the program: format, order, themes and breadth, as quotes/README.md states them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import unicodedata
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quotefind.text import fold, normalise
+
+QUOTES = Path(__file__).resolve().parent.parent / "quotes"
+KEYS = ["text", "author", "work", "year", "tags"]
+ASKED_FOR_MOST = [
+    "love",
+    "family",
+    "friendship",
+    "death",
+    "time",
+    "work",
+    "courage",
+    "hope",
+    "fear",
+    "truth",
+    "beauty",
+    "art",
+    "music",
+    "books",
+    "education",
+    "children",
+    "nature",
+    "money",
+    "power",
+    "war",
+    "peace",
+    "freedom",
+    "justice",
+    "faith",
+    "happiness",
+    "grief",
+    "solitude",
+    "ageing",
+    "change",
+    "success",
+    "failure",
+    "patience",
+    "anger",
+    "forgiveness",
+    "pride",
+    "humour",
+    "travel",
+    "home",
+    "science",
+    "virtue",
+]
+
+
+@pytest.fixture(scope="module")
+def lines() -> list[str]:
+    """Return the lines of the collection as they stand in the file."""
+    content = (QUOTES / "quotes.jsonl").read_bytes().decode("utf-8")
+    assert content.endswith("\n")
+    assert not content.startswith("\ufeff")
+    assert "\r" not in content
+    return content[:-1].split("\n")
+
+
+@pytest.fixture(scope="module")
+def quotes(lines: list[str]) -> list[dict[str, Any]]:
+    """Return the records of the collection."""
+    return [json.loads(line) for line in lines]
+
+
+@pytest.fixture(scope="module")
+def themes() -> list[str]:
+    """Return the list of themes."""
+    content = (QUOTES / "themes.txt").read_text(encoding="utf-8")
+    assert content.endswith("\n")
+    return content[:-1].split("\n")
+
+
+def letters_and_digits(text: str) -> str:
+    """Return what is left of `text` when two printings of it are compared."""
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKD", text).casefold())
+
+
+def without_accents(text: str) -> str:
+    """Return `text` in lower case and without accents, as the authors are sorted."""
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)).lower()
+
+
+def test_each_line_is_the_compact_json_of_its_record(lines: list[str], quotes: list[dict[str, Any]]) -> None:
+    """Every line is compact JSON that is not escaped where it need not be."""
+    for line, quote in zip(lines, quotes, strict=True):
+        assert line == json.dumps(quote, ensure_ascii=False, separators=(",", ":"))
+
+
+def test_keys_and_types(quotes: list[dict[str, Any]]) -> None:
+    """Every record has the five keys in their order, each of its type."""
+    for quote in quotes:
+        assert list(quote) == KEYS, quote
+        assert all(isinstance(quote[key], str) for key in ("text", "author", "work")), quote
+        assert quote["year"] is None or type(quote["year"]) is int, quote
+        assert isinstance(quote["tags"], list), quote
+        assert all(isinstance(tag, str) for tag in quote["tags"]), quote
+
+
+def test_every_quote_has_author_and_work(quotes: list[dict[str, Any]]) -> None:
+    """There is no quotation without author and work, and no exception to that."""
+    for quote in quotes:
+        for key in ("author", "work"):
+            value = quote[key]
+            assert value, quote
+            assert value == " ".join(value.split()) == unicodedata.normalize("NFC", value), quote
+
+
+def test_there_are_enough(quotes: list[dict[str, Any]], themes: list[str]) -> None:
+    """The collection is as broad as promised."""
+    assert len(quotes) >= 700
+    assert len({quote["author"] for quote in quotes}) >= 120
+    assert len(themes) >= 80
+
+
+@pytest.mark.parametrize("theme", ASKED_FOR_MOST)
+def test_a_theme_asked_for_often_has_enough(quotes: list[dict[str, Any]], theme: str) -> None:
+    """Each of the forty themes that people ask for most has at least eight quotations."""
+    assert sum(theme in quote["tags"] for quote in quotes) >= 8
+
+
+def test_the_forty_themes_are_forty() -> None:
+    """The list of themes asked for most is complete and without repeats."""
+    assert len(ASKED_FOR_MOST) == len(set(ASKED_FOR_MOST)) == 40
+
+
+def test_tags(quotes: list[dict[str, Any]], themes: list[str]) -> None:
+    """Every record has one to four different themes, all of them from the list."""
+    known = set(themes)
+    for quote in quotes:
+        tags = quote["tags"]
+        assert 1 <= len(tags) <= 4, quote
+        assert len(set(tags)) == len(tags), quote
+        assert known.issuperset(tags), quote
+
+
+def test_themes_are_sorted_and_used(quotes: list[dict[str, Any]], themes: list[str]) -> None:
+    """The list of themes is sorted, lower case, without repeats, and each theme has three quotations or more."""
+    assert themes == sorted(set(themes))
+    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", theme) for theme in themes)
+    count = Counter(tag for quote in quotes for tag in quote["tags"])
+    assert {theme: count[theme] for theme in themes if count[theme] < 3} == {}
+
+
+def test_sorted_by_author_work_and_text(quotes: list[dict[str, Any]]) -> None:
+    """The records stand in the order that the README gives."""
+    keys = [(without_accents(quote["author"]), quote["work"], quote["text"]) for quote in quotes]
+    for before, after in itertools.pairwise(keys):
+        assert before < after
+
+
+def test_no_duplicates_and_no_text_within_another(quotes: list[dict[str, Any]]) -> None:
+    """No text stands twice, nor inside another, whatever the punctuation."""
+    texts = [letters_and_digits(quote["text"]) for quote in quotes]
+    assert [text for text, count in Counter(texts).items() if count > 1] == []
+    everything = "\n".join(texts)
+    assert [text for text in texts if everything.count(text) > 1] == []
+
+
+def test_lengths(quotes: list[dict[str, Any]]) -> None:
+    """A quotation has 15 to 600 characters."""
+    assert [quote for quote in quotes if not 15 <= len(quote["text"]) <= 600] == []
+
+
+def test_texts_are_in_normal_form(quotes: list[dict[str, Any]]) -> None:
+    """The texts are already what reading them makes of them."""
+    assert [quote for quote in quotes if quote["text"] != normalise(quote["text"])] == []
+
+
+def test_no_control_characters(quotes: list[dict[str, Any]]) -> None:
+    """No control, format or private characters, and no replacement marks, stand anywhere."""
+    for quote in quotes:
+        value = quote["text"] + quote["author"] + quote["work"]
+        assert all(unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cn", "Zl", "Zp") for c in value), quote
+        assert "\ufffd" not in value, quote
+
+
+def test_texts_are_clean(quotes: list[dict[str, Any]]) -> None:
+    """Straight quotation marks, pairs closed, no markup, a capital or a mark first, an end of sentence last."""
+    for quote in quotes:
+        text = quote["text"]
+        assert not re.search(r"[“”‘’„«»<>\[\]{}*_|†‡&]|--|\.\.\.|…", text), quote
+        assert text.count('"') % 2 == 0, quote
+        assert text.count("(") == text.count(")"), quote
+        assert not text[0].islower(), quote
+        assert re.search(r"[.!?][\"')]*$", text), quote
+
+
+def test_one_spelling_for_each_author(quotes: list[dict[str, Any]]) -> None:
+    """Two authors differ by more than case, accents and punctuation."""
+    authors = {quote["author"] for quote in quotes}
+    assert len({fold(author) for author in authors}) == len(authors)
+
+
+def test_years(quotes: list[dict[str, Any]]) -> None:
+    """A year is between 3000 BCE and 1930, or not known."""
+    assert [quote for quote in quotes if quote["year"] is not None and not -3000 <= quote["year"] <= 1930] == []

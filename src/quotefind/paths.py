@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-from importlib import resources
 from pathlib import Path
 
 import platformdirs
@@ -50,7 +49,7 @@ def models_directory() -> Path:
 
 def bundled_quotes() -> Path:
     """Return the file of quotations that comes with the program."""
-    packaged = Path(str(resources.files("quotefind"))) / "quotes" / "quotes.jsonl"
+    packaged = Path(__file__).with_name("quotes") / "quotes.jsonl"
     if packaged.exists():
         return packaged
     # An editable install runs from the source tree, where the quotes stand at the top.

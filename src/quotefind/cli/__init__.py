@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
+from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
@@ -33,6 +35,9 @@ class _ErrorBoundary(TyperGroup):
             # Whoever read our output has enough. Python would complain once more when it closes the stream.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from error
+        except OSError as error:
+            _say(f"quotefind: {error}")
+            raise typer.Exit(2) from error
         except KeyboardInterrupt as error:
             _say("quotefind: interrupted")
             raise typer.Exit(130) from error
@@ -84,8 +89,18 @@ app.add_typer(model.app, name="model")
 
 def main() -> None:
     """Run the program."""
-    for stream in (sys.stdout, sys.stderr):
+    streams = [stream for stream in (sys.stdout, sys.stderr) if stream is not None]
+    for stream in streams:
         # UTF-8 everywhere, also into a pipe on Windows; what cannot be shown must not end the program.
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-    app(prog_name="quotefind")
+    code: str | int | None = 0
+    try:
+        app(prog_name="quotefind")
+    except SystemExit as end:
+        code = end.code
+    for stream in streams:
+        with suppress(OSError, ValueError):  # what could not be written was said where it was written
+            stream.flush()
+    # All is written and closed. To take ONNX Runtime and its mapped weights apart would cost 50 ms more.
+    os._exit(code if isinstance(code, int) else 0 if code is None else 1)

@@ -58,16 +58,18 @@ def open_encoder(
         ModelError: the model or the device is not there.
         IndexUnusableError: the model is another than `fingerprint` says.
     """
-    from quotefind.encoders import prepare
     from quotefind.encoders.devices import choose_device
     from quotefind.encoders.onnx import OnnxEncoder
-    from quotefind.encoders.resolve import fingerprint_of, resolve
+    from quotefind.encoders.prepared import find_prepared
 
     devices = choose_device(device)
     if devices == ["cpu"] and fingerprint is not None:
-        ready = prepare.find_prepared(fingerprint)
+        ready = find_prepared(fingerprint)
         if ready is not None and ready.backend == "onnx":
             return OnnxEncoder(ready)
+    from quotefind.encoders.prepare import prepare
+    from quotefind.encoders.resolve import fingerprint_of, resolve
+
     source = resolve(model)
     found = fingerprint_of(source)
     if fingerprint is not None and found != fingerprint:
@@ -77,7 +79,7 @@ def open_encoder(
             "the --index that you use."
         )
     if devices == ["cpu"]:
-        ready = prepare.prepare(source, found, progress)
+        ready = prepare(source, found, progress)
         if ready.backend == "onnx":
             return OnnxEncoder(ready)
     from quotefind.encoders.sbert import SentenceTransformersEncoder

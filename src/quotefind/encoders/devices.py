@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes.util
 import platform
 
 from quotefind.errors import ModelError, UsageError
@@ -33,6 +32,8 @@ def choose_device(device: str) -> list[str]:
 def _accelerator_installed() -> bool:
     if platform.system() == "Darwin":
         return platform.machine() == "arm64"
+    import ctypes.util
+
     return ctypes.util.find_library("nvcuda" if platform.system() == "Windows" else "cuda") is not None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 
 import numpy as np
@@ -12,7 +11,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from quotefind.encoders.prepare import PreparedModel
+from quotefind.encoders.prepared import PreparedModel
 from quotefind.errors import ModelError
 from quotefind.progress import Progress, silent
 from quotefind.similarity import Vectors, unit_rows
@@ -64,14 +63,19 @@ class OnnxEncoder:
         vectors = np.empty((len(texts), self.dim), np.float32)
         if not texts:
             return vectors
-        few = len(texts) <= _FEW
-        session = self._quick_session if few else self._bulk_session
+        if len(texts) <= _FEW:
+            tokens = self._tokens(texts)
+            for batch in _batches(tokens):
+                vectors[batch] = self._run(self._quick_session, tokens, batch)
+            return unit_rows(vectors)
+        from concurrent.futures import ThreadPoolExecutor
+
         done = 0
-        with ThreadPoolExecutor(1 if few else _cores()) as pool:
+        with ThreadPoolExecutor(_cores()) as pool:
             for start in range(0, len(texts), _CHUNK):
                 tokens = self._tokens(texts[start : start + _CHUNK])
                 batches = list(_batches(tokens))
-                run = partial(self._run, session, tokens)
+                run = partial(self._run, self._bulk_session, tokens)
                 for batch, rows in zip(batches, pool.map(run, batches), strict=True):
                     vectors[start + batch] = rows
                     done += len(batch)

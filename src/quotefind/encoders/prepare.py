@@ -1,8 +1,4 @@
-"""A model made ready for ONNX Runtime, once: exported, optimised, compared, kept.
-
-The directory of a prepared model holds `model.onnx` (the optimised graph), `weights.bin` (its weights, which ONNX
-Runtime maps into memory), `tokenizer.json` and `prepared.json` (what is known of it, written last).
-"""
+"""A model made ready for ONNX Runtime, once: exported, optimised, compared, kept."""
 
 from __future__ import annotations
 
@@ -11,18 +7,18 @@ import io
 import json
 import logging
 import os
-import platform
 import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from quotefind.encoders.prepared import FORMAT, INFO, PreparedModel, directory_of, find_prepared
 from quotefind.encoders.resolve import ModelSource
 from quotefind.errors import ModelError
-from quotefind.paths import make_private, models_directory
+from quotefind.paths import make_private
 from quotefind.progress import Progress
 
 if TYPE_CHECKING:
@@ -30,53 +26,6 @@ if TYPE_CHECKING:
 
 # Largest difference to sentence-transformers, in any component of any unit vector, with which a model is accepted.
 PARITY = 1e-5
-_INFO = "prepared.json"
-_FORMAT = 1
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedModel:
-    """A prepared model: where it lies and what it is.
-
-    Attributes:
-        path: the directory, complete.
-        name: the reference by which the model was found.
-        fingerprint: SHA-256 of the files that it was made from.
-        backend: "onnx", or "sentence-transformers" where it could not be exported (`reason` says why).
-        dim: the length of a vector.
-        pooling: how token vectors become one.
-        max_tokens: longer texts are cut.
-        quote_prompt: what is put before each quote.
-        query_prompt: what is put before each request.
-        difference: the largest difference to sentence-transformers that was measured.
-        reason: why it could not be exported; empty if it could.
-    """
-
-    path: Path
-    name: str
-    fingerprint: str
-    backend: str
-    dim: int
-    pooling: str
-    max_tokens: int
-    quote_prompt: str = ""
-    query_prompt: str = ""
-    difference: float = 0.0
-    reason: str = ""
-
-
-def find_prepared(fingerprint: str) -> PreparedModel | None:
-    """Return the prepared model with this fingerprint, or None where there is none that is whole."""
-    directory = _directory(fingerprint)
-    try:
-        info = json.loads((directory / _INFO).read_text(encoding="utf-8"))
-        sizes = info.pop("sizes")
-        if info.pop("format") != _FORMAT or any((directory / name).stat().st_size != n for name, n in sizes.items()):
-            return None
-        model = PreparedModel(path=directory, **info)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-    return model if model.fingerprint == fingerprint else None
 
 
 def prepare(source: ModelSource, fingerprint: str, progress: Progress) -> PreparedModel:
@@ -92,7 +41,7 @@ def prepare(source: ModelSource, fingerprint: str, progress: Progress) -> Prepar
     ready = find_prepared(fingerprint)
     if ready is not None:
         return ready
-    directory = _directory(fingerprint)
+    directory = directory_of(fingerprint)
     try:
         make_private(directory.parent)
         with FileLock(f"{directory}.lock"):
@@ -115,14 +64,6 @@ def prepare(source: ModelSource, fingerprint: str, progress: Progress) -> Prepar
     if ready is None:
         raise ModelError(f"The prepared model in {directory} is damaged; delete that directory and try again.")
     return ready
-
-
-def _directory(fingerprint: str) -> Path:
-    import onnxruntime
-
-    # The optimised graph is made for one version of ONNX Runtime and one kind of processor.
-    version = f"onnxruntime-{onnxruntime.__version__}-{platform.machine()}"
-    return models_directory() / f"{fingerprint[:16]}-{version}"
 
 
 def _make(source: ModelSource, fingerprint: str, directory: Path) -> None:
@@ -155,8 +96,8 @@ def _make(source: ModelSource, fingerprint: str, directory: Path) -> None:
         )
     del info["path"]
     info["sizes"] = {path.name: path.stat().st_size for path in sorted(directory.iterdir())}
-    info["format"] = _FORMAT
-    (directory / _INFO).write_text(json.dumps(info, indent=1), encoding="utf-8")
+    info["format"] = FORMAT
+    (directory / INFO).write_text(json.dumps(info, indent=1), encoding="utf-8")
 
 
 def load_quietly(path: Path, device: str) -> SentenceTransformer:

@@ -33,6 +33,8 @@ from quotefind.progress import Progress, silent
 # A matrix is compacted where more than this share of its rows, and more than this number, belong to no quote.
 _DEAD_SHARE = 0.25
 _DEAD_ROWS = 1000
+# Quotes that any machine encodes in a second: what is reckoned with where nothing was measured yet.
+_CAUTIOUS_RATE = 30.0
 
 OpenEncoder = Callable[[str | None, str | None], Encoder]
 
@@ -279,8 +281,8 @@ class IndexWriter:
         unseen = self.connection.execute(
             "SELECT count(DISTINCT digest) FROM staged WHERE digest NOT IN (SELECT digest FROM quotes)"
         ).fetchone()[0]
-        rate = self.require_manifest().rate
-        if seconds < 0 or (unseen and (rate == 0 or unseen / rate > seconds)):
+        rate = self.require_manifest().rate or _CAUTIOUS_RATE
+        if seconds < 0 or unseen / rate > seconds:
             raise TooLongError
 
     def _tell(self, summary: Summary, changes: Changes, staged: Staged, *, pruned: bool) -> None:

@@ -64,6 +64,7 @@ def find(
 ) -> None:
     """Find the quotes that mean what you ask for.
 
+    \b
     quotefind find quotes about family
     quotefind find "hope in hard times" --author "Emily Dickinson" -k 3
     quotefind find courage --format json | jq -r '.[0].text'

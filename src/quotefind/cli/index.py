@@ -70,8 +70,11 @@ def index(
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Add sources to an index, or refresh those it remembers; only what is new is encoded.
+    """Index quotes, or refresh what is indexed.
 
+    Only what is new is encoded; an index remembers its sources, and how to read them.
+
+    \b
     quotefind index my-quotes.txt highlights.csv ~/notes
     quotefind index
     curl -s https://example.org/quotes.jsonl | quotefind index - --input-format jsonl

@@ -10,8 +10,11 @@ from quotefind.paths import index_directory
 
 
 def info(index: IndexOption = None, json: JsonOption = False) -> None:
-    """Show what an index holds, from where, with which model, how large it is, and whether it is out of date.
+    """Show what an index holds.
 
+    And from where, with which model, how large it is, and whether it is out of date.
+
+    \b
     quotefind info
     quotefind info --index ./poems --json
     """

@@ -9,12 +9,12 @@ import typer
 from quotefind.cli import session
 from quotefind.cli.options import QuietOption
 
-app = typer.Typer(help="Models: fetch one from the Hugging Face hub.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Fetch a model from the Hugging Face hub.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.callback()
 def model() -> None:
-    """Models: fetch one from the Hugging Face hub."""
+    """Fetch a model from the Hugging Face hub."""
 
 
 @app.command()
@@ -25,7 +25,9 @@ def download(
     ] = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Fetch a model into the local Hugging Face cache: the only command that ever opens a connection.
+    """Fetch a model into the local Hugging Face cache.
+
+    This is the only command that ever opens a connection.
 
     Without a name: sentence-transformers/all-MiniLM-L6-v2, at the revision that this program was tested with.
     """

@@ -25,8 +25,7 @@ IndexOption = Annotated[
     typer.Option(
         "--index",
         metavar="NAME|DIR",
-        help="The index: a name, or a directory with a slash in it, as in ./poems.",
-        show_default="default",
+        help='The index: a name (without this, "default"), or a directory with a slash in it, as in ./poems.',
     ),
 ]
 TopOption = Annotated[int, typer.Option("-k", "--top", min=1, metavar="N", help="How many to show at most.")]
@@ -53,8 +52,7 @@ FormatOption = Annotated[
     typer.Option(
         "--format",
         "-f",
-        help="How to write it.",
-        show_default="table on a terminal, plain in a pipe",
+        help="How to write it; a table on a terminal, plain lines in a pipe.",
         case_sensitive=False,
     ),
 ]

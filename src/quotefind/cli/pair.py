@@ -58,8 +58,11 @@ def pair(
     no_refresh: NoRefreshOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Say how close texts are to each other, as cosine similarity from -1 to 1.
+    """Compare texts, or find close pairs.
 
+    Scores are cosine similarities, from -1 to 1.
+
+    \b
     quotefind pair "Know thyself." "The unexamined life is not worth living."
     quotefind pair --top 20 --min-score 0.9
     quotefind pair --pairs pairs.tsv > scored.tsv

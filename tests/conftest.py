@@ -1,0 +1,74 @@
+"""Fixtures that all tests share: a home of their own, a fake encoder, and the real model prepared once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fake_encoder import FakeEncoder
+from library import Library
+
+from quotefind.encoders import Encoder, open_encoder
+from quotefind.index.sources import Source
+from quotefind.index.writer import open_to_write
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty QUOTEFIND_HOME, so that no test reads or writes that of the user."""
+    directory = tmp_path / "home"
+    monkeypatch.setenv("QUOTEFIND_HOME", str(directory))
+    return directory
+
+
+@pytest.fixture(scope="session")
+def real_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which the real model lies prepared; made once a session. Only its models are to be used."""
+    directory = tmp_path_factory.mktemp("real-home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QUOTEFIND_HOME", str(directory))
+        open_encoder(device="cpu")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def real_encoder(real_home: Path) -> Encoder:
+    """The real model, opened on the CPU."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QUOTEFIND_HOME", str(real_home))
+        return open_encoder(device="cpu")
+
+
+@pytest.fixture
+def home_with_model(home: Path, real_home: Path) -> Path:
+    """This test's own home, without any index, in which the real model is prepared already."""
+    home.mkdir()
+    (home / "cache").symlink_to(real_home / "cache", target_is_directory=True)
+    return home
+
+
+@pytest.fixture(scope="session")
+def bundled_home(tmp_path_factory: pytest.TempPathFactory, real_home: Path) -> Path:
+    """A home with the real model and the default index of the bundled quotes; for reading only."""
+    directory = tmp_path_factory.mktemp("bundled-home")
+    (directory / "cache").symlink_to(real_home / "cache", target_is_directory=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QUOTEFIND_HOME", str(directory))
+        with open_to_write(
+            directory / "indexes" / "default",
+            lambda model, fingerprint: open_encoder(model, device="cpu", fingerprint=fingerprint),
+        ) as writer:
+            writer.update([Source("bundled")])
+    return directory
+
+
+@pytest.fixture
+def encoder() -> FakeEncoder:
+    """A fake encoder that nothing was encoded with yet."""
+    return FakeEncoder()
+
+
+@pytest.fixture
+def library(tmp_path: Path, encoder: FakeEncoder) -> Library:
+    """An empty `Library` with the fake encoder."""
+    return Library(tmp_path / "index", tmp_path / "sources", encoder)

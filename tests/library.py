@@ -1,0 +1,53 @@
+"""An index in a directory of its own, with sources to write and fake models to encode them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from fake_encoder import FakeEncoder, FakeModels
+
+from quotefind.index.reader import Index
+from quotefind.index.sources import Source
+from quotefind.index.verify import verify
+from quotefind.index.writer import Summary, open_to_write
+from quotefind.records import Quote
+
+
+class Library:
+    """An index in a directory of its own with a fake encoder, and a folder to write sources in."""
+
+    def __init__(self, directory: Path, sources: Path, *encoders: FakeEncoder) -> None:
+        """Use the fake `encoders`; the first is the default model."""
+        self.directory = directory
+        self.folder = sources
+        self.folder.mkdir(exist_ok=True)
+        self.encoder = encoders[0]
+        self.models = FakeModels(*encoders)
+
+    def write(self, name: str, *lines: str) -> Path:
+        """Write a source, a line a quote if its suffix is .txt; return its path."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        before = path.stat().st_mtime_ns if path.exists() else 0
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        if before:  # so that a second writing within one tick of the clock is seen
+            os.utime(path, ns=(before, max(path.stat().st_mtime_ns, before + 1_000_000)))
+        return path
+
+    def update(self, *sources: Path | Source | str, **options: object) -> Summary:
+        """Add or refresh sources in an index opened for just that."""
+        made = [s if isinstance(s, Source) else Source(str(s)) for s in sources]
+        with open_to_write(self.directory, self.models) as writer:
+            return writer.update(made, **options)  # type: ignore[arg-type]
+
+    def quotes(self) -> list[Quote]:
+        """Return all quotes of the index by row, having verified that it is whole."""
+        with Index(self.directory) as index:
+            verify(index)
+            rows = index.connection.execute("SELECT row FROM quotes ORDER BY row")
+            return index.quotes(row for (row,) in rows)
+
+    def texts(self) -> list[str]:
+        """Return the texts of all quotes, sorted, having verified that the index is whole."""
+        return sorted(quote.text for quote in self.quotes())

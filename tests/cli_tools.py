@@ -64,9 +64,7 @@ class WordEncoder:
         return [len(text.split()) for text in texts]
 
 
-def open_words(
-    model: str | None = None, *, device: str = "auto", fingerprint: str | None = None, progress: Progress = silent
-) -> WordEncoder:
+def open_words(model: str | None = None, *, fingerprint: str | None = None, **_: object) -> WordEncoder:
     """Open a WordEncoder as `quotefind.encoders.open_encoder` opens a real one; "nosuch" is not there."""
     if model == "nosuch":
         raise ModelError("There is no model 'nosuch'.")

@@ -138,7 +138,7 @@ def diversify(vectors: Vectors, relevance: NDArray[np.float64], k: int) -> list[
 
 def search_terms(query: str) -> list[str]:
     """Return the words of `query` that say what is asked for; all of its words where none does."""
-    words = re.findall(r"\w+", query.casefold())
+    words = list(dict.fromkeys(re.findall(r"\w+", query.casefold())))
     return [word for word in words if word not in _ASKING] or words
 
 

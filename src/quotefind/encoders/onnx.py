@@ -71,7 +71,8 @@ class OnnxEncoder:
         from concurrent.futures import ThreadPoolExecutor
 
         done = 0
-        with ThreadPoolExecutor(_cores()) as pool:
+        pool = ThreadPoolExecutor(_cores())
+        try:
             for start in range(0, len(texts), _CHUNK):
                 tokens = self._tokens(texts[start : start + _CHUNK])
                 batches = list(_batches(tokens))
@@ -80,6 +81,8 @@ class OnnxEncoder:
                     vectors[start + batch] = rows
                     done += len(batch)
                     progress("encoding", done, len(texts))
+        finally:
+            pool.shutdown(cancel_futures=True)  # so that an interrupt waits for the running batches only
         return unit_rows(vectors)
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:

@@ -133,13 +133,16 @@ def damage_reported(directory: Path) -> Iterator[None]:
     """Turn what SQLite and the file system raise about the files of an index into an error that says what to do."""
     try:
         yield
-    except sqlite3.Error as error:
+    except sqlite3.DatabaseError as error:
+        # The other kinds, such as a broken constraint, would be faults of this program.
+        if type(error) not in (sqlite3.DatabaseError, sqlite3.OperationalError):
+            raise
         raise IndexUnusableError(damage(directory, error)) from error
     except OSError as error:
         raise IndexUnusableError(f"The index in {directory} cannot be used: {error}.") from error
 
 
-def damage(directory: Path, error: sqlite3.Error) -> str:
+def damage(directory: Path, error: sqlite3.DatabaseError) -> str:
     """Return the message for a database that fails with `error`."""
     path = directory / FILE_NAME
     name = getattr(error, "sqlite_errorname", "")

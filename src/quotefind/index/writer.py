@@ -123,8 +123,8 @@ class IndexWriter:
             TooLongError: `at_most` is not enough.
         """
         started = time.monotonic()
-        if model is not None and self.manifest is not None:
-            self._open_encoder(model, self.manifest.fingerprint)
+        if model is not None:
+            self._check_model(model)
         summary = Summary()
         known = {source.location: source for source in self._remembered()}
         gone = self._sources_to_remove(remove, known)
@@ -142,7 +142,7 @@ class IndexWriter:
         if prune:
             gone |= set(changes.vanished)
         staged = self._stage(changes, at_most, started, progress, stream)
-        self._check_anything_found(sources, changes, staged)
+        self._check_anything_found(sources, changes, staged, summary)
         self._tell(summary, changes, staged, pruned=prune)
         if at_most is not None and self.manifest is not None:
             self._check_time(at_most - (time.monotonic() - started))
@@ -220,6 +220,16 @@ class IndexWriter:
                 )
         return MatrixWriter(path, rows=manifest.rows, dim=manifest.dimension)
 
+    def _check_model(self, model: str) -> None:
+        if self.manifest is None:
+            return
+        encoder = self._open_encoder(model, None)
+        if encoder.fingerprint != self.manifest.fingerprint:
+            raise IndexUnusableError(
+                f"The index in {self.directory} was made with the model {self.manifest.model}. To encode it anew with "
+                f"{encoder.name}: quotefind index --rebuild --model {encoder.name}{self._argument}"
+            )
+
     def _remembered(self) -> list[Source]:
         return remembered(self.connection) if self.manifest is not None else []
 
@@ -267,12 +277,14 @@ class IndexWriter:
         except TimeoutError as error:
             raise TooLongError from error
 
-    def _check_anything_found(self, sources: list[Source], changes: Changes, staged: Staged) -> None:
+    def _check_anything_found(self, sources: list[Source], changes: Changes, staged: Staged, summary: Summary) -> None:
         read = {file.source.location for file in changes.changed}
-        if sources and not staged.records and read and self._count() == 0:
+        if sources and not staged.records and read:
             places = ", ".join(sorted(read))
             bad = f" ({staged.bad} bad records were passed over)" if staged.bad else ""
-            raise SourceError(f"No quotes were found in {places}{bad}.")
+            if self._count() == 0:
+                raise SourceError(f"No quotes were found in {places}{bad}.")
+            summary.warnings.append(f"no quotes were found in {places}{bad}")
         if sources and not changes.changed and not changes.touched and not changes.unchanged and not changes.gone:
             places = ", ".join(source.location for source in sources)
             raise SourceError(f"{places} holds no file of a known format; name one with --input-format.")

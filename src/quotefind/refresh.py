@@ -13,7 +13,7 @@ from quotefind.paths import BUNDLED, DEFAULT_INDEX, index_argument, index_direct
 from quotefind.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from quotefind.index.writer import OpenEncoder
+    from quotefind.index.state import OpenEncoder
 
 # A search waits so many seconds for a refresh at most.
 PATIENCE = 10.0

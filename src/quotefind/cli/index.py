@@ -15,7 +15,8 @@ from quotefind.paths import BUNDLED, DEFAULT_INDEX, index_directory
 
 if TYPE_CHECKING:
     from quotefind.index.sources import Source
-    from quotefind.index.writer import IndexWriter, Summary
+    from quotefind.index.summary import Summary
+    from quotefind.index.writer import IndexWriter
 
 _COUNTED = ("sources", "added", "reused", "updated", "removed", "repeats", "truncated", "bad", "quotes")
 

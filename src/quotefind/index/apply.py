@@ -6,7 +6,6 @@ import json
 import time
 import zlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,12 +13,11 @@ from quotefind.encoders import Encoder
 from quotefind.index.database import transaction
 from quotefind.index.matrix import MatrixWriter, open_matrix
 from quotefind.index.sources import STANDARD_INPUT, ChangedFile, Changes, Source, options_text
+from quotefind.index.state import WriteState
+from quotefind.index.summary import Summary
 from quotefind.progress import Progress
 from quotefind.similarity import Vectors
 from quotefind.text import fold
-
-if TYPE_CHECKING:
-    from quotefind.index.writer import IndexWriter, Summary
 
 # Quotes committed at a time: what a killed run can lose.
 _CHUNK = 2048
@@ -68,11 +66,11 @@ class Application:
     """One update of an index from what `staging.stage` has read."""
 
     def __init__(
-        self, writer: IndexWriter, changes: Changes, progress: Progress, encoder: Encoder | Callable[[], Encoder]
+        self, index: WriteState, changes: Changes, progress: Progress, encoder: Encoder | Callable[[], Encoder]
     ) -> None:
-        """Prepare to bring `changes` into the index of `writer`; `encoder` is opened when the first text needs it."""
-        self._writer = writer
-        self._connection = writer.connection
+        """Prepare to bring `changes` into `index`; `encoder` is opened when the first text needs it."""
+        self._index = index
+        self._connection = index.connection
         self._changes = changes
         self._progress = progress
         self._given_encoder = encoder
@@ -96,9 +94,9 @@ class Application:
             self._remove_orphans()
             self._forget(gone)
             rate = (
-                self._encoded / self._encoding_seconds if self._encoded >= 32 else self._writer.require_manifest().rate
+                self._encoded / self._encoding_seconds if self._encoded >= 32 else self._index.require_manifest().rate
             )
-            self._writer.store(rate=rate)
+            self._index.store(rate=rate)
         self._count(sources)
         self._connection.execute("DROP TABLE temp.staged")
 
@@ -172,7 +170,7 @@ class Application:
         ).fetchone()
         if not total:
             return
-        matrix = self._writer.open_matrix()
+        matrix = self._index.open_matrix()
         try:
             last = 0
             while True:
@@ -202,7 +200,7 @@ class Application:
             matrix.append(rows)
             for row, (vector, record) in enumerate(zip(rows, records, strict=True), first):
                 self._insert(row, vector, cut[record[4]], record)
-            self._writer.store(rows=matrix.rows)
+            self._index.store(rows=matrix.rows)
         self._added += len(records)
         self._truncated += sum(cut[record[4]] for record in records)
 
@@ -244,13 +242,13 @@ class Application:
                 rows[digest], cut[digest] = found[0], bool(found[1])
         if not rows:
             return {}, {}
-        manifest = self._writer.require_manifest()
+        manifest = self._index.require_manifest()
         mapped = open_matrix(matrix.path, rows=matrix.rows, dim=manifest.dimension, mend="")
         return {digest: np.array(mapped[row]) for digest, row in rows.items()}, cut
 
     def _encode(self, texts: list[str], total: int) -> tuple[Vectors, list[bool]]:
         if not texts:
-            return np.empty((0, self._writer.require_manifest().dimension), np.float32), []
+            return np.empty((0, self._index.require_manifest().dimension), np.float32), []
         if self._encoder is None:
             given = self._given_encoder
             self._encoder = given() if callable(given) else given

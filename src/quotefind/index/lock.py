@@ -7,12 +7,12 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from quotefind.errors import IndexUnusableError
+from quotefind.index.state import now
 from quotefind.paths import make_private
 
 _LOCK = "writer.lock"
@@ -39,7 +39,7 @@ def writer_lock(directory: Path, *, wait: float = 0.0) -> Iterator[None]:
         raise IndexUnusableError(f"The index in {directory} cannot be written: {error}.") from error
     holder = directory / _HOLDER
     try:
-        who = {"process": os.getpid(), "machine": socket.gethostname(), "since": _now()}
+        who = {"process": os.getpid(), "machine": socket.gethostname(), "since": now()}
         try:
             holder.write_text(json.dumps(who), encoding="utf-8")
         except OSError as error:
@@ -56,7 +56,3 @@ def _holder(directory: Path) -> str:
         return f"process {who['process']} on {who['machine']} since {who['since']}"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

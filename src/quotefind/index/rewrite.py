@@ -9,18 +9,15 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from quotefind.encoders import Encoder
 from quotefind.index.database import transaction
 from quotefind.index.matrix import MatrixWriter, open_matrix
+from quotefind.index.state import WriteState
 from quotefind.progress import Progress
 from quotefind.similarity import Vectors
-
-if TYPE_CHECKING:
-    from quotefind.index.writer import IndexWriter
 
 _CHUNK = 2048
 
@@ -28,26 +25,26 @@ _CHUNK = 2048
 _Make = Callable[[list[int], list[str]], tuple[Vectors, list[bool] | None]]
 
 
-def compact(writer: IndexWriter, progress: Progress) -> int:
+def compact(index: WriteState, progress: Progress) -> int:
     """Leave out the rows that belong to no quote; return how many there were."""
-    manifest = writer.require_manifest()
-    (dead,) = writer.connection.execute("SELECT count(*) FROM dead").fetchone()
+    manifest = index.require_manifest()
+    (dead,) = index.connection.execute("SELECT count(*) FROM dead").fetchone()
     if not dead:
         return 0
     matrix = open_matrix(
-        writer.directory / manifest.matrix, rows=manifest.rows, dim=manifest.dimension, mend="Try --rebuild."
+        index.directory / manifest.matrix, rows=manifest.rows, dim=manifest.dimension, mend="Try --rebuild."
     )
 
     def copy(rows: list[int], _: list[str]) -> tuple[Vectors, None]:
         return np.asarray(matrix[rows]), None
 
     _rewrite(
-        writer, {"fingerprint": manifest.fingerprint, "dimension": manifest.dimension}, copy, progress, "compacting"
+        index, {"fingerprint": manifest.fingerprint, "dimension": manifest.dimension}, copy, progress, "compacting"
     )
     return int(dead)
 
 
-def encode_anew(writer: IndexWriter, encoder: Encoder, progress: Progress) -> int:
+def encode_anew(index: WriteState, encoder: Encoder, progress: Progress) -> int:
     """Encode every quote with `encoder`, which becomes the one of the index; return how many were encoded."""
     encoded = 0
 
@@ -64,44 +61,44 @@ def encode_anew(writer: IndexWriter, encoder: Encoder, progress: Progress) -> in
         "pooling": encoder.pooling,
         "max_tokens": encoder.max_tokens,
     }
-    _rewrite(writer, changes, encode, progress, "encoding")
+    _rewrite(index, changes, encode, progress, "encoding")
     return encoded
 
 
-def remove_leftovers(writer: IndexWriter) -> None:
+def remove_leftovers(index: WriteState) -> None:
     """Delete matrices that a killed run left behind and nothing refers to any more."""
-    if writer.manifest is None:
+    if index.manifest is None:
         return
-    for path in writer.directory.glob("vectors-*.npy"):
-        if path.name not in (writer.manifest.matrix, writer.manifest.rewrite):
+    for path in index.directory.glob("vectors-*.npy"):
+        if path.name not in (index.manifest.matrix, index.manifest.rewrite):
             try:
                 path.unlink()
-            except OSError:  # Windows keeps what a reader has mapped; the next writer tries again
+            except OSError:  # Windows keeps what a reader has mapped; the next index tries again
                 continue
 
 
-def _rewrite(writer: IndexWriter, changes: dict[str, str | int], make: _Make, progress: Progress, stage: str) -> None:
+def _rewrite(index: WriteState, changes: dict[str, str | int], make: _Make, progress: Progress, stage: str) -> None:
     """Fill another matrix with what `make` gives, and put it in the place of the old one with these `changes`."""
-    connection = writer.connection
-    manifest = writer.require_manifest()
+    connection = index.connection
+    manifest = index.require_manifest()
     fingerprint, dim = changes["fingerprint"], int(changes["dimension"])
-    if manifest.rewrite_fingerprint != fingerprint or not (writer.directory / manifest.rewrite).is_file():
+    if manifest.rewrite_fingerprint != fingerprint or not (index.directory / manifest.rewrite).is_file():
         with transaction(connection):
             connection.execute("DELETE FROM rewritten")
             number = int(re.sub(r"\D", "", manifest.matrix)) + 1
-            writer.store(rewrite=f"vectors-{number}.npy", rewrite_fingerprint=fingerprint)
-    name = writer.require_manifest().rewrite
+            index.store(rewrite=f"vectors-{number}.npy", rewrite_fingerprint=fingerprint)
+    name = index.require_manifest().rewrite
     (total,) = connection.execute("SELECT count(*) FROM quotes").fetchone()
     (rows, done) = connection.execute("SELECT coalesce(max(row) + 1, 0), count(*) FROM rewritten").fetchone()
-    matrix = MatrixWriter(writer.directory / name, rows=rows, dim=dim)
+    matrix = MatrixWriter(index.directory / name, rows=rows, dim=dim)
     try:
         while done < total:
-            done += _copy_chunk(writer, matrix, make)
+            done += _copy_chunk(index, matrix, make)
             progress(stage, done, total)
         rows = matrix.rows
     finally:
         matrix.close()
-    old = writer.directory / manifest.matrix
+    old = index.directory / manifest.matrix
     with transaction(connection):
         # A unique index is checked row by row, so it would stand in the way of an exchange.
         connection.execute("DROP INDEX quotes_row")
@@ -118,15 +115,15 @@ def _rewrite(writer: IndexWriter, changes: dict[str, str | int], make: _Make, pr
             " INSERT INTO dead SELECT row FROM number WHERE row NOT IN (SELECT row FROM quotes) AND ? > ?",
             (rows, rows, total),
         )
-        writer.store(matrix=name, rows=rows, rewrite="", rewrite_fingerprint="", **changes)
+        index.store(matrix=name, rows=rows, rewrite="", rewrite_fingerprint="", **changes)
     try:
         old.unlink(missing_ok=True)
     except OSError:  # see remove_leftovers
         return
 
 
-def _copy_chunk(writer: IndexWriter, matrix: MatrixWriter, make: _Make) -> int:
-    quotes = writer.connection.execute(
+def _copy_chunk(index: WriteState, matrix: MatrixWriter, make: _Make) -> int:
+    quotes = index.connection.execute(
         "SELECT id, row, text, truncated FROM quotes WHERE id NOT IN (SELECT quote_id FROM rewritten)"
         " ORDER BY id LIMIT ?",
         (_CHUNK,),
@@ -134,9 +131,9 @@ def _copy_chunk(writer: IndexWriter, matrix: MatrixWriter, make: _Make) -> int:
     vectors, truncated = make([row for _, row, _, _ in quotes], [text for _, _, text, _ in quotes])
     cut = truncated if truncated is not None else [bool(was) for _, _, _, was in quotes]
     first = matrix.rows
-    with transaction(writer.connection):
+    with transaction(index.connection):
         matrix.append(vectors)
-        writer.connection.executemany(
+        index.connection.executemany(
             "INSERT INTO rewritten (quote_id, row, checksum, truncated) VALUES (?, ?, ?, ?)",
             [
                 (quote_id, row, zlib.crc32(vector.tobytes()), was_cut)

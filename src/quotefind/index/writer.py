@@ -5,10 +5,9 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,8 +16,7 @@ from quotefind.errors import IndexUnusableError, SourceError, UsageError
 from quotefind.index import apply, database, rewrite
 from quotefind.index.database import transaction
 from quotefind.index.lock import writer_lock
-from quotefind.index.manifest import Manifest, read_manifest, write_manifest
-from quotefind.index.matrix import MatrixWriter
+from quotefind.index.manifest import Manifest, write_manifest
 from quotefind.index.sources import (
     Changes,
     Source,
@@ -27,7 +25,8 @@ from quotefind.index.sources import (
     remembered,
 )
 from quotefind.index.staging import Staged, stage
-from quotefind.paths import index_argument
+from quotefind.index.state import OpenEncoder, WriteState, now
+from quotefind.index.summary import Summary
 from quotefind.progress import Progress, silent
 
 # A matrix is compacted where more than this share of its rows, and more than this number, belong to no quote.
@@ -36,60 +35,13 @@ _DEAD_ROWS = 1000
 # Quotes that any machine encodes in a second: what is reckoned with where nothing was measured yet.
 _CAUTIOUS_RATE = 30.0
 
-OpenEncoder = Callable[[str | None, str | None], Encoder]
-
-
-@dataclass(slots=True)
-class Summary:
-    """What an update did.
-
-    Attributes:
-        sources: how many sources the index now remembers.
-        files: how many files were read.
-        added: quotes that are new.
-        reused: quotes of the files read that were there already, unchanged.
-        updated: quotes whose author, work, year or tags changed.
-        removed: quotes that no source holds any more.
-        repeats: records that said again what another record says.
-        truncated: new quotes longer than the encoder takes, and so cut.
-        bad: records passed over because they are no quotes.
-        encoded: texts that were encoded.
-        quotes: quotes in the index.
-        seconds: the time it took.
-        rate: texts encoded in a second; 0 where none was.
-        warnings: sentences for the user.
-    """
-
-    sources: int = 0
-    files: int = 0
-    added: int = 0
-    reused: int = 0
-    updated: int = 0
-    removed: int = 0
-    repeats: int = 0
-    truncated: int = 0
-    bad: int = 0
-    encoded: int = 0
-    quotes: int = 0
-    seconds: float = 0.0
-    rate: float = 0.0
-    warnings: list[str] = field(default_factory=list)
-
 
 class TooLongError(Exception):
     """An update would take longer than its caller wants to wait."""
 
 
-class IndexWriter:
+class IndexWriter(WriteState):
     """The right to write the index in a directory; made by `open_to_write`."""
-
-    def __init__(self, directory: Path, connection: sqlite3.Connection, open_encoder: OpenEncoder) -> None:
-        """Use `connection`, whose lock is held; `open_encoder(model, fingerprint)` is called when it is needed."""
-        self.directory = directory
-        self.connection = connection
-        self.manifest = read_manifest(connection, directory)
-        self._open_encoder = open_encoder
-        self._argument = index_argument(directory)
 
     def update(
         self,
@@ -166,7 +118,7 @@ class IndexWriter:
         """
         started = time.monotonic()
         manifest = self.require_manifest()
-        encoder = self._open_encoder(model or manifest.model, None)
+        encoder = self.opener(model or manifest.model, None)
         encoded = rewrite.encode_anew(self, encoder, progress)
         seconds = time.monotonic() - started
         return Summary(encoded=encoded, quotes=self._count(), seconds=seconds, rate=encoded / seconds)
@@ -175,59 +127,14 @@ class IndexWriter:
         """Write a matrix without the rows that belong to no quote; return how many these were."""
         return rewrite.compact(self, progress)
 
-    def require_manifest(self) -> Manifest:
-        """Return the manifest.
-
-        Raises:
-            IndexUnusableError: there is no index here yet.
-        """
-        if self.manifest is None:
-            raise IndexUnusableError(
-                f"There is no index in {self.directory}. To make it: quotefind index SOURCE…{self._argument}"
-            )
-        return self.manifest
-
-    def store(self, **changes: object) -> None:
-        """Write the manifest with `changes`, in the transaction that the caller has begun."""
-        self.manifest = replace(self.require_manifest(), **changes, updated=_now())  # type: ignore[arg-type]
-        write_manifest(self.connection, self.manifest)
-
-    def open_encoder(self) -> Encoder:
-        """Open the encoder of this index."""
-        manifest = self.require_manifest()
-        return self._open_encoder(manifest.model, manifest.fingerprint)
-
-    def open_matrix(self) -> MatrixWriter:
-        """Open the matrix to append to it.
-
-        Raises:
-            IndexUnusableError: it is missing or shorter than it must be.
-        """
-        manifest = self.require_manifest()
-        path = self.directory / manifest.matrix
-        if manifest.rows:
-            database_says = f"{manifest.rows} rows of {manifest.dimension}"
-            try:
-                rows_there = (path.stat().st_size - 128) // (manifest.dimension * 4)
-            except OSError as error:
-                raise IndexUnusableError(
-                    f"{path} cannot be opened: {error}. To mend it: quotefind index --rebuild{self._argument}"
-                ) from error
-            if rows_there < manifest.rows:
-                raise IndexUnusableError(
-                    f"{path} is cut short: it holds {rows_there} rows, expected {database_says}. "
-                    f"To mend it: quotefind index --rebuild{self._argument}"
-                )
-        return MatrixWriter(path, rows=manifest.rows, dim=manifest.dimension)
-
     def _check_model(self, model: str) -> None:
         if self.manifest is None:
             return
-        encoder = self._open_encoder(model, None)
+        encoder = self.opener(model, None)
         if encoder.fingerprint != self.manifest.fingerprint:
             raise IndexUnusableError(
                 f"The index in {self.directory} was made with the model {self.manifest.model}. To encode it anew with "
-                f"{encoder.name}: quotefind index --rebuild --model {encoder.name}{self._argument}"
+                f"{encoder.name}: quotefind index --rebuild --model {encoder.name}{self.argument}"
             )
 
     def _remembered(self) -> list[Source]:
@@ -237,7 +144,7 @@ class IndexWriter:
         gone = {location_of(argument) for argument in remove}
         for location in gone - known.keys():
             raise UsageError(
-                f"{location} is no source of this index; quotefind info{self._argument} lists those it has."
+                f"{location} is no source of this index; quotefind info{self.argument} lists those it has."
             )
         return gone
 
@@ -250,7 +157,7 @@ class IndexWriter:
     def _encoder_of_new_index(self, model: str | None) -> Encoder | None:
         if self.manifest is not None:
             return None
-        encoder = self._open_encoder(model, None)
+        encoder = self.opener(model, None)
         self.manifest = Manifest(
             model=encoder.name,
             fingerprint=encoder.fingerprint,
@@ -258,8 +165,8 @@ class IndexWriter:
             dimension=encoder.dim,
             max_tokens=encoder.max_tokens,
             matrix="vectors-1.npy",
-            created=_now(),
-            updated=_now(),
+            created=now(),
+            updated=now(),
         )
         self.open_matrix().close()
         with transaction(self.connection):
@@ -305,7 +212,7 @@ class IndexWriter:
             summary.warnings.append(f"passed over {staged.bad - len(staged.first_bad)} more bad records")
         for location in [] if pruned else changes.vanished:
             summary.warnings.append(
-                f"{location} is not there; its quotes are kept. To drop them: quotefind index --prune{self._argument}"
+                f"{location} is not there; its quotes are kept. To drop them: quotefind index --prune{self.argument}"
             )
         if changes.passed_over:
             some = ", ".join(path.name for path in changes.passed_over[:3])
@@ -358,7 +265,3 @@ def _statements(script: str) -> Iterator[str]:
         if sqlite3.complete_statement(part):
             yield part
             part = ""
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,86 @@
+"""An index while it is written: its database, its manifest, its matrix, its encoder."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from quotefind.encoders import Encoder
+from quotefind.errors import IndexUnusableError
+from quotefind.index.manifest import Manifest, read_manifest, write_manifest
+from quotefind.index.matrix import MatrixWriter
+from quotefind.paths import index_argument
+
+# Called with a model and the fingerprint that it must have; either may be None.
+OpenEncoder = Callable[[str | None, str | None], Encoder]
+
+
+class WriteState:
+    """What every change of an index needs; the lock is held as long as there is one.
+
+    Attributes:
+        directory: where the index lies.
+        connection: to its database.
+        manifest: what is true of the whole of it; None for a new one.
+    """
+
+    def __init__(self, directory: Path, connection: sqlite3.Connection, open_encoder: OpenEncoder) -> None:
+        """Use `connection`, whose lock is held; `open_encoder(model, fingerprint)` is called when it is needed."""
+        self.directory = directory
+        self.connection = connection
+        self.manifest = read_manifest(connection, directory)
+        self.opener = open_encoder
+        self.argument = index_argument(directory)
+
+    def require_manifest(self) -> Manifest:
+        """Return the manifest.
+
+        Raises:
+            IndexUnusableError: there is no index here yet.
+        """
+        if self.manifest is None:
+            raise IndexUnusableError(
+                f"There is no index in {self.directory}. To make it: quotefind index SOURCE…{self.argument}"
+            )
+        return self.manifest
+
+    def store(self, **changes: object) -> None:
+        """Write the manifest with `changes`, in the transaction that the caller has begun."""
+        self.manifest = replace(self.require_manifest(), **changes, updated=now())  # type: ignore[arg-type]
+        write_manifest(self.connection, self.manifest)
+
+    def open_encoder(self) -> Encoder:
+        """Open the encoder of this index."""
+        manifest = self.require_manifest()
+        return self.opener(manifest.model, manifest.fingerprint)
+
+    def open_matrix(self) -> MatrixWriter:
+        """Open the matrix to append to it.
+
+        Raises:
+            IndexUnusableError: it is missing or shorter than it must be.
+        """
+        manifest = self.require_manifest()
+        path = self.directory / manifest.matrix
+        if manifest.rows:
+            database_says = f"{manifest.rows} rows of {manifest.dimension}"
+            try:
+                rows_there = (path.stat().st_size - 128) // (manifest.dimension * 4)
+            except OSError as error:
+                raise IndexUnusableError(
+                    f"{path} cannot be opened: {error}. To mend it: quotefind index --rebuild{self.argument}"
+                ) from error
+            if rows_there < manifest.rows:
+                raise IndexUnusableError(
+                    f"{path} is cut short: it holds {rows_there} rows, expected {database_says}. "
+                    f"To mend it: quotefind index --rebuild{self.argument}"
+                )
+        return MatrixWriter(path, rows=manifest.rows, dim=manifest.dimension)
+
+
+def now() -> str:
+    """Return the present moment, UTC, as ISO 8601 writes it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

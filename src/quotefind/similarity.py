@@ -84,7 +84,7 @@ def top_k(
         without = None
     total = len(matrix) if rows is None else len(rows)
     k = min(k, total - (0 if without is None else len(without)))
-    if k <= 0:
+    if k <= 0 or not len(queries):
         return [Ranking(np.empty(0, np.int64), np.empty(0, np.float64)) for _ in queries]
     maxima = _group_maxima(matrix, queries, rows, without)
     excluded = None

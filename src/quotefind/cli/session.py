@@ -11,6 +11,8 @@ from quotefind.paths import index_directory
 from quotefind.progress import Progress, silent
 
 if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
     from quotefind.encoders import Encoder
     from quotefind.index.filters import Filter
     from quotefind.index.reader import Index
@@ -31,39 +33,54 @@ def progress_bar(*, quiet: bool = False) -> Iterator[Progress]:
     if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield silent
         return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        SpinnerColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-    from rich.progress import (
-        Progress as Bar,
-    )
+    bar = _Bar()
+    try:
+        yield bar
+    finally:
+        bar.close()
 
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None, rate="")
-        current = ""
 
-        def tell(stage: str, done: int = 0, total: int = 0) -> None:
-            nonlocal current
-            if stage != current:
-                bar.reset(task, description=stage, total=total or None)
-                current = stage
-            speed = bar.tasks[0].speed
-            bar.update(task, completed=done, total=total or None, rate=f"{speed:.0f}/s" if speed and total else "")
+class _Bar:
+    """A `Progress` that shows itself once there is something to tell: most searches end before."""
 
-        yield tell
+    def __init__(self) -> None:
+        self._bar: Bar | None = None
+        self._stage = ""
+
+    def __call__(self, stage: str, done: int = 0, total: int = 0) -> None:
+        from rich.progress import TaskID
+
+        task = TaskID(0)
+        if self._bar is None:
+            self._bar = self._made()
+            self._bar.add_task("", total=None, rate="")
+        if stage != self._stage:
+            self._bar.reset(task, description=stage, total=total or None)
+            self._stage = stage
+        speed = self._bar.tasks[0].speed
+        self._bar.update(task, completed=done, total=total or None, rate=f"{speed:.0f}/s" if speed and total else "")
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    @staticmethod
+    def _made() -> Bar:
+        from rich import progress
+        from rich.console import Console
+
+        bar = progress.Progress(
+            progress.SpinnerColumn(),
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            progress.TextColumn("{task.fields[rate]}"),
+            progress.TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        bar.start()
+        return bar
 
 
 def encoder_opener(device: str = "cpu", progress: Progress = silent) -> Callable[[str | None, str | None], Encoder]:

@@ -42,6 +42,8 @@ def resolve(model: str | None) -> ModelSource:
     directory = Path(model).expanduser()
     if directory.is_dir():
         return ModelSource(str(directory.absolute()), _checked(directory.absolute()))
+    if directory.is_absolute() or model.startswith((".", "~")):
+        raise ModelError(f"There is no model in {model}: it is no directory.")
     cached = _in_hugging_face_cache(model)
     if cached is None:
         raise ModelError(

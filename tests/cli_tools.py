@@ -171,16 +171,16 @@ def run(
 
 
 def run_on_terminal(
-    program: Sequence[str], *arguments: str | Path, home: Path, columns: int = 100, **more: str
+    program: Sequence[str], *arguments: str | Path, home: Path, columns: int = 100, stream: str = "stdout", **more: str
 ) -> tuple[int, str]:
-    """Run `program ARGUMENTS…` with stdout on a terminal of its own; return the exit code and what it wrote there."""
+    """Run `program ARGUMENTS…` with `stream` on a terminal of its own; return the exit code and what it wrote there."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     process = subprocess.Popen(
         [*program, *map(str, arguments)],
         stdin=subprocess.DEVNULL,
-        stdout=theirs,
-        stderr=subprocess.DEVNULL,
+        stdout=theirs if stream == "stdout" else subprocess.DEVNULL,
+        stderr=theirs if stream == "stderr" else subprocess.DEVNULL,
         env=environment(home, **more),
     )
     os.close(theirs)

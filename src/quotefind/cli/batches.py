@@ -6,6 +6,7 @@ import queue
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
@@ -46,13 +47,13 @@ def batches_of_lines(path: Path | None, *, separator: str = "\n") -> Iterator[li
 
 def _read(path: Path | None, name: str, separator: str, lines: queue.Queue[str | Exception | None]) -> None:
     try:
-        stream = sys.stdin.buffer if path is None else path.open("rb")
-        for number, line in enumerate(_split(stream, separator.encode()), 1):
-            try:
-                lines.put(line.decode("utf-8-sig" if number == 1 else "utf-8"))
-            except UnicodeDecodeError:
-                lines.put(SourceError(f"{name}:{number}: the request is not valid UTF-8."))
-                return
+        with nullcontext(sys.stdin.buffer) if path is None else path.open("rb") as stream:
+            for number, line in enumerate(_split(stream, separator.encode()), 1):
+                try:
+                    lines.put(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+                except UnicodeDecodeError:
+                    lines.put(SourceError(f"{name}:{number}: the request is not valid UTF-8."))
+                    return
         lines.put(None)
     except OSError as error:
         lines.put(SourceError(f"{name} cannot be read: {error.strerror or error}."))

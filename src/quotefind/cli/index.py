@@ -84,6 +84,10 @@ def index(
     from quotefind.index.sources import Source, location_of
     from quotefind.index.writer import open_to_write
 
+    if device not in ("auto", "cpu"):
+        from quotefind.encoders.devices import choose_device
+
+        choose_device(device)  # to say what is wrong with it also where nothing has to be encoded
     directory = index_directory(name)
     if verify:
         if sources or remove or prune or rebuild or compact:

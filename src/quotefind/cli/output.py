@@ -20,7 +20,7 @@ _DIGITS = 6  # of a score: what float32 vectors are good for
 
 # C1 controls, DEL, and what turns the direction of text around: a terminal may obey them.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]|[\ud800-\udfff]")
-_MARKDOWN = re.compile(r"([\\`*_\[\]<>#])")
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>#|])")
 
 
 def printable(text: str) -> str:
@@ -151,7 +151,14 @@ def console() -> Console:
     """Return a console for stdout that interprets no markup and invents no colours."""
     from rich.console import Console
 
-    return Console(markup=False, emoji=False, highlight=False, soft_wrap=False)
+    class Ours(Console):
+        def on_broken_pipe(self) -> None:
+            raise  # rich calls this where it has caught BrokenPipeError, which the error boundary handles
+
+    out = Ours(markup=False, emoji=False, highlight=False, soft_wrap=False)
+    if out.no_color:  # by itself rich would still write bold, dim and italic
+        out = Ours(markup=False, emoji=False, highlight=False, soft_wrap=False, color_system=None)
+    return out
 
 
 def _plain(quote: Quote) -> str:
@@ -160,13 +167,14 @@ def _plain(quote: Quote) -> str:
 
 
 def _markdown(quote: Quote) -> str:
-    def escape(text: str) -> str:
-        return _MARKDOWN.sub(r"\\\1", printable(text))
-
-    parts = [escape(quote.author)] if quote.author else []
-    parts += [f"*{escape(quote.work)}*"] if quote.work else []
+    parts = [_escaped(quote.author)] if quote.author else []
+    parts += [f"*{_escaped(quote.work)}*"] if quote.work else []
     by = f">\n> — {', '.join(parts)}\n" if parts else ""
-    return f"> {escape(quote.text)}\n{by}"
+    return f"> {_escaped(quote.text)}\n{by}"
+
+
+def _escaped(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\1", printable(text))
 
 
 def _write_lines(items: Iterable[Any], line: Any) -> int:
@@ -291,16 +299,21 @@ def show_square(texts: Sequence[str], scores: Sequence[Sequence[float]], style: 
     elif style is Format.plain:
         for row in rounded:
             print("\t".join(f"{score:.4f}" for score in row))  # noqa: T201
+    elif style is Format.markdown:
+        cells = [["", "text", *map(str, range(1, len(texts) + 1))], ["---:", "---", *["---:"] * len(texts)]]
+        for number, (text, row) in enumerate(zip(texts, rounded, strict=True), 1):
+            cells.append([str(number), _escaped(text), *(f"{score:.2f}" for score in row)])
+        _write_lines(cells, lambda row: f"| {' | '.join(row)} |")
     else:
-        _show_square_table(texts, rounded, style)
+        _show_square_table(texts, rounded)
 
 
-def _show_square_table(texts: Sequence[str], scores: Sequence[Sequence[float]], style: Format) -> None:
-    from rich.box import MARKDOWN, SIMPLE_HEAD
+def _show_square_table(texts: Sequence[str], scores: Sequence[Sequence[float]]) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=MARKDOWN if style is Format.markdown else SIMPLE_HEAD, padding=(0, 1))
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1))
     table.add_column("", justify="right", style="dim")
     table.add_column("text", overflow="fold")
     for number in range(1, len(texts) + 1):

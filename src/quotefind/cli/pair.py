@@ -138,6 +138,8 @@ def _score_file(
             sys.stdout.flush()
             progress("scoring", writer.count)
     if writer is None:
+        if style is Format.json:
+            output.write_records([], style, ())
         session.warn("no pairs found")
         raise typer.Exit(1)
     writer.close()

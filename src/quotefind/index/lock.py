@@ -6,7 +6,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -41,13 +41,22 @@ def writer_lock(directory: Path, *, wait: float = 0.0) -> Iterator[None]:
     try:
         who = {"process": os.getpid(), "machine": socket.gethostname(), "since": now()}
         try:
-            holder.write_text(json.dumps(who), encoding="utf-8")
+            descriptor = os.open(holder, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(who, file)
         except OSError as error:
             raise IndexUnusableError(f"The index in {directory} cannot be written: {error}.") from error
         yield
     finally:
         holder.unlink(missing_ok=True)
         lock.release()
+
+
+def release_for_good(directory: Path) -> None:
+    """Delete the files of the lock, which is held; who waits for it finds that out and makes them anew."""
+    (directory / _HOLDER).unlink(missing_ok=True)
+    with suppress(OSError):  # Windows keeps a file that is open
+        (directory / _LOCK).unlink()
 
 
 def _holder(directory: Path) -> str:

@@ -133,8 +133,8 @@ class Index:
         """Return the rows of at most `k` quotes that hold any of `words`, best first by BM25 (SQLite's FTS5)."""
         if not words:
             return np.empty(0, np.int64)
-        # In quotation marks, every word is only text; none is an operator.
-        expression = " OR ".join(f'"{word.replace(chr(34), "")}"' for word in words)
+        # In quotation marks, every word is only text; none is an operator. A NUL would end the expression.
+        expression = " OR ".join(f'"{word.translate({0: None, 34: None})}"' for word in words)
         with database.damage_reported(self.directory):
             found = self._connection.execute(
                 "SELECT row FROM words JOIN quotes ON quotes.id = words.rowid"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -15,7 +14,7 @@ from quotefind.encoders import Encoder
 from quotefind.errors import IndexUnusableError, SourceError, UsageError
 from quotefind.index import apply, database, rewrite
 from quotefind.index.database import transaction
-from quotefind.index.lock import writer_lock
+from quotefind.index.lock import release_for_good, writer_lock
 from quotefind.index.manifest import Manifest, write_manifest
 from quotefind.index.sources import (
     Changes,
@@ -242,19 +241,34 @@ def open_to_write(directory: Path, open_encoder: OpenEncoder, *, wait: float = 0
         IndexUnusableError: another process writes it, or its files cannot be used.
     """
     new = not directory.exists()
-    with writer_lock(directory, wait=wait):
-        with database.damage_reported(directory):
-            connection = database.connect_to_write(directory)
+    nothing_made = False
+    try:
+        with writer_lock(directory, wait=wait):
             try:
-                writer = IndexWriter(directory, connection, open_encoder)
-                rewrite.remove_leftovers(writer)
-                yield writer
+                with database.damage_reported(directory):
+                    connection = database.connect_to_write(directory)
+                    try:
+                        writer = IndexWriter(directory, connection, open_encoder)
+                        nothing_made = writer.manifest is None
+                        rewrite.remove_leftovers(writer)
+                        yield writer
+                    finally:
+                        connection.close()
+                        nothing_made = nothing_made and writer.manifest is None
             finally:
-                connection.close()
-        if writer.manifest is None:
-            (directory / database.FILE_NAME).unlink(missing_ok=True)
-    if new and writer.manifest is None:
-        shutil.rmtree(directory, ignore_errors=True)
+                if nothing_made:
+                    _clear(directory, with_lock=new)
+    finally:
+        if new and nothing_made:
+            with suppress(OSError):  # another writer may have begun
+                directory.rmdir()
+
+
+def _clear(directory: Path, *, with_lock: bool) -> None:
+    """Delete what was begun of an index, while the lock is held."""
+    (directory / database.FILE_NAME).unlink(missing_ok=True)
+    if with_lock:
+        release_for_good(directory)
 
 
 def _statements(script: str) -> Iterator[str]:

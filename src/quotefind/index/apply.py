@@ -6,6 +6,7 @@ import json
 import time
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -63,26 +64,33 @@ ORDER BY n DESC"""
 
 
 class Application:
-    """One update of an index from what `staging.stage` has read."""
+    """One update of an index from what `staging.stage` has read.
 
-    def __init__(
-        self, index: WriteState, changes: Changes, progress: Progress, encoder: Encoder | Callable[[], Encoder]
-    ) -> None:
-        """Prepare to bring `changes` into `index`; `encoder` is opened when the first text needs it."""
+    Attributes:
+        unsettled: the ids of files that have to be read again to say what their quotes are.
+    """
+
+    def __init__(self, index: WriteState, progress: Progress, encoder: Encoder | Callable[[], Encoder]) -> None:
+        """Prepare to change `index`; `encoder` is opened when the first text needs it."""
         self._index = index
         self._connection = index.connection
-        self._changes = changes
         self._progress = progress
         self._given_encoder = encoder
         self._encoder: Encoder | None = None
+        self._changes = Changes()
         self._file_ids: list[int] = []
+        (self._last_old,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM quotes").fetchone()
         self._updated: set[int] = set()
+        self.unsettled: set[int] = set()
         self._ids: dict[tuple[str, str], int] = {}
         self._added = self._reused = self._repeats = self._encoded = self._truncated = 0
         self._encoding_seconds = 0.0
 
-    def run(self, sources: list[Source], gone: set[str]) -> None:
-        """Do it: remember `sources`, forget those at the locations `gone`, and make the quotes what the files say."""
+    def run(self, changes: Changes, sources: list[Source], gone: set[str]) -> None:
+        """Bring the staged `changes` in: remember `sources`, forget those at the locations `gone`."""
+        self._changes = changes
+        self._file_ids = []
+        self.unsettled = set()
         with transaction(self._connection):
             self._remember(sources)
             self._register_files()
@@ -142,11 +150,11 @@ class Application:
 
     def _rename(self, statement: str) -> None:
         """Give quotes the author, and so the name, that the records found by `statement` have for them."""
-        names: set[str] = set()
+        done: set[str | int] = set()
         for name, author, quote_id in self._connection.execute(statement).fetchall():
-            if name in names or quote_id in self._updated:
+            if name in done or quote_id in done:
                 continue
-            names.add(name)
+            done |= {name, quote_id}
             self._updated.add(quote_id)
             self._connection.execute(
                 "UPDATE quotes SET name = ?, author_id = ? WHERE id = ?",
@@ -182,11 +190,14 @@ class Application:
                 if not records:
                     return
                 last = records[-1][0]
-                self._add_chunk(list({record[3]: record for record in reversed(records)}.values())[::-1], matrix, total)
+                once: dict[str, tuple[Any, ...]] = {}
+                for record in records:
+                    once.setdefault(record[3], record)
+                self._add_chunk(list(once.values()), matrix, total)
         finally:
             matrix.close()
 
-    def _add_chunk(self, records: list[tuple], matrix: MatrixWriter, total: int) -> None:  # type: ignore[type-arg]
+    def _add_chunk(self, records: list[tuple[Any, ...]], matrix: MatrixWriter, total: int) -> None:
         texts = {record[4]: record[5] for record in records}
         known, cut = self._known_vectors(list(texts), matrix)
         missing = [digest for digest in texts if digest not in known]
@@ -204,7 +215,7 @@ class Application:
         self._added += len(records)
         self._truncated += sum(cut[record[4]] for record in records)
 
-    def _insert(self, row: int, vector: Vectors, truncated: bool, record: tuple) -> None:  # type: ignore[type-arg]
+    def _insert(self, row: int, vector: Vectors, truncated: bool, record: tuple[Any, ...]) -> None:
         _, file, line, name, digest, text, author, work, year, tags = record
         quote_id = self._connection.execute(
             "INSERT INTO quotes (name, digest, row, checksum, text, chars, author_id, work_id, year, tags, truncated)"
@@ -326,7 +337,7 @@ class Application:
 
     def _remove_orphans(self) -> None:
         execute = self._connection.execute
-        execute("DELETE FROM lost WHERE quote_id IN (SELECT quote_id FROM places)")
+        self._unsettle()
         execute("INSERT INTO dead (row) SELECT row FROM quotes WHERE id IN (SELECT quote_id FROM lost)")
         execute(
             "INSERT INTO words (words, rowid, text)"
@@ -341,6 +352,18 @@ class Application:
             self._connection.execute(
                 "DELETE FROM tags WHERE NOT EXISTS (SELECT 1 FROM quote_tags WHERE tag_id = tags.id)"
             )
+
+    def _unsettle(self) -> None:
+        """Have the files read again that are left to say what a quote is, now that another said so and is gone."""
+        execute = self._connection.execute
+        for (file_id,) in execute(
+            "SELECT DISTINCT file_id FROM places JOIN files ON files.id = file_id"
+            " WHERE quote_id IN (SELECT quote_id FROM lost) AND path <> ?",
+            (STANDARD_INPUT,),
+        ).fetchall():
+            self.unsettled.add(file_id)
+            execute("UPDATE files SET digest = NULL WHERE id = ?", (file_id,))
+        execute("DELETE FROM lost WHERE quote_id IN (SELECT quote_id FROM places)")
 
     def _forget(self, gone: set[str]) -> None:
         for location in gone:
@@ -361,6 +384,7 @@ class Application:
                 f" JOIN sources ON sources.id = source_id WHERE location IN ({marks})",
                 [source.location for source in sources],
             ).fetchone()
+        self._updated = {quote_id for quote_id in self._updated if quote_id <= self._last_old}
         self._reused = held - self._added - len(self._updated)
 
 

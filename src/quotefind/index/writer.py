@@ -99,12 +99,14 @@ class IndexWriter(WriteState):
             self._check_time(at_most - (time.monotonic() - started))
         encoder = self._encoder_of_new_index(model)
         before = self._count()
-        applied = apply.Application(self, changes, progress, encoder or self.open_encoder)
-        applied.run(looked_at, gone)
+        applied = apply.Application(self, progress, encoder or self.open_encoder)
+        applied.run(changes, looked_at, gone)
+        if applied.unsettled:
+            applied.run(self._left_to_settle(applied.unsettled, progress), looked_at, set())
+        applied.report(summary)
         self._compact_if_worthwhile(progress)
         summary.sources = self.connection.execute("SELECT count(*) FROM sources").fetchone()[0]
         summary.files = len(changes.changed)
-        applied.report(summary)
         summary.quotes = self._count()
         summary.removed = before + summary.added - summary.quotes
         summary.seconds = time.monotonic() - started
@@ -125,6 +127,16 @@ class IndexWriter(WriteState):
     def compact(self, progress: Progress = silent) -> int:
         """Write a matrix without the rows that belong to no quote; return how many these were."""
         return rewrite.compact(self, progress)
+
+    def _left_to_settle(self, unsettled: set[int], progress: Progress) -> Changes:
+        """Stage the files `unsettled`: what they say counts, now that files that said otherwise are gone."""
+        names = {
+            name for file_id, name in self.connection.execute("SELECT id, path FROM files") if file_id in unsettled
+        }
+        found = find_changes(self.connection, self._remembered(), named=set())
+        left = Changes(changed=[file for file in found.changed if file.name in names])
+        stage(self.connection, left.changed, progress, None)
+        return left
 
     def _check_model(self, model: str) -> None:
         if self.manifest is None:

@@ -4,12 +4,31 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from quotefind.cli import output, session
-from quotefind.cli.options import IndexOption, InputFormatOption, JsonOption, QuietOption
+from quotefind.cli.options import (
+    AuthorColumnOption,
+    CompactOption,
+    DeviceOption,
+    EncodingOption,
+    IndexOption,
+    InputFormatOption,
+    JsonOption,
+    NewModelOption,
+    PruneOption,
+    QuietOption,
+    RebuildOption,
+    RemoveOption,
+    SkipBadOption,
+    SourcesArgument,
+    TagsColumnOption,
+    TextColumnOption,
+    VerifyOption,
+    WaitOption,
+    WorkColumnOption,
+    YearColumnOption,
+)
 from quotefind.errors import UsageError
 from quotefind.paths import BUNDLED, DEFAULT_INDEX, index_directory
 
@@ -22,52 +41,24 @@ _COUNTED = ("sources", "added", "reused", "updated", "removed", "repeats", "trun
 
 
 def index(
-    sources: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="SOURCE…",
-            help='Files, folders, "-" for stdin, or "bundled"; without any, refresh all that it remembers.',
-            show_default=False,
-        ),
-    ] = None,
+    sources: SourcesArgument = None,
     name: IndexOption = None,
-    model: Annotated[
-        str | None,
-        typer.Option("--model", metavar="DIR|NAME", help="The model of a new index: a directory or a name."),
-    ] = None,
-    device: Annotated[str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    model: NewModelOption = None,
+    device: DeviceOption = "auto",
     input_format: InputFormatOption = None,
-    encoding: Annotated[str, typer.Option("--encoding", help="The encoding of the sources.")] = "utf-8",
-    text_column: Annotated[
-        str | None, typer.Option("--text-column", metavar="NAME", help="The column or key that holds the text.")
-    ] = None,
-    author_column: Annotated[str | None, typer.Option("--author-column", metavar="NAME", help="The author's.")] = None,
-    work_column: Annotated[str | None, typer.Option("--work-column", metavar="NAME", help="The work's.")] = None,
-    year_column: Annotated[str | None, typer.Option("--year-column", metavar="NAME", help="The year's.")] = None,
-    tags_column: Annotated[str | None, typer.Option("--tags-column", metavar="NAME", help="The tags'.")] = None,
-    skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Pass records over that are no quotes, and list them.")
-    ] = False,
-    remove: Annotated[
-        list[str] | None,
-        typer.Option("--remove", metavar="SOURCE", help="Forget this source and its quotes; repeatable."),
-    ] = None,
-    prune: Annotated[
-        bool, typer.Option("--prune", help="Drop the quotes of sources that are not there any more.")
-    ] = False,
-    rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Encode everything anew, with --model if that is given.")
-    ] = False,
-    compact: Annotated[
-        bool,
-        typer.Option("--compact", help="Give back the space of removed quotes; done by itself when it is worth it."),
-    ] = False,
-    verify: Annotated[
-        bool, typer.Option("--verify", help="Check every row and every hash, and change nothing.")
-    ] = False,
-    wait: Annotated[
-        float, typer.Option("--wait", min=0, metavar="SECONDS", help="Wait so long for another writer to finish.")
-    ] = 0.0,
+    encoding: EncodingOption = "utf-8",
+    text_column: TextColumnOption = None,
+    author_column: AuthorColumnOption = None,
+    work_column: WorkColumnOption = None,
+    year_column: YearColumnOption = None,
+    tags_column: TagsColumnOption = None,
+    skip_bad: SkipBadOption = False,
+    remove: RemoveOption = None,
+    prune: PruneOption = False,
+    rebuild: RebuildOption = False,
+    compact: CompactOption = False,
+    verify: VerifyOption = False,
+    wait: WaitOption = 0.0,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:

@@ -71,3 +71,42 @@ InputFormatOption = Annotated[
         help="Read it as txt, fortune, csv, tsv, json, jsonl or md, whatever its name.",
     ),
 ]
+
+# Of `index` alone; there are too many to stand in its signature.
+SourcesArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="SOURCE…",
+        help='Files, folders, "-" for stdin, or "bundled"; without any, refresh all that it remembers.',
+        show_default=False,
+    ),
+]
+NewModelOption = Annotated[
+    str | None, typer.Option("--model", metavar="DIR|NAME", help="The model of a new index: a directory or a name.")
+]
+DeviceOption = Annotated[str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")]
+EncodingOption = Annotated[str, typer.Option("--encoding", help="The encoding of the sources.")]
+TextColumnOption = Annotated[
+    str | None, typer.Option("--text-column", metavar="NAME", help="The column or key that holds the text.")
+]
+AuthorColumnOption = Annotated[str | None, typer.Option("--author-column", metavar="NAME", help="The author's.")]
+WorkColumnOption = Annotated[str | None, typer.Option("--work-column", metavar="NAME", help="The work's.")]
+YearColumnOption = Annotated[str | None, typer.Option("--year-column", metavar="NAME", help="The year's.")]
+TagsColumnOption = Annotated[str | None, typer.Option("--tags-column", metavar="NAME", help="The tags'.")]
+SkipBadOption = Annotated[bool, typer.Option("--skip-bad", help="Pass records over that are no quotes, and list them.")]
+RemoveOption = Annotated[
+    list[str] | None,
+    typer.Option("--remove", metavar="SOURCE", help="Forget this source and its quotes; repeatable."),
+]
+PruneOption = Annotated[bool, typer.Option("--prune", help="Drop the quotes of sources that are not there any more.")]
+RebuildOption = Annotated[
+    bool, typer.Option("--rebuild", help="Encode everything anew, with --model if that is given.")
+]
+CompactOption = Annotated[
+    bool,
+    typer.Option("--compact", help="Give back the space of removed quotes; done by itself when it is worth it."),
+]
+VerifyOption = Annotated[bool, typer.Option("--verify", help="Check every row and every hash, and change nothing.")]
+WaitOption = Annotated[
+    float, typer.Option("--wait", min=0, metavar="SECONDS", help="Wait so long for another writer to finish.")
+]

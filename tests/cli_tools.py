@@ -33,7 +33,17 @@ PROGRAM = (sys.executable, "-m", "quotefind")
 FAKE_PROGRAM = (sys.executable, str(SCRIPT))
 # What a terminal could obey: C0, DEL and C1 controls, marks and overrides of direction.
 CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
-_COLOURING = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLUMNS", "LINES")
+# Variables that would decide for the program how it writes.
+_DECIDING = (
+    "PYTHONUNBUFFERED",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "CLICOLOR_FORCE",
+    "TTY_COMPATIBLE",
+    "TTY_INTERACTIVE",
+    "COLUMNS",
+    "LINES",
+)
 
 
 class WordEncoder:
@@ -111,7 +121,7 @@ class Cli:
         self.opened: list[tuple[str | None, str]] = []
         monkeypatch.chdir(folder)
         monkeypatch.setenv("QUOTEFIND_HOME", str(self.home))
-        for name in _COLOURING:
+        for name in _DECIDING:
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setattr("quotefind.encoders.open_encoder", self._open)
 
@@ -143,8 +153,8 @@ def write_records(path: Path, records: Iterable[object]) -> Path:
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """Return the environment of a subprocess whose indexes are in `home`, where nothing decides about colours."""
-    kept = {name: value for name, value in os.environ.items() if name not in _COLOURING}
+    """Return the environment of a subprocess whose indexes are in `home`, where nothing decides how it writes."""
+    kept = {name: value for name, value in os.environ.items() if name not in _DECIDING}
     return {**kept, "QUOTEFIND_HOME": str(home), "TERM": "xterm-256color", "PYTHONWARNINGS": "error", **more}
 
 

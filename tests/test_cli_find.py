@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -319,6 +320,8 @@ def test_a_program_that_waits_gets_its_answer(cli: Cli, arguments: list[str], en
     """Whoever writes one request and waits gets its answer before writing the next."""
     cli.index(QUOTES)
     with coprocess([*arguments, "-k", "1"], cli.home) as process:
+        watchdog = threading.Timer(60, process.kill)
+        watchdog.start()
         assert process.stdin is not None
         assert process.stdout is not None
         for request, answer in zip(REQUESTS, ANSWERS, strict=True):
@@ -327,6 +330,7 @@ def test_a_program_that_waits_gets_its_answer(cli: Cli, arguments: list[str], en
             assert json.loads(process.stdout.readline())["text"] == answer
         process.stdin.close()
         assert process.stdout.read() == b""
+        watchdog.cancel()
         assert process.wait(timeout=30) == 0
 
 

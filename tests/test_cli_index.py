@@ -437,7 +437,11 @@ def test_names_from_the_file_system_are_made_visible(cli: Cli) -> None:
     done = cli("index", "a\x1b[31m.jsonl")
     assert done.code == 3
     assert "a␛[31m.jsonl:1" in done.err
-    assert "\x1b" not in done.err
+    write("folder/a.txt", "Love.\n")
+    write("folder/b\x1b[31m.pdf", "")
+    warned = cli("index", "folder", "--json")
+    assert "b␛[31m.pdf" in warned.err
+    assert "\x1b" not in done.err + warned.err + warned.out
 
 
 def test_progress_is_for_terminals_only(cli: Cli) -> None:

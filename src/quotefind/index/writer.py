@@ -253,27 +253,34 @@ def open_to_write(directory: Path, open_encoder: OpenEncoder, *, wait: float = 0
         IndexUnusableError: another process writes it, or its files cannot be used.
     """
     new = not directory.exists()
-    nothing_made = False
+    unfinished = False
     try:
         with writer_lock(directory, wait=wait):
+            unfinished = not (directory / database.FILE_NAME).exists()
             try:
-                with database.damage_reported(directory):
-                    connection = database.connect_to_write(directory)
+                with database.damage_reported(directory), _opened(directory, open_encoder) as writer:
                     try:
-                        writer = IndexWriter(directory, connection, open_encoder)
-                        nothing_made = writer.manifest is None
-                        rewrite.remove_leftovers(writer)
                         yield writer
                     finally:
-                        connection.close()
-                        nothing_made = nothing_made and writer.manifest is None
+                        unfinished = unfinished and writer.manifest is None
             finally:
-                if nothing_made:
+                if unfinished:
                     _clear(directory, with_lock=new)
     finally:
-        if new and nothing_made:
+        if new and unfinished:
             with suppress(OSError):  # another writer may have begun
                 directory.rmdir()
+
+
+@contextmanager
+def _opened(directory: Path, open_encoder: OpenEncoder) -> Iterator[IndexWriter]:
+    connection = database.connect_to_write(directory)
+    try:
+        writer = IndexWriter(directory, connection, open_encoder)
+        rewrite.remove_leftovers(writer)
+        yield writer
+    finally:
+        connection.close()
 
 
 def _clear(directory: Path, *, with_lock: bool) -> None:

@@ -215,7 +215,8 @@ def test_a_bad_record_changes_nothing(cli: Cli) -> None:
     done = cli("index", "good.txt", "bad.jsonl")
     assert (done.code, done.out) == (3, "")
     assert done.err.startswith(f"quotefind: {bad}:2: ")
-    assert done.err.endswith("Nothing was changed; --skip-bad passes such records over.\n")
+    assert "Nothing was changed. To pass such records over: quotefind index " in done.err
+    assert done.err.endswith("bad.jsonl --skip-bad\n")
     held = cli("info", "--json").json
     assert (held["quotes"], len(held["sources"])) == (1, 1)
 
@@ -413,7 +414,7 @@ def test_a_locked_index_ends_with_4(cli: Cli) -> None:
     assert (done.code, done.out) == (4, "")
     assert f"is being written by process {os.getpid()} on " in done.err
     assert " since 20" in done.err
-    assert done.err.endswith("Wait for it with --wait SECONDS.\n")
+    assert done.err.endswith("To wait for it: quotefind index --wait SECONDS\n")
     assert (found.code, found.out, found.err) == (0, "Love.\n", "")
 
 

@@ -92,7 +92,7 @@ def test_info_in_a_pipe(cli: Cli) -> None:
     pairs = [line.split("\t") for line in cli("info").lines]
     assert all(len(pair) == 2 for pair in pairs)
     assert pairs[:2] == [["index", str(cli.home / "indexes" / "default")], ["quotes", "3"]]
-    assert pairs[-2:] == [["out of date", "no"], ["source", f"{source} (3 quotes, 1 files)"]]
+    assert pairs[-2:] == [["out of date", "no"], ["source", f"{source} (3 quotes in 1 file)"]]
 
 
 def change(source: Path) -> None:
@@ -227,6 +227,7 @@ def test_nothing_else_downloads(tmp_path: Path, hub: Hub) -> None:
         (errors.UsageError, 2),
         (errors.SourceError, 3),
         (errors.IndexUnusableError, 4),
+        (errors.IndexLockedError, 4),
         (errors.ModelError, 5),
         (OSError, 2),
         (KeyboardInterrupt, 130),
@@ -243,6 +244,8 @@ def test_each_error_has_its_exit_code(
     monkeypatch.setattr("quotefind.cli.info.index_directory", fail)
     done = cli("info", "--json")
     said = "interrupted" if error is KeyboardInterrupt else "It is the␛[31m moon."
+    if error is OSError:
+        said = f"the output cannot be written: {said}"
     assert (done.code, done.out, done.err) == (code, "", f"quotefind: {said}\n")
 
 
@@ -257,6 +260,7 @@ def test_every_class_of_error_is_in_that_list() -> None:
         "QuotefindError",
         "UsageError",
         "SourceError",
+        "IndexLockedError",
         "IndexUnusableError",
         "ModelError",
     }

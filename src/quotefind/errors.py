@@ -31,6 +31,10 @@ class IndexUnusableError(QuotefindError):
     exit_code = 4
 
 
+class IndexLockedError(IndexUnusableError):
+    """Another process writes the index (exit code 4)."""
+
+
 class ModelError(QuotefindError):
     """The model, its device or an optional part of the program is missing (exit code 5)."""
 

@@ -15,7 +15,7 @@ from quotefind.progress import Progress, silent
 from quotefind.records import Pair, Quote
 from quotefind.search import FindOptions, find
 from quotefind.similarity import Vectors, cosine_scores
-from quotefind.text import normalise
+from quotefind.text import is_unicode, normalise
 
 # A block of scores is 2048 x 2048 float32, 16 MB, whatever the size of the index.
 _BLOCK = 2048
@@ -136,4 +136,6 @@ def _checked(text: str) -> str:
     text = normalise(text)
     if not text:
         raise UsageError("A text to compare is empty.")
+    if not is_unicode(text):
+        raise UsageError("A text to compare is not valid UTF-8.")
     return text

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from pathlib import Path
 
 import platformdirs
@@ -38,8 +39,8 @@ def index_directory(index: str | None) -> Path:
 def index_argument(directory: Path) -> str:
     """Return the command-line words that name the index in `directory`, with a leading space, or ''."""
     if directory.parent == _home("indexes", platformdirs.user_data_path):
-        return "" if directory.name == DEFAULT_INDEX else f" --index {directory.name}"
-    return f" --index {directory}"
+        return "" if directory.name == DEFAULT_INDEX else f" --index {shlex.quote(directory.name)}"
+    return f" --index {shlex.quote(str(directory))}"
 
 
 def models_directory() -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from quotefind.errors import IndexUnusableError, QuotefindError
+from quotefind.errors import IndexLockedError, IndexUnusableError, QuotefindError
 from quotefind.index.reader import Index
 from quotefind.index.sources import Source, is_stale
 from quotefind.paths import BUNDLED, DEFAULT_INDEX, index_argument, index_directory
@@ -74,6 +74,8 @@ def _refresh(directory: Path, open_encoder: OpenEncoder, tell: Callable[[str], N
             tell(f"{warning[0].upper()}{warning[1:]}.")
     except TooLongError:
         tell(f"The sources have changed; answering from the index as it is. To bring it up to date: {command}")
+    except IndexLockedError:
+        tell("Another process is bringing the index up to date; answering from what it has committed so far.")
     except QuotefindError as error:
         if isinstance(error, IndexUnusableError) and not Index.exists(directory):
             raise

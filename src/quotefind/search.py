@@ -15,11 +15,12 @@ from quotefind.index.filters import Filter
 from quotefind.index.reader import Index
 from quotefind.records import Hit, Quote
 from quotefind.similarity import Vectors, cosine_scores, unit_rows
-from quotefind.text import fold, normalise
+from quotefind.text import fold, is_unicode, normalise
 
 # How many candidates fusion and diversity choose from, at least, and for each hit that is wanted.
 _POOL = 100
 _POOL_PER_HIT = 10
+_LARGE_POOL = 1000  # where so many hits are wanted, more candidates than hits are not worth their time
 # The constant of reciprocal rank fusion, as its authors set it.
 _FUSION = 60
 # The weight of relevance against novelty in maximal marginal relevance.
@@ -85,6 +86,10 @@ def find(index: Index, encoder: Encoder, queries: Sequence[str], options: FindOp
         raise UsageError(
             'The request is empty. Say what you are looking for, as in: quotefind find "hope in hard times"'
         )
+    if not all(map(is_unicode, (*queries, *options.unlike, options.like or ""))):
+        raise UsageError("The request is not valid UTF-8.")
+    if not all(map(str.strip, options.unlike)):
+        raise UsageError("--not needs a text.")
     liked = _liked(index, encoder, options.like)
     vectors = _aimed(encoder, queries, liked, options.unlike)
     labels = [query or (liked.label if liked else "") for query in queries]
@@ -156,6 +161,8 @@ def _liked(index: Index, encoder: Encoder, like: str | None) -> _Liked | None:
     if not text:
         raise UsageError("--like needs the id of a quote, or a text.")
     row = index.row_of(text) if re.fullmatch(r"[0-9a-fA-F]{6,16}", text) else None
+    if row is None and re.fullmatch(r"[0-9a-f]{16}", text):
+        raise UsageError(f"No quote of this index has the id {text}.")
     if row is not None:
         (quote,) = index.quotes([row])
         return _Liked(index.vectors(np.array([row]))[0], quote.text, tuple(index.rows_with_text(quote.text)))
@@ -197,7 +204,7 @@ def _choose(
     index: Index, vector: Vectors, query: str, excluded: frozenset[int], options: FindOptions
 ) -> list[tuple[int, float]]:
     """Return (row, score) of the hits of one query where the nearest alone will not do."""
-    pool = max(_POOL, _POOL_PER_HIT * options.top) + len(excluded)
+    pool = max(_POOL, min(_POOL_PER_HIT * options.top, _LARGE_POOL), options.top) + len(excluded)
     while True:
         (ranking,) = index.search(vector[None], pool, options.where)
         rows, scores = ranking.rows, ranking.scores
@@ -213,9 +220,10 @@ def _choose(
             break
         pool *= 4
     if options.diverse and kept:
-        picked = diversify(
-            index.vectors(np.array([row for row, _ in kept])), np.array([score for _, score in kept]), options.top
-        )
+        vectors = index.vectors(np.array([row for row, _ in kept]))
+        # In the order of the ranking, which fusion may have made; for the cosine alone it is that of the scores.
+        relevance = np.sort(np.array([score for _, score in kept]))[::-1]
+        picked = diversify(vectors, relevance, options.top)
         kept = [kept[position] for position in picked]
     return kept
 

@@ -73,7 +73,7 @@ def top_k(
         without: never consider these rows.
 
     Raises:
-        ValueError: a query holds NaN or infinity, or the shapes do not fit.
+        ValueError: a query or a row holds NaN, a query infinity, or the shapes do not fit.
     """
     if queries.ndim != 2 or matrix.ndim != 2 or queries.shape[1] != matrix.shape[1]:
         raise ValueError(f"queries {queries.shape} do not fit a matrix {matrix.shape}")
@@ -87,6 +87,8 @@ def top_k(
     if k <= 0 or not len(queries):
         return [Ranking(np.empty(0, np.int64), np.empty(0, np.float64)) for _ in queries]
     maxima = _group_maxima(matrix, queries, rows, without)
+    if np.isnan(maxima).any():
+        raise ValueError("a row of the matrix is not finite")
     excluded = None
     if without is not None:
         excluded = np.zeros(total, bool)

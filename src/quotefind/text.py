@@ -8,6 +8,8 @@ import unicodedata
 
 # Opening mark -> the mark that closes it. Only a pair around the whole text is dropped.
 _QUOTATION_MARKS = {'"': '"', "“": "”", "„": "“”", "«": "»", "»": "«", "‟": "”", "「": "」", "『": "』", "‘": "’"}
+# Letters that Unicode does not take apart, though people type them without their strokes.
+_STROKES = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th"})
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
 
 
@@ -29,10 +31,15 @@ def normalise(text: str) -> str:
 
 def fold(text: str) -> str:
     """Return `text` for comparison: no accents, no case, words and numbers separated by single spaces."""
-    if not text.isascii():
-        decomposed = unicodedata.normalize("NFKD", text)
-        text = "".join(c for c in decomposed if not unicodedata.combining(c))
-    return _NOT_ALPHANUMERIC.sub(" ", text.casefold()).strip()
+    if text.isascii():
+        return _NOT_ALPHANUMERIC.sub(" ", text.lower()).strip()
+    bare = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    return _NOT_ALPHANUMERIC.sub(" ", bare.casefold().translate(_STROKES)).strip()
+
+
+def is_unicode(text: str) -> bool:
+    """Whether `text` can be written as UTF-8: words of a command line that are not hold halves of surrogate pairs."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def text_digest(text: str) -> bytes:

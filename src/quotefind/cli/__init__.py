@@ -36,7 +36,8 @@ class _ErrorBoundary(TyperGroup):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from error
         except OSError as error:
-            _say(f"quotefind: {error}")
+            where = f"{error.filename}: " if error.filename else "the output cannot be written: "
+            _say(f"quotefind: {where}{error.strerror or error}")
             raise typer.Exit(2) from error
         except KeyboardInterrupt as error:
             _say("quotefind: interrupted")
@@ -89,7 +90,10 @@ app.add_typer(model.app, name="model")
 
 def main() -> None:
     """Run the program."""
-    streams = [stream for stream in (sys.stdout, sys.stderr) if stream is not None]
+    if sys.stdout is None or sys.stderr is None:  # closed by whoever started us
+        nowhere = open(os.devnull, "w")  # noqa: PTH123, SIM115
+        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
+    streams = [sys.stdout, sys.stderr]
     for stream in streams:
         # UTF-8 everywhere, also into a pipe on Windows; what cannot be shown must not end the program.
         if isinstance(stream, TextIOWrapper):
@@ -99,6 +103,9 @@ def main() -> None:
         app(prog_name="quotefind")
     except SystemExit as end:
         code = end.code
+    except OSError as error:  # help and version are written outside of the boundary
+        _say(f"quotefind: the output cannot be written: {error.strerror}")
+        code = 2
     for stream in streams:
         with suppress(OSError, ValueError):  # what could not be written was said where it was written
             stream.flush()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import queue
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
+from quotefind.cli.session import standard_input
 from quotefind.errors import SourceError
 
 # Requests encoded and ranked together at most; more would not make any of them faster.
@@ -34,20 +34,18 @@ def batches_of_lines(path: Path | None, *, separator: str = "\n") -> Iterator[li
         items = [lines.get()]
         while len(items) < _BATCH and not lines.empty():
             items.append(lines.get())
-        batch = []
-        for item in items:
-            if isinstance(item, Exception):
-                raise item
-            ended = ended or item is None
-            if item and item.strip():
-                batch.append(item.strip())
+        batch = [item.strip() for item in items if isinstance(item, str) and item.strip()]
         if batch:
             yield batch
+        last = items[-1]  # nothing comes behind an error or the end
+        if isinstance(last, Exception):
+            raise last
+        ended = last is None
 
 
 def _read(path: Path | None, name: str, separator: str, lines: queue.Queue[str | Exception | None]) -> None:
     try:
-        with nullcontext(sys.stdin.buffer) if path is None else path.open("rb") as stream:
+        with nullcontext(standard_input()) if path is None else path.open("rb") as stream:
             for number, line in enumerate(_split(stream, separator.encode()), 1):
                 try:
                     lines.put(line.decode("utf-8-sig" if number == 1 else "utf-8"))
@@ -57,6 +55,8 @@ def _read(path: Path | None, name: str, separator: str, lines: queue.Queue[str |
         lines.put(None)
     except OSError as error:
         lines.put(SourceError(f"{name} cannot be read: {error.strerror or error}."))
+    except Exception as error:  # whoever waits for a line must learn of it
+        lines.put(error)
 
 
 def _split(stream: BinaryIO, separator: bytes) -> Iterator[bytes]:

@@ -115,7 +115,7 @@ def _answers(index: Index, requests: Iterator[list[str]], options: FindOptions) 
         encoder = encoder or session.encoder_of(index)
         long = sum(length > encoder.max_tokens for length in encoder.count_tokens(batch))
         if long:
-            what = "the request is" if len(batch) == 1 else f"{long} requests are"
-            session.warn(f"{what} longer than {encoder.max_tokens} tokens and was cut there")
+            what = "a request is" if long == 1 else f"{long} requests are"
+            session.warn(f"{what} longer than {encoder.max_tokens} tokens; what stands behind these does not count")
         yield find_hits(index, encoder, batch, options)
         sys.stdout.flush()

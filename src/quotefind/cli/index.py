@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from math import isnan
 from typing import TYPE_CHECKING
 
 from quotefind.cli import output, session
 from quotefind.cli.options import (
     AuthorColumnOption,
     CompactOption,
+    DelimiterOption,
     DeviceOption,
     EncodingOption,
     IndexOption,
@@ -35,7 +36,7 @@ from quotefind.paths import BUNDLED, DEFAULT_INDEX, index_directory
 if TYPE_CHECKING:
     from quotefind.index.sources import Source
     from quotefind.index.summary import Summary
-    from quotefind.index.writer import IndexWriter
+    from quotefind.progress import Progress
 
 _COUNTED = ("sources", "added", "reused", "updated", "removed", "repeats", "truncated", "bad", "quotes")
 
@@ -52,6 +53,7 @@ def index(
     work_column: WorkColumnOption = None,
     year_column: YearColumnOption = None,
     tags_column: TagsColumnOption = None,
+    delimiter: DelimiterOption = None,
     skip_bad: SkipBadOption = False,
     remove: RemoveOption = None,
     prune: PruneOption = False,
@@ -73,54 +75,95 @@ def index(
     """
     from quotefind.corpus import ReadOptions
     from quotefind.index.sources import Source, location_of
-    from quotefind.index.writer import open_to_write
 
-    if device not in ("auto", "cpu"):
-        from quotefind.encoders.devices import choose_device
-
-        choose_device(device)  # to say what is wrong with it also where nothing has to be encoded
-    directory = index_directory(name)
+    _check_usage(device, wait, delimiter)
     if verify:
         if sources or remove or prune or rebuild or compact:
             raise UsageError("--verify only looks; run it without anything that changes the index.")
         _verify(name, json=json, quiet=quiet)
         return
-    options = ReadOptions(input_format, encoding, text_column, author_column, work_column, year_column, tags_column)
+    columns = (text_column, author_column, work_column, year_column, tags_column)
+    options = ReadOptions(input_format, encoding, *columns, delimiter)
     given = [Source(location_of(source), options, skip_bad) for source in sources or []]
-    if sum(source.location == "-" for source in given) > 1:
-        raise UsageError("Standard input can be read only once.")
+    if not given and (options != ReadOptions() or skip_bad):
+        raise UsageError("These options say how a source is read; name the source too: quotefind index SOURCE…")
     with session.progress_bar(quiet=quiet) as progress:
-        opener = session.encoder_opener(device, progress)
-        with open_to_write(directory, opener, wait=wait) as writer:
-            _check(writer, given, is_default=directory == index_directory(DEFAULT_INDEX))
-            if writer.manifest is None and not given:
-                given = [Source(BUNDLED)]
-            damaged = rebuild and writer.manifest is not None
-            if damaged:
-                # First, so that a damaged matrix does not stand in the way of what comes.
-                rebuilt = writer.rebuild(model=model, progress=progress)
-            summary = writer.update(
-                given,
-                model=None if damaged else model,
-                remove=tuple(remove or ()),
-                prune=prune,
-                progress=progress,
-                stream=sys.stdin.buffer,
-            )
-            if damaged:
-                summary.encoded += rebuilt.encoded
-                summary.seconds += rebuilt.seconds
-                summary.rate = rebuilt.rate
-            if compact:
-                writer.compact(progress)
+        summary = _update(
+            name,
+            given,
+            _Changes(tuple(remove or ()), prune=prune, rebuild=rebuild, compact=compact),
+            model=model,
+            device=device,
+            wait=wait,
+            progress=progress,
+        )
     for warning in summary.warnings:
         session.warn(warning)
     _show(summary, json=json, quiet=quiet)
 
 
-def _check(writer: IndexWriter, given: list[Source], *, is_default: bool) -> None:
-    if writer.manifest is None and not given and not is_default:
-        writer.require_manifest()
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """What is to be done beside reading sources."""
+
+    remove: tuple[str, ...]
+    prune: bool
+    rebuild: bool
+    compact: bool
+
+
+def _check_usage(device: str, wait: float, delimiter: str | None) -> None:
+    if device not in ("auto", "cpu"):
+        from quotefind.encoders.devices import choose_device
+
+        choose_device(device)  # to say what is wrong with it also where nothing has to be encoded
+    if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
+        raise UsageError("--delimiter needs one character, as in --delimiter ';'.")
+    if isnan(wait):
+        raise UsageError("--wait needs a number of seconds.")
+
+
+def _update(
+    name: str | None,
+    given: list[Source],
+    changes: _Changes,
+    *,
+    model: str | None,
+    device: str,
+    wait: float,
+    progress: Progress,
+) -> Summary:
+    from quotefind.index.sources import STANDARD_INPUT, Source
+    from quotefind.index.writer import open_to_write
+
+    reads_stdin = sum(source.location == STANDARD_INPUT for source in given)
+    if reads_stdin > 1:
+        raise UsageError("Standard input can be read only once.")
+    directory = index_directory(name)
+    with open_to_write(directory, session.encoder_opener(device, progress), wait=wait) as writer:
+        if writer.manifest is None and not given:
+            if directory != index_directory(DEFAULT_INDEX):
+                writer.require_manifest()
+            given = [Source(BUNDLED)]
+        rebuilt = None
+        if changes.rebuild and writer.manifest is not None:
+            # First, so that a damaged matrix does not stand in the way of what comes.
+            rebuilt = writer.rebuild(model=model, progress=progress)
+        summary = writer.update(
+            given,
+            model=None if rebuilt else model,
+            remove=changes.remove,
+            prune=changes.prune,
+            progress=progress,
+            stream=session.standard_input() if reads_stdin else None,
+        )
+        if rebuilt:
+            summary.encoded += rebuilt.encoded
+            summary.seconds += rebuilt.seconds
+            summary.rate = rebuilt.rate
+        if changes.compact:
+            writer.compact(progress)
+    return summary
 
 
 def _verify(name: str | None, *, json: bool, quiet: bool) -> None:

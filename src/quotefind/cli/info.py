@@ -6,7 +6,7 @@ from typing import Any
 
 from quotefind.cli import output
 from quotefind.cli.options import IndexOption, JsonOption
-from quotefind.paths import index_directory
+from quotefind.paths import index_argument, index_directory
 
 
 def info(index: IndexOption = None, json: JsonOption = False) -> None:
@@ -57,6 +57,10 @@ def info(index: IndexOption = None, json: JsonOption = False) -> None:
     lines.append(("size", f"{facts['bytes'] / 1e6:.1f} MB"))
     if manifest.rate:
         lines.append(("quotes per second", f"{manifest.rate:.0f}"))
-    lines.append(("out of date", "yes; to refresh it: quotefind index" if facts["stale"] else "no"))
-    lines += [("source", f"{source.location} ({source.quotes} quotes, {source.files} files)") for source in sources]
+    refresh = f"yes; to refresh it: quotefind index{index_argument(directory)}"
+    lines.append(("out of date", refresh if facts["stale"] else "no"))
+    lines += [
+        ("source", f"{source.location} ({source.quotes} quotes in {source.files} file{'s' * (source.files != 1)})")
+        for source in sources
+    ]
     output.show_facts(lines)

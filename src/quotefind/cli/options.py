@@ -85,7 +85,7 @@ NewModelOption = Annotated[
     str | None, typer.Option("--model", metavar="DIR|NAME", help="The model of a new index: a directory or a name.")
 ]
 DeviceOption = Annotated[str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")]
-EncodingOption = Annotated[str, typer.Option("--encoding", help="The encoding of the sources.")]
+EncodingOption = Annotated[str, typer.Option("--encoding", metavar="NAME", help="The encoding of the sources.")]
 TextColumnOption = Annotated[
     str | None, typer.Option("--text-column", metavar="NAME", help="The column or key that holds the text.")
 ]
@@ -93,6 +93,9 @@ AuthorColumnOption = Annotated[str | None, typer.Option("--author-column", metav
 WorkColumnOption = Annotated[str | None, typer.Option("--work-column", metavar="NAME", help="The work's.")]
 YearColumnOption = Annotated[str | None, typer.Option("--year-column", metavar="NAME", help="The year's.")]
 TagsColumnOption = Annotated[str | None, typer.Option("--tags-column", metavar="NAME", help="The tags'.")]
+DelimiterOption = Annotated[
+    str | None, typer.Option("--delimiter", metavar="CHAR", help="What stands between the cells of a CSV file, as ';'.")
+]
 SkipBadOption = Annotated[bool, typer.Option("--skip-bad", help="Pass records over that are no quotes, and list them.")]
 RemoveOption = Annotated[
     list[str] | None,
@@ -109,4 +112,27 @@ CompactOption = Annotated[
 VerifyOption = Annotated[bool, typer.Option("--verify", help="Check every row and every hash, and change nothing.")]
 WaitOption = Annotated[
     float, typer.Option("--wait", min=0, metavar="SECONDS", help="Wait so long for another writer to finish.")
+]
+
+# Of `pair` alone.
+TextsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="TEXT…",
+        help="None: the closest pairs of the index. One: its companions there. Two: their score. More: all scores.",
+        show_default=False,
+    ),
+]
+PairsOption = Annotated[
+    str | None,
+    typer.Option("--pairs", metavar="FILE|-", help="Score each row of a TSV, CSV or JSON Lines file with two columns."),
+]
+PairsFormatOption = Annotated[
+    str | None, typer.Option("--input-format", metavar="FORMAT", help="Read --pairs as tsv, csv or jsonl.")
+]
+NoHeaderOption = Annotated[
+    bool, typer.Option("--no-header", help="The first line of --pairs is a pair, even if it looks like a header.")
+]
+PairModelOption = Annotated[
+    str | None, typer.Option("--model", metavar="DIR|NAME", help="The model that compares texts with each other.")
 ]

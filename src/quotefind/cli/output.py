@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 HIT_KEYS = ("query", "rank", "score", "id", "text", "author", "work", "year", "tags", "source", "line")
+PAIR_KEYS = ("rank", "score", "a", "b")
+INDEX_PAIR_KEYS = ("a_id", "a_author", "b_id", "b_author", "conflict")
 _DIGITS = 6  # of a score: what float32 vectors are good for
 
 # C1 controls, DEL, and what turns the direction of text around: a terminal may obey them.
@@ -52,18 +54,20 @@ def hit_record(hit: Hit) -> dict[str, Any]:
     return dict(zip(HIT_KEYS, values, strict=True))
 
 
-def pair_record(pair: Pair) -> dict[str, Any]:
-    """Return `pair` as the object that JSON output holds; of quotes from an index also id, author and conflict."""
-    record: dict[str, Any] = {
+def pair_record(pair: Pair, keys: Sequence[str]) -> dict[str, Any]:
+    """Return `pair` as the object that JSON output holds, with these of its keys."""
+    values = {
         "rank": pair.rank,
         "score": round(pair.score, _DIGITS),
         "a": pair.a.text,
         "b": pair.b.text,
+        "a_id": pair.a.id,
+        "a_author": pair.a.author,
+        "b_id": pair.b.id,
+        "b_author": pair.b.author,
+        "conflict": pair.conflict,
     }
-    if pair.b.id is not None:
-        record |= {"a_id": pair.a.id, "a_author": pair.a.author, "b_id": pair.b.id, "b_author": pair.b.author}
-        record["conflict"] = pair.conflict
-    return record
+    return {key: values[key] for key in keys}
 
 
 def default_format(wanted: Format | None, *, otherwise: Format | None = None) -> Format:
@@ -85,16 +89,16 @@ def show_hits(batches: Iterable[Sequence[Sequence[Hit]]], style: Format) -> int:
     return write_records(map(hit_record, records), style, HIT_KEYS)
 
 
-def show_pairs(pairs: Sequence[Pair], style: Format) -> int:
-    """Write `pairs`; return how many there were."""
+def show_pairs(pairs: Sequence[Pair], style: Format, *, from_index: bool = False) -> int:
+    """Write `pairs`, of quotes of an index where `from_index` says so; return how many there were."""
     if style is Format.table:
         return _show_pair_table(pairs)
     if style is Format.plain:
         return _write_lines(pairs, lambda pair: f"{pair.score:.4f}\t{_plain(pair.a)}\t{_plain(pair.b)}")
     if style is Format.markdown:
         return _write_lines(pairs, lambda pair: f"{_markdown(pair.a)}\n{_markdown(pair.b)}\n({pair.score:.4f})\n")
-    records = [pair_record(pair) for pair in pairs]
-    return write_records(records, style, tuple(records[0]) if records else ("rank", "score", "a", "b"))
+    keys = PAIR_KEYS + INDEX_PAIR_KEYS if from_index else PAIR_KEYS
+    return write_records((pair_record(pair, keys) for pair in pairs), style, keys)
 
 
 def write_records(records: Iterable[dict[str, Any]], style: Format, keys: Sequence[str]) -> int:
@@ -186,8 +190,10 @@ def _write_lines(items: Iterable[Any], line: Any) -> int:
 
 
 def _cell(value: Any) -> Any:
-    if isinstance(value, list):
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
         value = "; ".join(value)
+    elif isinstance(value, (list, dict, bool)):
+        value = to_json(value)
     # A file gets the text unchanged; a terminal must not obey it.
     return printable(value) if isinstance(value, str) and sys.stdout.isatty() else value
 

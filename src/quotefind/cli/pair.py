@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -14,39 +13,28 @@ from quotefind.cli.options import (
     Format,
     FormatOption,
     IndexOption,
-    InputFormatOption,
     MaxCharsOption,
     MinScoreOption,
+    NoHeaderOption,
     NoRefreshOption,
+    PairModelOption,
+    PairsFormatOption,
+    PairsOption,
     QuietOption,
     TagOption,
+    TextsArgument,
     TopOption,
     WorkOption,
 )
-from quotefind.errors import UsageError
+from quotefind.errors import SourceError, UsageError
 
 
 def pair(
-    texts: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="TEXT…",
-            help="None: the closest pairs of the index. One: its companions there. Two: their score. More: all scores.",
-        ),
-    ] = None,
-    pairs: Annotated[
-        str | None,
-        typer.Option(
-            "--pairs", metavar="FILE|-", help="Score each row of a TSV, CSV or JSON Lines file with two columns."
-        ),
-    ] = None,
-    input_format: InputFormatOption = None,
-    no_header: Annotated[
-        bool, typer.Option("--no-header", help="The first line of --pairs is a pair, even if it looks like a header.")
-    ] = False,
-    model: Annotated[
-        str | None, typer.Option("--model", metavar="DIR|NAME", help="The model that compares texts with each other.")
-    ] = None,
+    texts: TextsArgument = None,
+    pairs: PairsOption = None,
+    input_format: PairsFormatOption = None,
+    no_header: NoHeaderOption = False,
+    model: PairModelOption = None,
     top: TopOption = 5,
     min_score: MinScoreOption = None,
     author: AuthorOption = None,
@@ -67,19 +55,31 @@ def pair(
     quotefind pair --top 20 --min-score 0.9
     quotefind pair --pairs pairs.tsv > scored.tsv
     """
+    if pairs is not None and texts:
+        raise UsageError("Give either texts or --pairs, not both.")
+    _refuse(
+        "an index",
+        (texts is not None and len(texts) > 1) or pairs is not None,
+        {
+            "--min-score": min_score is not None,
+            "--author": author,
+            "--work": work,
+            "--tag": tag,
+            "--max-chars": max_chars,
+            "--index": index,
+            "--no-refresh": no_refresh,
+            "--top": top != 5,
+        },
+    )
+    _refuse("--pairs", pairs is None, {"--input-format": input_format, "--no-header": no_header})
+    _refuse("texts that are compared with each other", pairs is None and len(texts or ()) < 2, {"--model": model})
     if pairs is not None:
-        if texts:
-            raise UsageError("Give either texts or --pairs, not both.")
         _score_file(pairs, input_format, style, model=model, header=not no_header, quiet=quiet)
         return
     style = output.default_format(style)
     if texts and len(texts) > 1:
         _compare(texts, style, model)
         return
-    if model is not None:
-        raise UsageError(
-            "An index is searched with its own model; --model is for texts that are compared with each other."
-        )
     from quotefind.pairs import closest_pairs, companions
 
     where = session.filter_of(author, work, tag, max_chars)
@@ -89,9 +89,16 @@ def pair(
         else:
             with session.progress_bar(quiet=quiet) as progress:
                 found = closest_pairs(opened, top, min_score=min_score, where=where, progress=progress)
-    if not output.show_pairs(found, style):
+    if not output.show_pairs(found, style, from_index=True):
         session.warn("no pairs found")
         raise typer.Exit(1)
+
+
+def _refuse(meant_for: str, senseless: bool, options: dict[str, object]) -> None:
+    """Raise UsageError for an option that was given where it would do nothing."""
+    for option, given in options.items():
+        if senseless and given:
+            raise UsageError(f"{option} is for {meant_for}; it does nothing here.")
 
 
 def _compare(texts: list[str], style: Format, model: str | None) -> None:
@@ -134,6 +141,11 @@ def _score_file(
                 key = "cosine_score" if "score" in keys else "score"
                 writer = output.RecordWriter(style, [*keys, key], header="column_1" not in keys)
             for row, score in zip(batch, scores, strict=True):
+                if style in (Format.csv, Format.tsv) and not row.values.keys() <= set(keys):
+                    extra = ", ".join(row.values.keys() - set(keys))
+                    raise SourceError(
+                        f"Row {writer.count + 1} has {extra}, which the first has not; use --format jsonl."
+                    )
                 writer.write(row.values | {key: round(score, 6)})
             sys.stdout.flush()
             progress("scoring", writer.count)

@@ -6,13 +6,13 @@ import csv
 import io
 import json
 import re
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
+from quotefind.cli.session import standard_input
 from quotefind.errors import SourceError, UsageError
 from quotefind.text import normalise
 
@@ -85,7 +85,7 @@ def in_batches(rows: Iterator[PairRow]) -> Iterator[list[PairRow]]:
 def _opened(path: Path | None) -> TextIO:
     if path is not None:
         return path.open(encoding="utf-8-sig", newline="")
-    return io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", newline="")
+    return io.TextIOWrapper(standard_input(), encoding="utf-8-sig", newline="")
 
 
 def _table_rows(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
+from quotefind.errors import SourceError
 from quotefind.paths import index_directory
 from quotefind.progress import Progress, silent
 
@@ -16,6 +17,17 @@ if TYPE_CHECKING:
     from quotefind.encoders import Encoder
     from quotefind.index.filters import Filter
     from quotefind.index.reader import Index
+
+
+def standard_input() -> BinaryIO:
+    """Return the bytes of standard input.
+
+    Raises:
+        SourceError: it is closed.
+    """
+    if sys.stdin is None:
+        raise SourceError("standard input is closed; there is nothing to read.")
+    return sys.stdin.buffer
 
 
 def warn(message: str) -> None:
@@ -89,7 +101,11 @@ def encoder_opener(device: str = "cpu", progress: Progress = silent) -> Callable
     def open_it(model: str | None, fingerprint: str | None) -> Encoder:
         from quotefind.encoders import open_encoder
 
-        return open_encoder(model, device=device, fingerprint=fingerprint, progress=progress)
+        encoder = open_encoder(model, device=device, fingerprint=fingerprint, progress=progress)
+        reason = getattr(encoder, "reason", "")
+        if reason:
+            warn(f"the model {encoder.name} cannot be exported to ONNX, so that each run loads torch ({reason})")
+        return encoder
 
     return open_it
 

@@ -13,8 +13,8 @@ from quotefind.text import normalise
 # Field of a quote -> the names its column or key usually has; where several are there, the first of these is taken.
 USUAL_NAMES: Mapping[str, tuple[str, ...]] = {
     "text": ("text", "quote", "quotation", "content", "highlight"),
-    "author": ("author", "by"),
-    "work": ("work", "source", "book", "title"),
+    "author": ("author", "by", "book author"),
+    "work": ("work", "source", "book", "title", "book title"),
     "year": ("year",),
     "tags": ("tags", "themes", "topics", "subjects", "category"),
 }

@@ -17,6 +17,7 @@ class ReadOptions:
         work_column: the column or key that holds the work.
         year_column: the column or key that holds the year.
         tags_column: the column or key that holds the tags.
+        delimiter: the character between the cells of a CSV file; None: a comma.
     """
 
     input_format: str | None = None
@@ -26,6 +27,7 @@ class ReadOptions:
     work_column: str | None = None
     year_column: str | None = None
     tags_column: str | None = None
+    delimiter: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

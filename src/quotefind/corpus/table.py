@@ -14,12 +14,14 @@ from quotefind.records import Quote
 # One limit for the whole process, 128 KiB by default, which a long passage exceeds. This one fits a C long anywhere.
 csv.field_size_limit(2**31 - 1)
 
+_QUOTING = "a cell that begins with a quotation mark ends with one, and holds others doubled"
+
 _Row = tuple[int, list[str] | csv.Error]
 
 
 def read_csv(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
-    """Yield the quotes of a table whose cells are separated by commas."""
-    return _read_table(stream, name, options, ",")
+    """Yield the quotes of a table whose cells are separated by commas, or as `options` say."""
+    return _read_table(stream, name, options, options.delimiter or ",")
 
 
 def read_tsv(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
@@ -40,7 +42,7 @@ def _read_table(stream: TextIO, name: str, options: ReadOptions, delimiter: str)
     positions = _positions(header, f"{name}:{line}", options)
     for line, row in rows:
         if isinstance(row, csv.Error):
-            yield bad(name, line, f"no row of a table: {row}")
+            yield bad(name, line, f"no row of a table: {row}; {_QUOTING}")
         elif problem := raw_problem("".join(row), options.encoding):
             yield bad(name, line, problem)
         elif len(row) > len(header):
@@ -78,6 +80,7 @@ def _positions(header: list[str], where: str, options: ReadOptions) -> tuple[int
     if columns["text"] is None:
         raise SourceError(
             f"{where}: no column holds the text (expected one named {listed(USUAL_NAMES['text'])}); "
-            f"the columns are {listed(header)}; say which with --text-column NAME"
+            f"the columns are {listed(header)}; say which with --text-column NAME, "
+            "or with --delimiter what stands between the cells"
         )
     return tuple(-1 if column is None else header.index(column) for column in columns.values())

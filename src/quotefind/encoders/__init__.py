@@ -78,13 +78,15 @@ def open_encoder(
             f"index has {fingerprint[:12]}). To encode it anew: quotefind index --rebuild --model {source.name}, with "
             "the --index that you use."
         )
+    reason = ""
     if devices == ["cpu"]:
         ready = prepare(source, found, progress)
         if ready.backend == "onnx":
             return OnnxEncoder(ready)
+        reason = ready.reason
     from quotefind.encoders.sbert import SentenceTransformersEncoder
 
-    return SentenceTransformersEncoder(source.path, name=source.name, fingerprint=found, devices=devices)
+    return SentenceTransformersEncoder(source.path, name=source.name, fingerprint=found, devices=devices, reason=reason)
 
 
 __all__ = ["Encoder", "open_encoder"]

@@ -60,6 +60,12 @@ class OnnxEncoder:
         return [len(encoding) for encoding in self._tokenizer.encode_batch_fast([prompt + text for text in texts])]
 
     def _encode(self, texts: Sequence[str], progress: Progress) -> Vectors:
+        try:
+            return unit_rows(self._vectors(texts, progress))
+        except ValueError as error:
+            raise self._damaged(error) from error
+
+    def _vectors(self, texts: Sequence[str], progress: Progress) -> Vectors:
         vectors = np.empty((len(texts), self.dim), np.float32)
         if not texts:
             return vectors
@@ -67,7 +73,7 @@ class OnnxEncoder:
             tokens = self._tokens(texts)
             for batch in _batches(tokens):
                 vectors[batch] = self._run(self._quick_session, tokens, batch)
-            return unit_rows(vectors)
+            return vectors
         from concurrent.futures import ThreadPoolExecutor
 
         done = 0
@@ -83,7 +89,7 @@ class OnnxEncoder:
                     progress("encoding", done, len(texts))
         finally:
             pool.shutdown(cancel_futures=True)  # so that an interrupt waits for the running batches only
-        return unit_rows(vectors)
+        return vectors
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
         # Cut here rather than by the tokenizer, so that one tokenizer also counts uncut.
@@ -117,6 +123,7 @@ class OnnxEncoder:
         options.intra_op_num_threads = 1  # every core runs batches of its own, so that none waits for another
         options.inter_op_num_threads = 1
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        self._model.check()  # what is stored must not come from damaged weights
         return self._open(options)
 
     def _open(self, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:

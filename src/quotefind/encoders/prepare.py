@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from quotefind.encoders.prepared import FORMAT, INFO, PreparedModel, directory_of, find_prepared
+from quotefind.encoders.prepared import FORMAT, INFO, PreparedModel, digest_of, directory_of, find_prepared
 from quotefind.encoders.resolve import ModelSource
 from quotefind.errors import ModelError
 from quotefind.paths import make_private
@@ -48,6 +48,7 @@ def prepare(source: ModelSource, fingerprint: str, progress: Progress) -> Prepar
             ready = find_prepared(fingerprint)
             if ready is None:
                 progress("preparing the model (once)")
+                _check_space(source, directory.parent)
                 beside = Path(tempfile.mkdtemp(prefix=".making-", dir=directory.parent))
                 try:
                     _make(source, fingerprint, beside)
@@ -59,11 +60,20 @@ def prepare(source: ModelSource, fingerprint: str, progress: Progress) -> Prepar
     except OSError as error:
         raise ModelError(
             f"The model {source.name} cannot be prepared in {directory.parent}: {error}. "
-            "Set QUOTEFIND_HOME to a directory that can be written and has 200 MB free."
+            "Make room, or set QUOTEFIND_HOME to a directory that can be written and has room."
         ) from error
     if ready is None:
         raise ModelError(f"The prepared model in {directory} is damaged; delete that directory and try again.")
     return ready
+
+
+def _check_space(source: ModelSource, directory: Path) -> None:
+    # ONNX Runtime does not say that it was the disk, so it is asked before.
+    weights = sum(path.stat().st_size for path in source.path.rglob("*.safetensors"))
+    needed = int(2.2 * weights)  # the exported model and the optimised one
+    free = shutil.disk_usage(directory).free
+    if free < needed:
+        raise OSError(f"{needed / 1e6:.0f} MB are needed, {free / 1e6:.0f} MB are free")
 
 
 def _make(source: ModelSource, fingerprint: str, directory: Path) -> None:
@@ -75,6 +85,8 @@ def _make(source: ModelSource, fingerprint: str, directory: Path) -> None:
             difference = _largest_difference(model, directory)
             if not difference <= PARITY:
                 raise ModelError(f"its vectors differ from those of sentence-transformers by {difference:.1e}")
+        except (OSError, MemoryError):
+            raise  # nothing that is wrong with the model
         except Exception as error:  # torch.onnx raises what it likes; every failure means the same here
             for path in directory.iterdir():
                 path.unlink()
@@ -87,7 +99,7 @@ def _make(source: ModelSource, fingerprint: str, directory: Path) -> None:
                 backend=backend,
                 dim=model.get_embedding_dimension() or 0,
                 pooling=pooling_of(model),
-                max_tokens=model.max_seq_length or 0,
+                max_tokens=max_tokens_of(model),
                 quote_prompt=_prompt(model, "document", "passage", "corpus"),
                 query_prompt=_prompt(model, "query", "question"),
                 difference=difference,
@@ -95,7 +107,7 @@ def _make(source: ModelSource, fingerprint: str, directory: Path) -> None:
             )
         )
     del info["path"]
-    info["sizes"] = {path.name: path.stat().st_size for path in sorted(directory.iterdir())}
+    info["files"] = {path.name: [path.stat().st_size, digest_of(path)] for path in sorted(directory.iterdir())}
     info["format"] = FORMAT
     (directory / INFO).write_text(json.dumps(info, indent=1), encoding="utf-8")
 
@@ -121,6 +133,11 @@ def pooling_of(model: SentenceTransformer) -> str:
     """Return how `model` makes one vector of many, as sentence-transformers names it."""
     modes = [str(module.pooling_mode) for module in model if hasattr(module, "pooling_mode")]
     return modes[0] if modes else "mean"
+
+
+def max_tokens_of(model: SentenceTransformer) -> int:
+    """Return behind how many tokens `model` cuts a text."""
+    return model.max_seq_length or 1_000_000
 
 
 def _export(model: SentenceTransformer, directory: Path) -> None:
@@ -184,7 +201,7 @@ def _largest_difference(model: SentenceTransformer, directory: Path) -> float:
         backend="onnx",
         dim=model.get_embedding_dimension() or 0,
         pooling="",
-        max_tokens=model.max_seq_length or 0,
+        max_tokens=max_tokens_of(model),
     )
     expected = model.encode(texts, normalize_embeddings=True, show_progress_bar=False, convert_to_numpy=True)
     encoder = OnnxEncoder(probe)

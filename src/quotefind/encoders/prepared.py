@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from quotefind.errors import ModelError
 from quotefind.paths import models_directory
 
 INFO = "prepared.json"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class PreparedModel:
         query_prompt: what is put before each request.
         difference: the largest difference to sentence-transformers that was measured.
         reason: why it could not be exported; empty if it could.
+        files: the names of its files, with the size in bytes and the SHA-256 of each.
     """
 
     path: Path
@@ -46,6 +48,20 @@ class PreparedModel:
     query_prompt: str = ""
     difference: float = 0.0
     reason: str = ""
+    files: dict[str, list[int | str]] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Read every file and compare it with what was written; a search looks at the sizes only.
+
+        Raises:
+            ModelError: a file is another.
+        """
+        for name, (_, digest) in self.files.items():
+            if digest_of(self.path / name) != digest:
+                raise ModelError(
+                    f"{self.path / name} is damaged: it is not what was written when the model was prepared. "
+                    f"Delete {self.path}; the next run makes it again."
+                )
 
 
 def find_prepared(fingerprint: str) -> PreparedModel | None:
@@ -53,13 +69,22 @@ def find_prepared(fingerprint: str) -> PreparedModel | None:
     directory = directory_of(fingerprint)
     try:
         info = json.loads((directory / INFO).read_text(encoding="utf-8"))
-        sizes = info.pop("sizes")
-        if info.pop("format") != FORMAT or any((directory / name).stat().st_size != n for name, n in sizes.items()):
+        if info.pop("format") != FORMAT:
             return None
         model = PreparedModel(path=directory, **info)
+        if any((directory / name).stat().st_size != size for name, (size, _) in model.files.items()):
+            return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return model if model.fingerprint == fingerprint else None
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256, in hexadecimal, of the file at `path`."""
+    import hashlib
+
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def directory_of(fingerprint: str) -> Path:

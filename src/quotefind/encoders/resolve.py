@@ -39,6 +39,8 @@ def resolve(model: str | None) -> ModelSource:
     """
     if model is None or model in (DEFAULT_MODEL, DEFAULT_REPOSITORY):
         return ModelSource(DEFAULT_MODEL, _default_directory(), official=True)
+    if not model.strip():
+        raise ModelError("The name of the model is empty.")
     directory = Path(model).expanduser()
     if directory.is_dir():
         return ModelSource(str(directory.absolute()), _checked(directory.absolute()))

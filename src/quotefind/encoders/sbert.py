@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from quotefind.encoders.prepare import load_quietly, pooling_of
+from quotefind.encoders.prepare import load_quietly, max_tokens_of, pooling_of
 from quotefind.progress import Progress, silent
 from quotefind.similarity import Vectors, unit_rows
 
@@ -23,8 +23,12 @@ _CHUNK = 4096
 class SentenceTransformersEncoder:
     """An `Encoder` over `SentenceTransformer`; half precision on CUDA, all GPUs through its own pool."""
 
-    def __init__(self, path: Path, *, name: str, fingerprint: str, devices: Sequence[str]) -> None:
-        """Open the model in the directory `path` on `devices`, torch's names; several are used together."""
+    def __init__(self, path: Path, *, name: str, fingerprint: str, devices: Sequence[str], reason: str = "") -> None:
+        """Open the model in the directory `path` on `devices`, torch's names; several are used together.
+
+        `reason` is why ONNX Runtime does not run it on the CPU, kept as an attribute for who wants to tell.
+        """
+        self.reason = reason
         self.name = name
         self.fingerprint = fingerprint
         self._devices = list(devices)
@@ -33,7 +37,7 @@ class SentenceTransformersEncoder:
             self._model.half()
         self.dim = self._model.get_embedding_dimension() or 0
         self.pooling = pooling_of(self._model)
-        self.max_tokens = self._model.max_seq_length or 0
+        self.max_tokens = max_tokens_of(self._model)
 
     def encode_quotes(self, texts: Sequence[str], progress: Progress = silent) -> Vectors:
         """Return (n, dim) float32 unit rows, one a text, in order."""

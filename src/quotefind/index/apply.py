@@ -21,7 +21,7 @@ from quotefind.similarity import Vectors
 from quotefind.text import fold
 
 # Quotes committed at a time: what a killed run can lose.
-_CHUNK = 2048
+_CHUNK = 1024
 _NAMES_KEPT = 50_000
 
 # A record without author says the same as one with author, so it is taken for a repeat of that one.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from quotefind.errors import UsageError
 from quotefind.text import fold
 
 
@@ -15,8 +16,12 @@ from quotefind.text import fold
 class Filter:
     """Conditions on quotes. Each that is given must hold; of several values for one, any may hold.
 
-    Case and accents do not matter. An author or work matches where the words stand in its name one after the other
-    ("emily bron" finds Emily Brontë); a tag matches whole.
+    Case and accents do not matter. An author or work matches where the words stand in its name one after the other,
+    from the beginning of a word on ("emily bron" finds Emily Brontë), or anywhere in scripts without case. A tag
+    matches whole.
+
+    Raises:
+        UsageError: a name holds no letter or digit.
     """
 
     authors: tuple[str, ...] = ()
@@ -24,9 +29,22 @@ class Filter:
     tags: tuple[str, ...] = ()
     max_chars: int | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse names that hold no letter or digit: they would match everything."""
+        for option, names in (("--author", self.authors), ("--work", self.works), ("--tag", self.tags)):
+            for name in names:
+                if not fold(name):
+                    raise UsageError(f"{option} {name!r} names nothing; it needs a letter or a digit.")
+
     def __bool__(self) -> bool:
         """Whether any condition is set."""
         return bool(self.authors or self.works or self.tags or self.max_chars is not None)
+
+
+def _beginning(folded: str) -> str:
+    """Return what to look for: with a blank before it, unless its script has no case and so perhaps no blanks."""
+    first = folded[0]
+    return folded if first.isalpha() and first.upper() == first.lower() else f" {folded}"
 
 
 def matching_rows(connection: sqlite3.Connection, where: Filter) -> NDArray[np.int64]:
@@ -38,7 +56,7 @@ def matching_rows(connection: sqlite3.Connection, where: Filter) -> NDArray[np.i
             # Both sides begin with a space, so that a word matches from its beginning.
             any_name = " OR ".join("instr(' ' || folded, ?)" for _ in names)
             conditions.append(f"{column} IN (SELECT id FROM {table} WHERE {any_name})")
-            values += [f" {fold(name)}" for name in names]
+            values += [_beginning(fold(name)) for name in names]
     if where.tags:
         marks = ", ".join("?" for _ in where.tags)
         conditions.append(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from quotefind.errors import IndexUnusableError
+from quotefind.errors import IndexLockedError, IndexUnusableError
 from quotefind.index.state import now
 from quotefind.paths import make_private
 
@@ -32,8 +32,9 @@ def writer_lock(directory: Path, *, wait: float = 0.0) -> Iterator[None]:
         lock = FileLock(directory / _LOCK, timeout=wait, mode=0o600)
         lock.acquire()
     except Timeout as error:
-        raise IndexUnusableError(
-            f"The index in {directory} is being written by {_holder(directory)}. Wait for it with --wait SECONDS."
+        raise IndexLockedError(
+            f"The index in {directory} is being written by {_holder(directory)}. To wait for it: quotefind index "
+            "--wait SECONDS"
         ) from error
     except OSError as error:
         raise IndexUnusableError(f"The index in {directory} cannot be written: {error}.") from error

@@ -6,6 +6,7 @@ database says so; what lies behind that number never happened, and the next writ
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -27,6 +28,13 @@ def header(rows: int, dim: int) -> bytes:
     description = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {dim}), }}"
     length = _HEADER - len(_MAGIC) - 2
     return _MAGIC + length.to_bytes(2, "little") + description.ljust(length - 1).encode("ascii") + b"\n"
+
+
+def rows_in(path: Path, dim: int) -> int:
+    """Return how many whole rows of `dim` float32 the file at `path` has room for, by its size."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    return max(0, path.stat().st_size - _HEADER) // (dim * _ITEM)
 
 
 class MatrixWriter:

@@ -124,10 +124,14 @@ class Index:
 
     def search(self, queries: Vectors, k: int, where: Filter | None = None) -> list[Ranking]:
         """Return for each of `queries` (q, d) the `k` nearest quotes that satisfy `where`, by cosine similarity."""
+        if not np.isfinite(queries).all():
+            raise ValueError("a query vector is not finite")
         rows = self.rows_where(where) if where else None
-        if rows is not None:
-            return top_k(self.matrix, queries, k, rows=rows)
-        return top_k(self.matrix, queries, k, without=self.dead if len(self.dead) else None)
+        without = self.dead if rows is None and len(self.dead) else None
+        try:
+            return top_k(self.matrix, queries, k, rows=rows, without=without)
+        except ValueError as error:
+            raise self._damaged_matrix(str(error)) from error
 
     def search_words(self, words: Sequence[str], k: int, where: Filter | None = None) -> NDArray[np.int64]:
         """Return the rows of at most `k` quotes that hold any of `words`, best first by BM25 (SQLite's FTS5)."""
@@ -156,8 +160,15 @@ class Index:
             return matching_rows(self._connection, where)
 
     def vectors(self, rows: NDArray[np.int64]) -> Vectors:
-        """Return the vectors (n, d) of `rows`."""
-        return np.asarray(self.matrix[rows])
+        """Return the vectors (n, d) of `rows`.
+
+        Raises:
+            IndexUnusableError: one of them is damaged.
+        """
+        vectors = np.asarray(self.matrix[rows])
+        if not np.isfinite(vectors).all():
+            raise self._damaged_matrix("a row of the matrix is not finite")
+        return vectors
 
     def quotes(self, rows: Iterable[int]) -> list[Quote]:
         """Return the quotes in `rows`, in that order."""
@@ -226,6 +237,12 @@ class Index:
         with database.damage_reported(self.directory):
             rows = self._connection.execute("SELECT row FROM dead WHERE row < ? ORDER BY row", (self.manifest.rows,))
             return np.fromiter((row for (row,) in rows), np.int64)
+
+    def _damaged_matrix(self, what: str) -> IndexUnusableError:
+        return IndexUnusableError(
+            f"{self.directory / self.manifest.matrix} is damaged: {what}. "
+            f"To mend it: quotefind index --rebuild{self._argument}"
+        )
 
     def _missing(self) -> IndexUnusableError:
         return IndexUnusableError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -14,6 +15,7 @@ from quotefind.corpus import BadRecord, ReadOptions, files_of, format_of, read_f
 from quotefind.errors import SourceError
 from quotefind.paths import BUNDLED, bundled_quotes
 from quotefind.records import Quote
+from quotefind.text import is_unicode
 
 if TYPE_CHECKING:
     from quotefind.index.reader import Index
@@ -77,7 +79,7 @@ def location_of(argument: str) -> str:
     """Return what is remembered for a SOURCE as it was given."""
     if argument == STANDARD_INPUT or (argument == BUNDLED and not Path(argument).exists()):
         return argument
-    return str(Path(argument).expanduser().absolute())
+    return os.path.abspath(Path(argument).expanduser())  # noqa: PTH100 - it also takes out ".."
 
 
 def remembered(connection: sqlite3.Connection) -> list[Source]:
@@ -169,10 +171,13 @@ def _files(source: Source, changes: Changes, *, must_exist: bool) -> dict[str, P
         changes.vanished.append(source.location)
         return None
     files, passed_over = files_of(path)
-    changes.passed_over += passed_over
     if path.is_file():
         format_of(path, source.options)
-    return {str(file): file for file in files}
+    named = [file for file in files if is_unicode(str(file))]
+    if path in files and path not in named:
+        raise SourceError(f"The name of {path} is not valid UTF-8; rename it.")
+    changes.passed_over += passed_over + [file for file in files if not is_unicode(str(file))]
+    return {str(file): file for file in named}
 
 
 def _compare(

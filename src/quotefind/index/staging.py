@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -43,6 +44,8 @@ def stage(
     files: list[ChangedFile],
     progress: Progress,
     stream: BinaryIO | None,
+    *,
+    argument: str,
     give_up: Callable[[], bool] = lambda: False,
 ) -> Staged:
     """Read `files` into the temporary table `staged`; its column `file` is the position in `files`.
@@ -52,6 +55,7 @@ def stage(
         files: what to read.
         progress: told the number of quotes read.
         stream: what "-" stands for.
+        argument: the command-line words that name the index, for messages.
         give_up: asked now and then; reading stops with TimeoutError where it says so.
 
     Raises:
@@ -65,7 +69,7 @@ def stage(
         connection.executemany(
             "INSERT INTO staged (file, line, name, digest, text, author, work, year, tags)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            _rows(files, staged, progress, stream, give_up),
+            _rows(files, staged, progress, stream, argument, give_up),
         )
         connection.execute("COMMIT")
     except BaseException:
@@ -80,12 +84,13 @@ def _rows(
     staged: Staged,
     progress: Progress,
     stream: BinaryIO | None,
+    argument: str,
     give_up: Callable[[], bool],
 ) -> Iterator[tuple[object, ...]]:
     for number, file in enumerate(files):
         for quote in quotes_of(file, stream):
             if isinstance(quote, BadRecord):
-                _count_bad(quote, file, staged)
+                _count_bad(quote, file, staged, argument)
                 continue
             staged.records += 1
             if staged.records % _TELL_EVERY == 0:
@@ -106,10 +111,11 @@ def _rows(
             )
 
 
-def _count_bad(record: BadRecord, file: ChangedFile, staged: Staged) -> None:
+def _count_bad(record: BadRecord, file: ChangedFile, staged: Staged, argument: str) -> None:
     if not file.source.skip_bad:
         raise SourceError(
-            f"{record.where}: {record.problem}. Nothing was changed; --skip-bad passes such records over."
+            f"{record.where}: {record.problem}. Nothing was changed. To pass such records over: "
+            f"quotefind index {shlex.quote(file.source.location)} --skip-bad{argument}"
         )
     staged.bad += 1
     if len(staged.first_bad) < _LISTED:

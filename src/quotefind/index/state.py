@@ -11,7 +11,7 @@ from pathlib import Path
 from quotefind.encoders import Encoder
 from quotefind.errors import IndexUnusableError
 from quotefind.index.manifest import Manifest, read_manifest, write_manifest
-from quotefind.index.matrix import MatrixWriter
+from quotefind.index.matrix import MatrixWriter, rows_in
 from quotefind.paths import index_argument
 
 # Called with a model and the fingerprint that it must have; either may be None.
@@ -58,27 +58,30 @@ class WriteState:
         return self.opener(manifest.model, manifest.fingerprint)
 
     def open_matrix(self) -> MatrixWriter:
-        """Open the matrix to append to it.
+        """Open the matrix to append to it; see `check_matrix`."""
+        manifest = self.require_manifest()
+        self.check_matrix()
+        return MatrixWriter(self.directory / manifest.matrix, rows=manifest.rows, dim=manifest.dimension)
+
+    def check_matrix(self) -> None:
+        """Look whether the matrix is as long as it has to be.
 
         Raises:
-            IndexUnusableError: it is missing or shorter than it must be.
+            IndexUnusableError: it is missing, or too short.
         """
         manifest = self.require_manifest()
+        if not manifest.rows:
+            return
         path = self.directory / manifest.matrix
-        if manifest.rows:
-            database_says = f"{manifest.rows} rows of {manifest.dimension}"
-            try:
-                rows_there = (path.stat().st_size - 128) // (manifest.dimension * 4)
-            except OSError as error:
-                raise IndexUnusableError(
-                    f"{path} cannot be opened: {error}. To mend it: quotefind index --rebuild{self.argument}"
-                ) from error
-            if rows_there < manifest.rows:
-                raise IndexUnusableError(
-                    f"{path} is cut short: it holds {rows_there} rows, expected {database_says}. "
-                    f"To mend it: quotefind index --rebuild{self.argument}"
-                )
-        return MatrixWriter(path, rows=manifest.rows, dim=manifest.dimension)
+        mend = f"To mend it: quotefind index --rebuild{self.argument}"
+        try:
+            rows = rows_in(path, manifest.dimension)
+        except OSError as error:
+            raise IndexUnusableError(f"{path} cannot be opened: {error.strerror or error}. {mend}") from error
+        if rows < manifest.rows:
+            raise IndexUnusableError(
+                f"{path} is cut short: it holds {rows} rows of {manifest.dimension}, expected {manifest.rows}. {mend}"
+            )
 
 
 def now() -> str:

@@ -76,6 +76,8 @@ class IndexWriter(WriteState):
         started = time.monotonic()
         if model is not None:
             self._check_model(model)
+        if self.manifest is not None:
+            self.check_matrix()
         summary = Summary()
         known = {source.location: source for source in self._remembered()}
         gone = self._sources_to_remove(remove, known)
@@ -94,7 +96,7 @@ class IndexWriter(WriteState):
             gone |= set(changes.vanished)
         staged = self._stage(changes, at_most, started, progress, stream)
         self._check_anything_found(sources, changes, staged, summary)
-        self._tell(summary, changes, staged, pruned=prune)
+        self._tell(summary, changes, staged, named=bool(sources), pruned=prune)
         if at_most is not None and self.manifest is not None:
             self._check_time(at_most - (time.monotonic() - started))
         encoder = self._encoder_of_new_index(model)
@@ -135,7 +137,7 @@ class IndexWriter(WriteState):
         }
         found = find_changes(self.connection, self._remembered(), named=set())
         left = Changes(changed=[file for file in found.changed if file.name in names])
-        stage(self.connection, left.changed, progress, None)
+        stage(self.connection, left.changed, progress, None, argument=self.argument)
         return left
 
     def _check_model(self, model: str) -> None:
@@ -191,7 +193,7 @@ class IndexWriter(WriteState):
             return at_most is not None and time.monotonic() - started > at_most
 
         try:
-            return stage(self.connection, changes.changed, progress, stream, give_up)
+            return stage(self.connection, changes.changed, progress, stream, argument=self.argument, give_up=give_up)
         except TimeoutError as error:
             raise TooLongError from error
 
@@ -215,7 +217,7 @@ class IndexWriter(WriteState):
         if seconds < 0 or unseen / rate > seconds:
             raise TooLongError
 
-    def _tell(self, summary: Summary, changes: Changes, staged: Staged, *, pruned: bool) -> None:
+    def _tell(self, summary: Summary, changes: Changes, staged: Staged, *, named: bool, pruned: bool) -> None:
         summary.bad = staged.bad
         for problem in staged.first_bad:
             summary.warnings.append(f"passed over {problem}")
@@ -225,7 +227,7 @@ class IndexWriter(WriteState):
             summary.warnings.append(
                 f"{location} is not there; its quotes are kept. To drop them: quotefind index --prune{self.argument}"
             )
-        if changes.passed_over:
+        if changes.passed_over and named:
             some = ", ".join(path.name for path in changes.passed_over[:3])
             more = ", …" if len(changes.passed_over) > 3 else ""
             summary.warnings.append(f"{len(changes.passed_over)} files of no known format were left out ({some}{more})")

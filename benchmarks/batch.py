@@ -126,7 +126,7 @@ def main() -> None:
             ("`find -`, 1 request", single, ""),
             ("encoding the requests", results["encoding"], ""),
             ("beyond encoding and start", beyond, measure.times(median(beyond) / peer)),
-            ("of that, `Index.search`", results["ranking"], measure.times(median(results["ranking"]) / peer)),
+            ("`Index.search` alone", results["ranking"], measure.times(median(results["ranking"]) / peer)),
             ("`util.semantic_search`", results["peer"], measure.times(1.0)),
         )
     ]

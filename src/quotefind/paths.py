@@ -13,8 +13,6 @@ import re
 import shlex
 from pathlib import Path
 
-import platformdirs
-
 from quotefind.errors import UsageError
 
 DEFAULT_INDEX = "default"
@@ -32,20 +30,20 @@ def index_directory(index: str | None) -> Path:
     if not name.strip():
         raise UsageError("The name of the index is empty; give a name or a directory, as in --index ./poems.")
     if _NAME.fullmatch(name):
-        return _home("indexes", platformdirs.user_data_path) / name
+        return _home("indexes") / name
     return Path(name).expanduser().absolute()
 
 
 def index_argument(directory: Path) -> str:
     """Return the command-line words that name the index in `directory`, with a leading space, or ''."""
-    if directory.parent == _home("indexes", platformdirs.user_data_path):
+    if directory.parent == _home("indexes"):
         return "" if directory.name == DEFAULT_INDEX else f" --index {shlex.quote(directory.name)}"
     return f" --index {shlex.quote(str(directory))}"
 
 
 def models_directory() -> Path:
     """Return the directory in which models are kept once they are prepared."""
-    return _home("cache", platformdirs.user_cache_path) / "models"
+    return _home("cache") / "models"
 
 
 def bundled_quotes() -> Path:
@@ -63,9 +61,12 @@ def make_private(directory: Path) -> Path:
     return directory
 
 
-def _home(part: str, default: object) -> Path:
+def _home(part: str) -> Path:
     home = os.environ.get("QUOTEFIND_HOME")
     if home:
         return Path(home).expanduser().absolute() / part
-    base: Path = default("quotefind", appauthor=False)  # type: ignore[operator]
-    return base / "indexes" if part == "indexes" else base
+    import platformdirs
+
+    if part == "indexes":
+        return platformdirs.user_data_path("quotefind", appauthor=False) / part
+    return platformdirs.user_cache_path("quotefind", appauthor=False)

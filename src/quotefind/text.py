@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import unicodedata
 
@@ -44,10 +43,14 @@ def is_unicode(text: str) -> bool:
 
 def text_digest(text: str) -> bytes:
     """Return 16 bytes that stand for the normalised `text`: what vectors are reused by."""
-    return hashlib.sha256(text.encode("utf-8")).digest()[:16]
+    from hashlib import sha256  # loads OpenSSL, which a search does not need
+
+    return sha256(text.encode("utf-8")).digest()[:16]
 
 
 def quote_id(text: str, author: str | None) -> str:
     """Return the 16 hexadecimal digits that name the quote with this normalised text and author."""
     key = f"{text}\0{fold(author) if author else ''}"
-    return hashlib.sha256(key.encode("utf-8")).hexdigest()[:16]
+    from hashlib import sha256
+
+    return sha256(key.encode("utf-8")).hexdigest()[:16]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sqlite3
@@ -197,8 +196,10 @@ def _compare(
         if not by_content:
             changes.changed.append(ChangedFile(source, name, path))
             return
+        from hashlib import file_digest  # loads OpenSSL, which a search does not need
+
         with path.open("rb") as stream:
-            now = hashlib.file_digest(stream, "sha256").digest()
+            now = file_digest(stream, "sha256").digest()
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror or error}.") from error
     file = ChangedFile(source, name, path, status.st_size, status.st_mtime_ns, now)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import re
+import shlex
 import signal
 import sqlite3
+import struct
 import subprocess
 import sys
 import time
@@ -204,6 +207,45 @@ def test_columns_can_be_named(cli: Cli) -> None:
     assert found == ["Love é.", "Zoë", "Poems", 1850, ["sea"]]
 
 
+def test_the_delimiter_is_remembered(cli: Cli) -> None:
+    """--delimiter reads a CSV file whose cells are separated otherwise, and a refresh reads it alike."""
+    write("a.csv", "text;author;work\nLove, love.;Ann;Poems, 2\n")
+    done = cli("index", "a.csv", "--delimiter", ";", "--json")
+    assert (done.code, done.json["added"]) == (0, 1)
+    assert cli("find", "love").out == "Love, love. — Ann, Poems, 2\n"
+    write("a.csv", "text;author;work\nLove, love.;Ann;Poems, 2\nWar, war.;Bob;\n")
+    assert cli("index", "--json").json["added"] == 1
+    assert cli("find", "war", "-k", "1").out == "War, war. — Bob\n"
+
+
+@pytest.mark.parametrize("spelt", ["sub/../a.txt", "./a.txt", "sub/..//sub/../a.txt"])
+def test_a_source_has_one_name(cli: Cli, spelt: str) -> None:
+    """A source is the same however its path is spelt: it is remembered, refreshed and removed as one."""
+    source = write("a.txt", "Love.\n")
+    Path("sub").mkdir()
+    assert cli("index", spelt, "-q").code == 0
+    assert cli("index", source, "--json").json["sources"] == 1
+    assert [held["location"] for held in cli("info", "--json").json["sources"]] == [str(source)]
+    assert cli("index", "--remove", spelt, "--json").json["removed"] == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only here a name may be any bytes")
+def test_a_file_whose_name_is_no_text(cli: Cli) -> None:
+    """A name that is not UTF-8 is left out of a folder with a warning, and refused where it is named itself."""
+    write("folder/a.txt", "Love.\n")
+    bad = Path("folder") / os.fsdecode(b"b\xff.txt")
+    bad.write_text("War.\n", encoding="utf-8")
+    done = cli("index", "folder", "--json")
+    assert (done.code, done.json["added"]) == (0, 1)
+    assert done.err.startswith("quotefind: 1 file")
+    assert done.err.count("\n") == 1
+    assert "left out" in done.err
+    assert cli("info", "--json").json["stale"] is False
+    named = cli("index", bad)
+    assert (named.code, named.out, named.err.count("\n")) == (3, "", 1)
+    assert "is not valid UTF-8; rename it" in named.err
+
+
 BAD = '{"text": "Love."}\n{"text": 7}\n{"text": "War."}\nnonsense\n'
 
 
@@ -219,6 +261,18 @@ def test_a_bad_record_changes_nothing(cli: Cli) -> None:
     assert done.err.endswith("bad.jsonl --skip-bad\n")
     held = cli("info", "--json").json
     assert (held["quotes"], len(held["sources"])) == (1, 1)
+
+
+@pytest.mark.parametrize("name", [None, "poems", "./my poems"])
+def test_the_command_that_skips_a_bad_record_can_be_run(cli: Cli, name: str | None) -> None:
+    """The message of a bad record holds the command that passes it over, with the source and the index, as it is."""
+    write("a b.jsonl", BAD)
+    done = cli("index", "a b.jsonl", *(["--index", name] if name else []))
+    assert done.code == 3
+    command = shlex.split(done.err.partition("To pass such records over: ")[2])
+    assert command[0] == "quotefind"
+    assert cli(*command[1:], "--json").json["added"] == 2
+    assert cli("info", "--json", *(["--index", name] if name else [])).json["quotes"] == 2
 
 
 def test_skip_bad_counts_and_lists_bad_records(cli: Cli) -> None:
@@ -251,6 +305,17 @@ def test_skip_bad_counts_and_lists_bad_records(cli: Cli) -> None:
         (["--verify", "--rebuild"], 2, "--verify"),
         (["--verify", "--compact"], 2, "--verify"),
         (["--wait", "-1"], 2, "--wait"),
+        (["--wait", "nan"], 2, "--wait"),
+        (["--encoding", "latin-1"], 2, "name the source too"),
+        (["--input-format", "txt", "--index", "new"], 2, "name the source too"),
+        (["--text-column", "words"], 2, "name the source too"),
+        (["--author-column", "who", "--remove", "a.txt"], 2, "name the source too"),
+        (["--delimiter", ";"], 2, "name the source too"),
+        (["--skip-bad"], 2, "name the source too"),
+        (["b.csv", "--delimiter", ";;"], 2, "--delimiter needs one character"),
+        (["b.csv", "--delimiter", ""], 2, "--delimiter needs one character"),
+        (["b.csv", "--delimiter", '"'], 2, "--delimiter needs one character"),
+        (["b.csv"], 3, "--delimiter"),
         (["--device", "toaster", "b.txt"], 2, "toaster"),
         (["missing.txt"], 3, "missing.txt: No such file or directory"),
         (["empty.txt", "--index", "new"], 3, "No quotes were found in"),
@@ -269,6 +334,7 @@ def test_what_cannot_be_indexed(cli: Cli, arguments: list[str], code: int, says:
     write("a.txt", "Love.\n")
     cli("index", "a.txt", "-q")
     write("b.txt", "War.\n")
+    write("b.csv", "text;author\nWar.;Ann\n")
     write("unknown.xyz", "War.\n")
     write("folder/notes.xyz", "War.\n")
     write("empty.txt", "")
@@ -368,7 +434,7 @@ def test_a_damaged_matrix_is_named_and_mended(cli: Cli, damage: object) -> None:
     damage(cli)  # type: ignore[operator]
     commands = [["index", "--verify"]]
     if damage is not damage_row:  # that one takes looking at every row
-        commands += [["find", "love"], ["pair"], ["info"]]
+        commands += [["find", "love"], ["pair"], ["info"], ["index"], ["index", "a.txt"], ["index", "--compact"]]
     for command in commands:
         done = cli(*command)
         assert (done.code, done.out) == (4, ""), command
@@ -376,6 +442,35 @@ def test_a_damaged_matrix_is_named_and_mended(cli: Cli, damage: object) -> None:
     assert cli("index", "--rebuild", "--json").json["encoded"] == 2
     assert cli("index", "--verify", "--json").json == {"verified": 2}
     assert cli("find", "love", "-k", "1").out == "Love.\n"
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("row", [0, 1, 2])
+def test_a_row_that_is_no_numbers_is_never_passed_over(cli: Cli, row: int, number: float) -> None:
+    """One NaN or infinity in one row ends every search and the mining of pairs with 4 and the command that mends it."""
+    write("a.txt", "Love — Ann\nWar — Ann\nSea — Bob\n")
+    cli("index", "a.txt", "-q")
+    data = bytearray(matrix(cli).read_bytes())
+    at = 128 + row * 28
+    data[at : at + 4] = struct.pack("<f", number)
+    matrix(cli).write_bytes(data)
+    who = ["bob" if row == 2 else "ann"]
+    for command in (
+        ["find", "love"],
+        ["find", "love", "--hybrid"],
+        ["find", "love", "--diverse"],
+        ["find", "love", "--one-per-author"],
+        ["find", "love", "--author", *who],
+        ["find", "--like", "sea and war"],
+        ["pair", "love"],
+        ["pair"],
+    ):
+        done = cli(*command)
+        assert (done.code, done.out) == (4, ""), command
+        assert done.err.startswith(f"quotefind: {matrix(cli)} is damaged: "), command
+        assert done.err.endswith("To mend it: quotefind index --rebuild\n"), command
+    assert cli("index", "--rebuild", "--json").json["encoded"] == 3
+    assert cli("find", "love", "-k", "1").out == "Love — Ann\n"
 
 
 @pytest.mark.parametrize("command", [["find", "love"], ["pair"], ["info"], ["index"], ["index", "--verify"]])

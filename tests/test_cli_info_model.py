@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_tools import PROGRAM, Cli, run, write_records
+from cli_tools import FAKE_PROGRAM, PROGRAM, Cli, run, write_records
 from huggingface_hub.errors import LocalEntryNotFoundError
 from typer.testing import CliRunner
 
 from quotefind import errors
 from quotefind.cli import app
-from quotefind.encoders import resolve
+from quotefind.encoders import open_encoder, resolve
 
+POSIX = pytest.mark.skipif(os.name == "nt", reason="redirections of a POSIX shell")
 INFO_KEYS = [
     "index",
     "quotes",
@@ -129,6 +132,19 @@ def test_info_says_whether_the_index_is_stale(cli: Cli, happens: Any, stale: boo
     assert f"out of date\t{said}" in cli("info").lines
 
 
+@pytest.mark.parametrize("name", ["poems", "./poems", "./my poems & more", "../quo'te"])
+def test_a_stale_index_names_the_command_that_refreshes_it(cli: Cli, name: str) -> None:
+    """`info` names the very command that refreshes the index it was asked about, quoted as a shell needs it."""
+    source = write_records(cli.folder / "a.jsonl", QUOTES)
+    cli("index", source, "-q", "--index", name)
+    change(source)
+    (said,) = (line.split("\t")[1] for line in cli("info", "--index", name).lines if line.startswith("out of date"))
+    command = shlex.split(said.removeprefix("yes; to refresh it: "))
+    assert command[:3] == ["quotefind", "index", "--index"]
+    assert cli(*command[1:]).code == 0
+    assert cli("info", "--index", name, "--json").json["stale"] is False
+
+
 @pytest.mark.parametrize("name", [None, "poems", "./poems"])
 def test_info_makes_no_index(cli: Cli, name: str | None) -> None:
     """Where there is no index `info` ends with 4, says how to make one, and makes none."""
@@ -218,6 +234,15 @@ def test_nothing_else_downloads(tmp_path: Path, hub: Hub) -> None:
     assert done.exit_code == 5
     assert "fetch it once with: quotefind model download some/model" in done.stderr
     assert [options["local_files_only"] for _, options in hub.asked] == [True]
+
+
+@pytest.mark.parametrize("arguments", [["index"], ["index", "--rebuild"], ["pair", "love", "war"]])
+def test_an_empty_name_of_a_model_is_refused(cli: Cli, monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
+    """--model "" is no way to say the default model: it ends with 5."""
+    cli.index(QUOTES)
+    monkeypatch.setattr("quotefind.encoders.open_encoder", open_encoder)
+    done = cli(*arguments, "--model", "")
+    assert (done.code, done.out, done.err) == (5, "", "quotefind: The name of the model is empty.\n")
 
 
 @pytest.mark.parametrize(
@@ -331,3 +356,48 @@ def test_the_default_model_is_pinned() -> None:
     assert resolve.DEFAULT_REPOSITORY == "sentence-transformers/all-MiniLM-L6-v2"
     assert resolve.DEFAULT_REVISION == "c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
     assert resolve.OFFICIAL_WEIGHTS == "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+def redirected(home: Path, redirection: str, *arguments: str) -> tuple[int, str, str]:
+    """Run the program with a redirection of the shell; return its exit code, stdout and stderr."""
+    done = run(("sh", "-c", f'exec "$@" {redirection}', "sh", *FAKE_PROGRAM), *arguments, home=home, timeout=60)
+    return done.code, done.out, done.err
+
+
+@POSIX
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["find", "-"], "standard input is closed"),
+        (["find", "-", "--read0"], "standard input is closed"),
+        (["index", "-", "--input-format", "txt"], "standard input is closed"),
+        (["pair", "--pairs", "-"], "standard input is closed"),
+    ],
+)
+def test_a_closed_standard_input_ends_with_3(cli: Cli, arguments: list[str], says: str) -> None:
+    """A command that is to read a standard input that is closed says so at once; others do not mind."""
+    cli.index(QUOTES)
+    code, out, err = redirected(cli.home, "<&-", *arguments)
+    assert (code, out, err.count("\n")) == (3, "", 1)
+    assert err.startswith(f"quotefind: {says}")
+    assert redirected(cli.home, "<&-", "find", "love", "-k", "1") == (0, "Love. — Ann Ash\n", "")
+
+
+@POSIX
+@pytest.mark.parametrize("arguments", [["find", "love"], ["find", "love", "--format", "table"], ["info"], ["--help"]])
+@pytest.mark.parametrize("redirection", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_closed_output_is_no_error(cli: Cli, redirection: str, arguments: list[str]) -> None:
+    """Whoever closes stdout or stderr wants none: the command ends with 0 and without a traceback."""
+    cli.index(QUOTES)
+    code, out, err = redirected(cli.home, redirection, *arguments)
+    assert (code, err) == (0, "")
+    assert bool(out) is (">&-" not in redirection.replace("2>&-", ""))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.parametrize("arguments", [["--help"], ["find", "--help"], ["--version"], ["find", "love"], ["info"]])
+def test_a_full_disk_is_said(cli: Cli, arguments: list[str]) -> None:
+    """Where the output cannot be written, also that of --help, that is one message and exit code 2, no traceback."""
+    cli.index(QUOTES)
+    code, _, err = redirected(cli.home, "> /dev/full", *arguments)
+    assert (code, err) == (2, "quotefind: the output cannot be written: No space left on device\n")

@@ -142,6 +142,12 @@ FILES = {
     "other.dat": ("a,b\nlove,war\n", ["--input-format", "csv"], "a,b,score\nlove,war,0.0\n"),
     "as-json.tsv": ("a\tb\nlove\twar\n", ["--format", "json"], '[\n{"a": "love", "b": "war", "score": 0.0}\n]\n'),
     "as-csv.tsv": ("a\tb\nlove\twar\n", ["--format", "csv"], "a,b,score\nlove,war,0.0\n"),
+    "cells.jsonl": (
+        '{"a": "love", "b": "war", "c": [1, {"x": null}], "d": ["x", "y"], "e": true, "f": {"g": "h"}}\n'
+        '{"b": "love", "a": "love"}\n',
+        ["--format", "csv"],
+        'a,b,c,d,e,f,score\nlove,war,"[1, {""x"": null}]",x; y,true,"{""g"": ""h""}",0.0\nlove,love,,,,,1.0\n',
+    ),
     "as-jsonl.csv": ("a,b\nlove,war\n", ["--format", "jsonl"], '{"a": "love", "b": "war", "score": 0.0}\n'),
 }
 
@@ -202,6 +208,17 @@ def test_a_bad_row_ends_with_3(cli: Cli, name: str, content: str | bytes | None,
     assert done.code == 3
     assert done.err.startswith(f"quotefind: {says}")
     assert done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("before", [1, 1024])
+@pytest.mark.parametrize("style", ["csv", "tsv"])
+def test_a_row_with_other_keys_does_not_fit_a_table(cli: Cli, style: str, before: int) -> None:
+    """A later row of JSON Lines with a key that the header has not ends with 3 and names row, key and way out."""
+    write_records(Path("a.jsonl"), [{"a": "love", "b": "war"}] * before + [{"a": "love", "b": "war", "c": 1}])
+    done = cli("pair", "--pairs", "a.jsonl", "--format", style)
+    assert (done.code, len(done.lines)) == (3, before + 1)
+    assert done.err == f"quotefind: Row {before + 1} has c, which the first has not; use --format jsonl.\n"
+    assert len(cli("pair", "--pairs", "a.jsonl", "--format", "jsonl").lines) == before + 1
 
 
 @pytest.mark.parametrize(("style", "expected"), [("json", []), ("jsonl", None), ("csv", None)])
@@ -305,10 +322,22 @@ def test_mined_pairs_as_lines_and_as_a_table(cli: Cli) -> None:
     table = cli("pair", "-k", "2", "--format", "table", columns=80).out
     assert table.count("names differ") == 1
     assert table.index("names differ") < table.index("The sea.")
-    assert cli("pair", "-k", "1", "--format", "csv").lines[0] == ",".join(MINED[0])
+    header, *rows = cli("pair", "-k", "2", "--format", "csv").lines
+    assert header == ",".join(MINED[0])
+    assert [row.rpartition(",")[2] for row in rows] == ["true", "false"]
 
 
-@pytest.mark.parametrize(("style", "expected"), [("json", "[]\n"), ("jsonl", ""), ("plain", ""), ("table", "")])
+@pytest.mark.parametrize(
+    ("style", "expected"),
+    [
+        ("json", "[]\n"),
+        ("jsonl", ""),
+        ("plain", ""),
+        ("table", ""),
+        ("csv", ",".join(MINED[0]) + "\n"),
+        ("tsv", "\t".join(MINED[0]) + "\n"),
+    ],
+)
 def test_no_pairs_are_said_on_stderr_only(cli: Cli, style: str, expected: str) -> None:
     """An index of one quote has no pairs: an empty value, a message, exit code 1."""
     cli.index(QUOTES[:1])
@@ -354,6 +383,17 @@ def test_a_stale_index_is_refreshed_before_mining(cli: Cli) -> None:
         (["--pairs", "a.tsv", "--format", "table"], 2, "--format"),
         (["--model", "other"], 2, "--model"),
         (["love", "--model", "other"], 2, "--model"),
+        (["love", "war", "--min-score", "0.9"], 2, "--min-score is for an index"),
+        (["love", "war", "--author", "x"], 2, "--author is for an index"),
+        (["love", "war", "--work", "x"], 2, "--work is for an index"),
+        (["love", "war", "--tag", "x"], 2, "--tag is for an index"),
+        (["love", "war", "--max-chars", "9"], 2, "--max-chars is for an index"),
+        (["love", "war", "sea", "-k", "3"], 2, "--top is for an index"),
+        (["love", "war", "--index", "y"], 2, "--index is for an index"),
+        (["love", "war", "--no-refresh"], 2, "--no-refresh is for an index"),
+        (["--pairs", "a.tsv", "-k", "3"], 2, "--top is for an index"),
+        (["--input-format", "csv"], 2, "--input-format is for --pairs"),
+        (["love", "war", "--no-header"], 2, "--no-header is for --pairs"),
         (["-k", "0"], 2, "--top"),
         (["--min-score", "2"], 2, "--min-score"),
         (["--index", "gone"], 4, "There is no index in"),

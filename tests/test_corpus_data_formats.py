@@ -38,7 +38,13 @@ def problem(text: str, input_format: str, **options: str) -> str:
 @pytest.mark.parametrize("text", ["text", "Quote", " QUOTATION ", "content", "Highlight"])
 @pytest.mark.parametrize(
     ("author", "work", "tags"),
-    [("author", "work", "tags"), ("By", "Source", "Themes"), ("by", "book", "topics"), ("BY", "title", "category")],
+    [
+        ("author", "work", "tags"),
+        ("By", "Source", "Themes"),
+        ("by", "book", "topics"),
+        ("BY", "title", "category"),
+        ("Book Author", "Book Title", "tags"),
+    ],
 )
 def test_columns_and_keys_are_found_under_their_usual_names(text: str, author: str, work: str, tags: str) -> None:
     """A header of a table and the keys of an object are read alike, in any order and case."""

@@ -9,11 +9,14 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from quotefind.cli import app
 from quotefind.encoders import Encoder, open_encoder, prepare, resolve
 from quotefind.encoders.download import download
 from quotefind.encoders.onnx import OnnxEncoder
@@ -244,11 +247,53 @@ def test_a_model_that_cannot_be_exported_is_still_used(
         reason = "differ from those of sentence-transformers by 2.0e-05"
     encoder = open_encoder(str(tiny), device="cpu")
     assert isinstance(encoder, SentenceTransformersEncoder)
+    assert reason in encoder.reason
     assert largest_difference(encoder.encode_quotes(["hope"]), encoder.encode_queries(["hope"])) == 0
     prepared = prepared_of(tiny)
     assert prepared.backend == "sentence-transformers"
     assert reason in prepared.reason
     assert sorted(path.name for path in prepared.path.iterdir()) == ["prepared.json"]
+
+
+def test_a_fallback_is_said_by_the_command(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where sentence-transformers encodes because the export failed, a command says so on stderr, and why."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("no such operator")
+
+    monkeypatch.setattr(prepare, "_export", fail)
+    done = CliRunner().invoke(app, ["pair", "hope", "hope", "--model", str(tiny)], catch_exceptions=False)
+    assert (done.exit_code, done.stdout) == (0, "1.0000\n")
+    assert done.stderr == (
+        f"quotefind: the model {tiny} cannot be exported to ONNX, so that each run loads torch (no such operator)\n"
+    )
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), MemoryError()])
+def test_what_goes_wrong_around_a_model_is_not_kept_as_its_trait(
+    tiny: Path, home: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """A full disk or too little memory while exporting is an error; nothing is kept, and the next run exports it."""
+
+    def fail(_: object, directory: Path) -> None:
+        (directory / "model.onnx").touch()
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(prepare, "_export", fail)
+        with pytest.raises(ModelError, match=f"{tiny} cannot be prepared"):
+            open_encoder(str(tiny), device="cpu")
+    assert [path.suffix for path in (home / "cache" / "models").iterdir()] in ([], [".lock"])
+    assert isinstance(open_encoder(str(tiny), device="cpu"), OnnxEncoder)
+
+
+def test_too_little_room_is_said_before_anything_is_made(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the disk has less room than the prepared model takes, the error says how much that is, and makes none."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=10**9, used=10**9 - 10**6, free=10**6))
+    monkeypatch.setattr(prepare, "_make", lambda *_: pytest.fail("it was made"))
+    with pytest.raises(ModelError, match=r"200 MB are needed, 1 MB are free\. Make room, or set QUOTEFIND_HOME"):
+        open_encoder(device="cpu")
+    assert [path.suffix for path in (home / "cache" / "models").iterdir()] in ([], [".lock"])
 
 
 def test_weights_that_are_not_the_official_ones_are_refused(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
@@ -279,6 +324,9 @@ def test_a_directory_that_holds_no_model_is_an_error(tmp_path: Path) -> None:
     """A directory that is not there, or weights that cannot be opened, are an error that names the directory."""
     with pytest.raises(ModelError, match=r"\./not/there"):
         open_encoder("./not/there", device="cpu")
+    with pytest.raises(ModelError, match="There is no model in /not/there: it is no directory") as error:
+        open_encoder("/not/there", device="cpu")
+    assert "download" not in str(error.value)
     (tmp_path / "model.safetensors").write_bytes(b"nonsense")
     with pytest.raises(ModelError, match=str(tmp_path)):
         open_encoder(str(tmp_path), device="cpu")
@@ -361,6 +409,31 @@ def test_a_damaged_prepared_model_is_made_again_or_refused(
         found = open_encoder(str(tiny), device="cpu").encode_queries(["hope"])
         assert largest_difference(found, OnnxEncoder(replace(model, path=whole)).encode_queries(["hope"])) == 0
         assert made == [str(tiny)]
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "weights.bin", "tokenizer.json"])
+def test_damage_in_the_middle_is_found_before_anything_is_stored(tiny: Path, home_with_tiny: Path, name: str) -> None:
+    """One other byte in a file of a prepared model is an error that names it as soon as texts are encoded in bulk."""
+    assert home_with_tiny.is_dir()
+    model = prepared_of(tiny)
+    data = bytearray((model.path / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (model.path / name).write_bytes(data)
+    model = prepared_of(tiny)  # the sizes are those that were written
+    with pytest.raises(ModelError, match=f"{model.path / name} is damaged.*Delete {model.path}"):
+        model.check()
+    with pytest.raises(ModelError, match=f"Delete {model.path}|{model.path}.*Delete that directory"):
+        open_encoder(str(tiny), device="cpu").encode_quotes(["hope and fear"] * 9)
+
+
+@pytest.mark.parametrize("count", [1, 9])
+def test_vectors_that_are_no_numbers_are_an_error(tiny: Path, home_with_tiny: Path, count: int) -> None:
+    """NaN out of damaged weights is an error that names the directory, for a request as for texts in bulk."""
+    assert home_with_tiny.is_dir()
+    weights = prepared_of(tiny).path / "weights.bin"
+    weights.write_bytes(b"\xff" * weights.stat().st_size)
+    with pytest.raises(ModelError, match=f"{weights.parent}"):
+        open_encoder(str(tiny), device="cpu").encode_queries(["hope and fear"] * count)
 
 
 def test_two_processes_may_prepare_a_model_at_once(tiny: Path, home: Path) -> None:

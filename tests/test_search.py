@@ -192,6 +192,41 @@ def test_names_match_from_the_beginning_of_words(index: Index, where: Filter, na
     assert bool(found) == bool(names)
 
 
+@pytest.mark.parametrize(
+    ("where", "texts"),
+    [
+        (Filter(authors=("soren",)), {"one"}),
+        (Filter(authors=("SØREN KIERK",)), {"one"}),
+        (Filter(authors=("stanislaw lem",)), {"two"}),
+        (Filter(authors=("łem",)), {"two"}),
+        (Filter(authors=("aelfric",)), {"three"}),
+        (Filter(authors=("hitman",)), set()),
+        (Filter(authors=("whit",)), {"four"}),
+        (Filter(authors=("子",)), {"five", "six"}),
+        (Filter(authors=("laozi",)), {"six"}),
+        (Filter(authors=("aozi",)), set()),
+        (Filter(works=("語",)), {"five"}),
+        (Filter(works=("論",)), {"five"}),
+        (Filter(works=("道德",)), {"six"}),
+        (Filter(works=("語論",)), set()),
+    ],
+)
+def test_names_match_as_people_type_them(library: Library, where: Filter, texts: set[str]) -> None:
+    """Strokes and ligatures do not matter; where a script has no case, a name matches anywhere, else from a word on."""
+    named = [
+        ("one", "Søren Kierkegaard", None),
+        ("two", "Stanisław Łem", None),
+        ("three", "Ælfric", None),
+        ("four", "Walt Whitman", None),
+        ("five", "孔子", "論語"),
+        ("six", "老子 (Laozi)", "道德經"),
+    ]
+    records = [json.dumps({"text": text, "author": author, "work": work}) for text, author, work in named]
+    library.update(library.write("a.jsonl", *records))
+    with Index(library.directory) as index:
+        assert {quote.text for quote in index.quotes(index.rows_where(where))} == texts
+
+
 some = st.lists
 filters = st.builds(
     Filter,
@@ -344,6 +379,28 @@ def test_hybrid_is_fusion_of_both_rankings(index: Index, encoder: FakeEncoder, q
     assert texts(hits) == texts_of(index, expected)
     scores = {row: score for score, row in naive(index, encoder, query)}
     assert [hit.score for hit in hits] == [scores[row] for row in expected]
+
+
+@pytest.mark.parametrize("query", ["hope", "fear of the sea", "road 2"])
+def test_diverse_hits_begin_with_the_best_of_hybrid(index: Index, encoder: FakeEncoder, query: str) -> None:
+    """With `hybrid` and `diverse` the first hit is the one that hybrid alone has first."""
+    (hybrid,) = find(index, encoder, [query], FindOptions(top=5, hybrid=True))
+    (both,) = find(index, encoder, [query], FindOptions(top=5, hybrid=True, diverse=True))
+    assert both[0] == hybrid[0]
+    assert len({hit.quote.id for hit in both}) == 5
+
+
+def test_diverse_hits_begin_with_a_hit_by_words(library: Library) -> None:
+    """Also where the best of hybrid is so by its words, and others are nearer by the cosine."""
+    library.update(
+        library.write("a.txt", "hope hope fear zebra zebra dust", *(f"hope fear {'x' * n}" for n in range(5)))
+    )
+    with Index(library.directory) as index:
+        (plain,) = find(index, library.encoder, ["hope fear zebra"], FindOptions(top=1))
+        (hybrid,) = find(index, library.encoder, ["hope fear zebra"], FindOptions(top=1, hybrid=True))
+        (both,) = find(index, library.encoder, ["hope fear zebra"], FindOptions(top=3, hybrid=True, diverse=True))
+    assert both[0] == hybrid[0]
+    assert plain[0].quote == hybrid[0].quote or both[0].quote != plain[0].quote
 
 
 @pytest.mark.parametrize(

@@ -118,5 +118,7 @@ def main() -> None:
     for stream in streams:
         with suppress(OSError, ValueError):  # what could not be written was said where it was written
             stream.flush()
+    if "torch" in sys.modules:  # it may have started processes, which it also ends
+        sys.exit(code)
     # All is written and closed. To take ONNX Runtime and its mapped weights apart would cost 50 ms more.
     os._exit(code if isinstance(code, int) else 0 if code is None else 1)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Literal
 
 import numpy as np
 
 from quotefind.encoders.prepare import load_quietly, max_tokens_of, pooling_of
 from quotefind.progress import Progress, silent
 from quotefind.similarity import Vectors, unit_rows
-
-if TYPE_CHECKING:
-    import torch
 
 # Texts handed over at a time, so that progress can be told; sentence-transformers sorts them by length.
 _CHUNK = 4096
@@ -42,11 +41,10 @@ class SentenceTransformersEncoder:
     def encode_quotes(self, texts: Sequence[str], progress: Progress = silent) -> Vectors:
         """Return (n, dim) float32 unit rows, one a text, in order."""
         vectors = np.empty((len(texts), self.dim), np.float32)
-        devices: str | list[str | torch.device] = self._devices[0] if len(self._devices) == 1 else [*self._devices]
         for start in range(0, len(texts), _CHUNK):
             chunk = list(texts[start : start + _CHUNK])
             encoded = self._model.encode_document(
-                chunk, device=devices, normalize_embeddings=True, show_progress_bar=False, convert_to_numpy=True
+                chunk, pool=self._pool, normalize_embeddings=True, show_progress_bar=False, convert_to_numpy=True
             )
             vectors[start : start + len(chunk)] = np.asarray(encoded, np.float32)
             progress("encoding", start + len(chunk), len(texts))
@@ -64,3 +62,12 @@ class SentenceTransformersEncoder:
         # The tokenizer logs that such a text is too long for the model; telling that is our caller's work.
         logging.getLogger("transformers.tokenization_utils_base").setLevel(logging.ERROR)
         return [len(ids) for ids in self._model.tokenizer(list(texts), truncation=False)["input_ids"]]
+
+    @cached_property
+    def _pool(self) -> dict[Literal["input", "output", "processes"], Any] | None:
+        """The processes that encode, one a device, where there are several; they end with this one."""
+        if len(self._devices) == 1:
+            return None
+        pool = self._model.start_multi_process_pool(self._devices)
+        weakref.finalize(self, self._model.stop_multi_process_pool, pool)
+        return pool

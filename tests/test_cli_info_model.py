@@ -380,7 +380,7 @@ def test_a_closed_standard_input_ends_with_3(cli: Cli, arguments: list[str], say
     code, out, err = redirected(cli.home, "<&-", *arguments)
     assert (code, out, err.count("\n")) == (3, "", 1)
     assert err.startswith(f"quotefind: {says}")
-    assert redirected(cli.home, "<&-", "find", "love", "-k", "1") == (0, "Love. — Ann Ash\n", "")
+    assert redirected(cli.home, "<&-", "find", "love", "-k", "1") == (0, "Love. — Ann Ash, Poems\n", "")
 
 
 @POSIX

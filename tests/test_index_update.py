@@ -454,3 +454,14 @@ def test_refreshing_where_there_is_no_index_needs_a_source(library: Library) -> 
     with open_to_write(library.directory, library.models) as writer, pytest.raises(IndexUnusableError, match="SOURCE"):
         writer.rebuild()
     assert not library.directory.exists()
+
+
+def test_an_option_that_came_with_a_newer_version_makes_no_source_stale(library: Library) -> None:
+    """How a source is read is compared by what it means, not by how an older version wrote it down."""
+    library.update(library.write("a.txt", HOPE))
+    with open_to_write(library.directory, library.models) as writer:
+        (text,) = writer.connection.execute("SELECT options FROM sources").fetchone()
+        older = {key: value for key, value in json.loads(text).items() if key != "delimiter"}
+        writer.connection.execute("UPDATE sources SET options = ?", (json.dumps(older),))
+    with Index(library.directory) as index:
+        assert not is_stale(index)

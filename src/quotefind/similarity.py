@@ -9,8 +9,13 @@ from numpy.typing import NDArray
 
 Vectors = NDArray[np.float32]
 
-# Rows scored at a time: 8192 x 384 float32 are 12 MB, enough for BLAS to run at full speed, few to hold.
+# Rows scored at a time: 8192 x 384 float32 are 12 MB, enough for BLAS to run at full speed, few to hold. For few
+# queries on the matrix as it lies, larger blocks cost no memory and spare calls.
 _BLOCK = 8192
+_LARGE_BLOCK = 65536
+_FEW = 8
+# Above this share of the rows it is faster to score all and leave some out than to pick rows.
+_MOST = 0.2
 # Only the maximum of each group of rows is kept in the first pass; the k best rows lie in the k best groups.
 _GROUP = 64
 # float32 dot products of unit vectors are off by less than this; what is closer to the cut is scored again exactly.
@@ -82,6 +87,10 @@ def top_k(
     if rows is not None and without is not None:
         rows = rows[~np.isin(rows, without)]
         without = None
+    if rows is not None and len(rows) > _MOST * len(matrix):
+        others = np.ones(len(matrix), bool)
+        others[rows] = False
+        rows, without = None, np.flatnonzero(others)
     total = len(matrix) if rows is None else len(rows)
     k = min(k, total - (0 if without is None else len(without)))
     if k <= 0 or not len(queries):
@@ -103,8 +112,9 @@ def _group_maxima(
     total = len(matrix) if rows is None else len(rows)
     columns = np.ascontiguousarray(queries.T)
     maxima = np.empty((-(-total // _GROUP), len(queries)), np.float32)
-    for start in range(0, total, _BLOCK):
-        stop = min(start + _BLOCK, total)
+    size = _LARGE_BLOCK if rows is None and len(queries) <= _FEW else _BLOCK
+    for start in range(0, total, size):
+        stop = min(start + size, total)
         block = matrix[start:stop] if rows is None else matrix[rows[start:stop]]
         scores = np.full((-(-(stop - start) // _GROUP) * _GROUP, len(queries)), -np.inf, np.float32)
         np.matmul(block, columns, out=scores[: stop - start])

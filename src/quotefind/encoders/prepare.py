@@ -62,6 +62,8 @@ def prepare(source: ModelSource, fingerprint: str, progress: Progress) -> Prepar
             f"The model {source.name} cannot be prepared in {directory.parent}: {error}. "
             "Make room, or set QUOTEFIND_HOME to a directory that can be written and has room."
         ) from error
+    except MemoryError as error:
+        raise ModelError(f"The model {source.name} cannot be prepared: there is not enough memory.") from error
     if ready is None:
         raise ModelError(f"The prepared model in {directory} is damaged; delete that directory and try again.")
     return ready

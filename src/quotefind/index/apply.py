@@ -43,9 +43,10 @@ WHERE staged.quote_id IS NULL
 AND NOT EXISTS (SELECT 1 FROM staged AS other WHERE other.digest = staged.digest AND other.quote_id = quotes.id)
 AND NOT EXISTS (SELECT 1 FROM places AS held WHERE held.quote_id = quotes.id AND held.file_id <> staged.file)
 ORDER BY n"""
+# CROSS JOIN keeps the order: SQLite knows nothing of the size of a temporary table.
 _AUTHOR_FOUND = """
 SELECT staged.name, staged.author, quotes.id FROM staged
-JOIN quotes ON quotes.digest = staged.digest AND quotes.author_id IS NULL
+CROSS JOIN quotes ON quotes.digest = staged.digest AND quotes.author_id IS NULL
 WHERE staged.quote_id IS NULL AND staged.author IS NOT NULL
 ORDER BY n"""
 _ATTACH_AUTHORLESS = """
@@ -363,7 +364,7 @@ class Application:
         ).fetchall():
             self.unsettled.add(file_id)
             execute("UPDATE files SET digest = NULL WHERE id = ?", (file_id,))
-        execute("DELETE FROM lost WHERE quote_id IN (SELECT quote_id FROM places)")
+        execute("DELETE FROM lost WHERE EXISTS (SELECT 1 FROM places WHERE places.quote_id = lost.quote_id)")
 
     def _forget(self, gone: set[str]) -> None:
         for location in gone:

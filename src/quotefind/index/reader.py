@@ -195,7 +195,7 @@ class Index:
         beginning = quote_id.lower()
         with database.damage_reported(self.directory):
             found = self._connection.execute(
-                "SELECT row FROM quotes WHERE substr(name, 1, ?) = ? LIMIT 2", (len(beginning), beginning)
+                "SELECT row FROM quotes WHERE name >= ? AND name < ? LIMIT 2", (beginning, f"{beginning}g")
             ).fetchall()
         return found[0][0] if len(found) == 1 else None
 

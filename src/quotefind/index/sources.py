@@ -123,6 +123,7 @@ def find_changes(
         SourceError: a named source is not there or cannot be read.
     """
     changes = Changes()
+    stored = {source.location: source for source in remembered(connection)}
     for source in sources:
         known = {
             path: (file_id, size, modified, digest)
@@ -132,8 +133,7 @@ def find_changes(
                 (source.location,),
             )
         }
-        stored = connection.execute("SELECT options FROM sources WHERE location = ?", (source.location,)).fetchone()
-        read_anew = stored is not None and stored[0] != options_text(source)
+        read_anew = source.location in stored and stored[source.location] != source
         if source.location == STANDARD_INPUT:
             if source.location in named:
                 changes.changed.append(ChangedFile(source, STANDARD_INPUT, None))

@@ -33,6 +33,8 @@ _DEAD_SHARE = 0.25
 _DEAD_ROWS = 1000
 # Quotes that any machine encodes in a second: what is reckoned with where nothing was measured yet.
 _CAUTIOUS_RATE = 30.0
+# Bytes of a source that are read and compared in a second, at the least.
+_BYTES_PER_SECOND = 3e6
 
 
 class TooLongError(Exception):
@@ -94,6 +96,8 @@ class IndexWriter(WriteState):
         changes = find_changes(self.connection, looked_at, named={source.location for source in sources})
         if prune:
             gone |= set(changes.vanished)
+        if at_most is not None and sum(file.size or 0 for file in changes.changed) > at_most * _BYTES_PER_SECOND:
+            raise TooLongError
         staged = self._stage(changes, at_most, started, progress, stream)
         self._check_anything_found(sources, changes, staged, summary)
         self._tell(summary, changes, staged, named=bool(sources), pruned=prune)
@@ -121,7 +125,7 @@ class IndexWriter(WriteState):
         """
         started = time.monotonic()
         manifest = self.require_manifest()
-        encoder = self.opener(model or manifest.model, None)
+        encoder = self.opener(manifest.model if model is None else model, None)
         encoded = rewrite.encode_anew(self, encoder, progress)
         seconds = time.monotonic() - started
         return Summary(encoded=encoded, quotes=self._count(), seconds=seconds, rate=encoded / seconds)

@@ -241,9 +241,13 @@ def test_a_file_whose_name_is_no_text(cli: Cli) -> None:
     assert done.err.count("\n") == 1
     assert "left out" in done.err
     assert cli("info", "--json").json["stale"] is False
-    named = run(FAKE_PROGRAM, "index", bad, home=cli.home)
-    assert (named.code, named.out, named.err.count("\n")) == (3, "", 1)
-    assert "is not valid UTF-8; rename it" in named.err
+    folder = Path(os.fsdecode(b"f\xff"))
+    folder.mkdir()
+    (folder / "a.txt").write_text("War.\n", encoding="utf-8")
+    for source in (bad, folder, folder / "a.txt"):
+        named = run(FAKE_PROGRAM, "index", source, home=cli.home)
+        assert (named.code, named.out, named.err.count("\n")) == (3, "", 1)
+        assert named.err.endswith(" is not valid UTF-8; rename it.\n")
 
 
 BAD = '{"text": "Love."}\n{"text": 7}\n{"text": "War."}\nnonsense\n'

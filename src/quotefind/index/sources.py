@@ -125,6 +125,8 @@ def find_changes(
     changes = Changes()
     stored = {source.location: source for source in remembered(connection)}
     for source in sources:
+        if not is_unicode(source.location):
+            raise SourceError(f"The name of {source.location} is not valid UTF-8; rename it.")
         known = {
             path: (file_id, size, modified, digest)
             for file_id, path, size, modified, digest in connection.execute(
@@ -173,8 +175,6 @@ def _files(source: Source, changes: Changes, *, must_exist: bool) -> dict[str, P
     if path.is_file():
         format_of(path, source.options)
     named = [file for file in files if is_unicode(str(file))]
-    if path in files and path not in named:
-        raise SourceError(f"The name of {path} is not valid UTF-8; rename it.")
     changes.passed_over += passed_over + [file for file in files if not is_unicode(str(file))]
     return {str(file): file for file in named}
 

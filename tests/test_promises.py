@@ -11,7 +11,7 @@ from cli_tools import Run, run, write_records
 
 # Runs the program as its entry point does, and shows at the end what was imported. Any socket ends the process at once.
 DRIVER = """
-import os, sys
+import atexit, os, sys
 
 def hook(event, arguments):
     if event.startswith("socket.") and event != "socket.gethostname":
@@ -21,11 +21,15 @@ def hook(event, arguments):
 sys.addaudithook(hook)
 end = os._exit
 
-def leave(code):
+def report():
     os.write(2, b"MODULES " + " ".join(sys.modules).encode())
+
+def leave(code):
+    report()
     end(code)
 
 os._exit = leave
+atexit.register(report)  # where torch is loaded, the program ends in the ordinary way
 """
 ENTRY = "from quotefind.cli import main; main()"
 HEAVY = {"torch", "transformers", "sentence_transformers"}

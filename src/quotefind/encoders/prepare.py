@@ -79,7 +79,8 @@ def _check_space(source: ModelSource, directory: Path) -> None:
 
 
 def _make(source: ModelSource, fingerprint: str, directory: Path) -> None:
-    model = load_quietly(source.path, "cpu")
+    # The other ways to attend are written out in more and slower operations.
+    model = load_quietly(source.path, "cpu", attention="eager")
     with _quiet():
         backend, difference, reason = "onnx", 0.0, ""
         try:
@@ -114,8 +115,10 @@ def _make(source: ModelSource, fingerprint: str, directory: Path) -> None:
     (directory / INFO).write_text(json.dumps(info, indent=1), encoding="utf-8")
 
 
-def load_quietly(path: Path, device: str) -> SentenceTransformer:
+def load_quietly(path: Path, device: str, *, attention: str | None = None) -> SentenceTransformer:
     """Open the model in the directory `path` on `device` with sentence-transformers, without a word or a connection.
+
+    `attention` is one of transformers' implementations; None for its own choice.
 
     Raises:
         ModelError: it cannot be opened.
@@ -125,7 +128,10 @@ def load_quietly(path: Path, device: str) -> SentenceTransformer:
 
         try:
             return SentenceTransformer(
-                str(path), device=device, local_files_only=True, model_kwargs={"use_safetensors": True}
+                str(path),
+                device=device,
+                local_files_only=True,
+                model_kwargs={"use_safetensors": True, "attn_implementation": attention},
             )
         except Exception as error:  # any library below may raise anything on files that are no model
             raise ModelError(f"sentence-transformers cannot open the model in {path}: {error}") from error

@@ -15,7 +15,7 @@ from quotefind.errors import ModelError
 from quotefind.paths import models_directory
 
 INFO = "prepared.json"
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -465,3 +465,15 @@ def test_an_option_that_came_with_a_newer_version_makes_no_source_stale(library:
         writer.connection.execute("UPDATE sources SET options = ?", (json.dumps(older),))
     with Index(library.directory) as index:
         assert not is_stale(index)
+
+
+def test_a_pruned_source_stays_forgotten_where_another_shares_its_quote(library: Library) -> None:
+    """A source that was pruned is not remembered again because a file that is left shares a quote with it."""
+    library.update(gone := library.write("a.txt", HOPE))
+    library.update(left := library.write("b.txt", HOPE, DUST))
+    gone.unlink()
+    summary = library.update(prune=True)
+    assert (summary.sources, summary.quotes, summary.reused) == (1, 2, 2)
+    with Index(library.directory) as index:
+        assert [source.location for source in index.sources()] == [str(left)]
+        assert not is_stale(index)

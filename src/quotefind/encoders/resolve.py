@@ -7,6 +7,7 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
+from quotefind.encoders.prepared import digest_of
 from quotefind.errors import ModelError
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
@@ -67,8 +68,7 @@ def fingerprint_of(source: ModelSource) -> str:
         relative = path.relative_to(source.path)
         if relative.parts[0] in ("onnx", "openvino"):  # other copies of the same weights
             continue
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        digest = digest_of(path)
         if source.official and path.suffix == ".safetensors" and digest != OFFICIAL_WEIGHTS:
             raise ModelError(
                 f"The weights in {path} are not the official ones of {DEFAULT_MODEL} (SHA-256 {digest}, expected "

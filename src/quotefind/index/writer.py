@@ -6,7 +6,6 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -83,12 +82,8 @@ class IndexWriter(WriteState):
         summary = Summary()
         known = {source.location: source for source in self._remembered()}
         gone = self._sources_to_remove(remove, known)
-        for source in sources:
-            plain = replace(source, options=type(source.options)(), skip_bad=False) == source
-            known[source.location] = known.get(source.location, source) if plain else source
-        if sources:
-            looked_at = [known[location] for location in dict.fromkeys(source.location for source in sources)]
-        else:
+        looked_at = _as_remembered(sources, known)
+        if not sources:
             looked_at = [source for location, source in known.items() if location not in gone]
         if self.manifest is None:
             with transaction(self.connection):
@@ -108,7 +103,8 @@ class IndexWriter(WriteState):
         applied = apply.Application(self, progress, encoder or self.open_encoder)
         applied.run(changes, looked_at, gone)
         if applied.unsettled:
-            applied.run(self._left_to_settle(applied.unsettled, progress), looked_at, set())
+            still = [source for source in looked_at if source.location not in gone]
+            applied.run(self._left_to_settle(applied.unsettled, progress), still, set())
         applied.report(summary)
         self._compact_if_worthwhile(progress)
         summary.sources = self.connection.execute("SELECT count(*) FROM sources").fetchone()[0]
@@ -287,6 +283,14 @@ def _opened(directory: Path, open_encoder: OpenEncoder) -> Iterator[IndexWriter]
         yield writer
     finally:
         connection.close()
+
+
+def _as_remembered(sources: list[Source], known: dict[str, Source]) -> list[Source]:
+    """Return each of `sources` once, read as it is `known` to be where nothing new is said of that."""
+    return [
+        known.get(location, source) if source == Source(location) else source
+        for location, source in {source.location: source for source in sources}.items()
+    ]
 
 
 def _clear(directory: Path, *, with_lock: bool) -> None:

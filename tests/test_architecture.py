@@ -16,6 +16,7 @@ HEAVY = {"numpy", "onnxruntime", "tokenizers", "torch", "transformers", "sentenc
 LAYERS = [
     {"cli", "__main__"},
     {"refresh"},
+    {"training"},
     {"search", "pairs"},
     {"index", "encoders"},
     {"similarity", "corpus"},

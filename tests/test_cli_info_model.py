@@ -353,8 +353,8 @@ def test_the_version(home: Path) -> None:
 
 def test_the_default_model_is_pinned() -> None:
     """The default model is the official one, at one revision, with one hash."""
-    assert resolve.DEFAULT_REPOSITORY == "sentence-transformers/all-MiniLM-L6-v2"
-    assert resolve.DEFAULT_REVISION == "c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
+    assert resolve.BASE_REPOSITORY == "sentence-transformers/all-MiniLM-L6-v2"
+    assert resolve.BASE_REVISION == "c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
     assert resolve.OFFICIAL_WEIGHTS == "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 

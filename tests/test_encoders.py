@@ -21,7 +21,7 @@ from quotefind.encoders import Encoder, open_encoder, prepare, resolve
 from quotefind.encoders.download import download
 from quotefind.encoders.onnx import OnnxEncoder
 from quotefind.encoders.prepared import PreparedModel, find_prepared
-from quotefind.encoders.resolve import DEFAULT_REPOSITORY, DEFAULT_REVISION, ModelSource, fingerprint_of
+from quotefind.encoders.resolve import BASE_REPOSITORY, BASE_REVISION, ModelSource, fingerprint_of
 from quotefind.encoders.sbert import SentenceTransformersEncoder
 from quotefind.errors import IndexUnusableError, ModelError, UsageError
 from quotefind.pairs import similarities
@@ -484,6 +484,6 @@ def test_a_download_takes_only_what_is_safe(monkeypatch: pytest.MonkeyPatch, tmp
     with pytest.raises(ModelError, match="no safetensors"):
         download("nobody/nothing")
     (tmp_path / "model.safetensors").touch()
-    assert download() == ModelSource(f"{DEFAULT_REPOSITORY}@{DEFAULT_REVISION}", tmp_path)
+    assert download() == ModelSource(f"{BASE_REPOSITORY}@{BASE_REVISION}", tmp_path)
     assert download("a/b@v2").path == tmp_path
-    assert asked == [("nobody/nothing", None), (DEFAULT_REPOSITORY, DEFAULT_REVISION), ("a/b", "v2")]
+    assert asked == [("nobody/nothing", None), (BASE_REPOSITORY, BASE_REVISION), ("a/b", "v2")]

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from quotefind.cli import find, index, info, model, pair
+from quotefind.cli import evaluate, find, index, info, model, pair, train
 from quotefind.errors import QuotefindError
 
 _EPILOG = (
@@ -46,9 +46,9 @@ class _ErrorBoundary(TyperGroup):
 
 
 def _say(message: str) -> None:
-    from quotefind.cli.output import printable
+    from quotefind.cli.output import printable_lines
 
-    print("\n".join(printable(line) for line in message.splitlines()), file=sys.stderr)  # noqa: T201
+    print(printable_lines(message), file=sys.stderr)  # noqa: T201
 
 
 def _version(wanted: bool) -> None:
@@ -85,6 +85,8 @@ app.command("index")(index.index)
 app.command("find")(find.find)
 app.command("pair")(pair.pair)
 app.command("info")(info.info)
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
 app.add_typer(model.app, name="model")
 
 
@@ -107,6 +109,8 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     _keep_only(sys.argv[1:2])
+    if sys.argv[1:3] != ["model", "download"]:  # nothing else may ask the hub, whatever library it calls
+        os.environ["HF_HUB_OFFLINE"] = "1"
     code: str | int | None = 0
     try:
         app(prog_name="quotefind")

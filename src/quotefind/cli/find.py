@@ -85,7 +85,10 @@ def find(
     asked = _requests(words or [], queries, like=like is not None, read0=read0, many=many)
     style = output.default_format(style, otherwise=Format.jsonl if many else None)
     with session.opened(index, refresh=not no_refresh) as opened:
-        count = output.show_hits(_answers(opened, asked, options), style)
+        if style is Format.trec:
+            count = output.write_run(_numbered(opened, asked, options), by_score=not (hybrid or diverse))
+        else:
+            count = output.show_hits(_answers(opened, asked, options), style)
     if not count:
         session.warn("nothing found" + (" under these conditions" if options.where or min_score is not None else ""))
         raise typer.Exit(1)
@@ -105,6 +108,17 @@ def _requests(words: list[str], queries: Path | None, *, like: bool, read0: bool
     if not request and not like:
         raise UsageError('Say what you are looking for, as in: quotefind find "quotes about family"')
     return iter([[request]])
+
+
+def _numbered(index: Index, requests: Iterator[list[str]], options: FindOptions) -> Iterator[tuple[str, Sequence[Hit]]]:
+    """Yield the hits of each request with its number: what stands before a tab, or else its place."""
+    count = 0
+    for batch in requests:
+        parts = [request.partition("\t") for request in batch]
+        texts = [text if tab else number for number, tab, text in parts]
+        for (number, tab, _), hits in zip(parts, next(_answers(index, iter([texts]), options)), strict=True):
+            count += 1
+            yield (number if tab else str(count)), hits
 
 
 def _answers(index: Index, requests: Iterator[list[str]], options: FindOptions) -> Iterator[Sequence[Sequence[Hit]]]:

@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
-from quotefind.cli import session
+from quotefind.cli import output, session
 from quotefind.cli.options import QuietOption
 
-app = typer.Typer(help="Fetch a model from the Hugging Face hub.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Show the card of a model, or fetch one.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.callback()
 def model() -> None:
-    """Fetch a model from the Hugging Face hub."""
+    """Show the card of a model, or fetch one from the Hugging Face hub."""
+
+
+@app.command()
+def show(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="DIR|NAME", help="A model; without it, the default one.", show_default=False),
+    ] = None,
+) -> None:
+    """Show the card of a model: what it was trained on, how, and what it is worth.
+
+    \b
+    quotefind model show
+    quotefind model show ./my-model
+    """
+    from quotefind.encoders.resolve import card_of
+
+    card = output.printable_lines(card_of(name))
+    if sys.stdout.isatty():
+        from rich.markdown import Markdown
+
+        output.console().print(Markdown(card.partition("\n---\n")[2] if card.startswith("---\n") else card))
+    else:
+        print(card)  # noqa: T201
 
 
 @app.command()

@@ -18,6 +18,7 @@ class Format(StrEnum):
     csv = "csv"
     tsv = "tsv"
     markdown = "markdown"
+    trec = "trec"
 
 
 IndexOption = Annotated[

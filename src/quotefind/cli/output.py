@@ -30,6 +30,11 @@ def printable(text: str) -> str:
     return _UNSAFE.sub(_visible, text)
 
 
+def printable_lines(text: str) -> str:
+    """Return a text of several lines with everything that a terminal could obey made visible."""
+    return "\n".join(map(printable, text.splitlines()))
+
+
 def attribution(quote: Quote) -> str:
     """Return "Author, Work", as far as they are known."""
     return ", ".join(part for part in (quote.author, quote.work) if part)
@@ -87,6 +92,20 @@ def show_hits(batches: Iterable[Sequence[Sequence[Hit]]], style: Format) -> int:
     if style is Format.markdown:
         return _write_lines(records, lambda hit: _markdown(hit.quote))
     return write_records(map(hit_record, records), style, HIT_KEYS)
+
+
+def write_run(answers: Iterable[tuple[str, Sequence[Hit]]], *, by_score: bool) -> int:
+    """Write numbered requests with their hits as a TREC run; return how many hits there were.
+
+    The score is the cosine where that made the order, and 1 / rank otherwise.
+    """
+    count = 0
+    for number, hits in answers:
+        for hit in hits:
+            score = hit.score if by_score else 1 / hit.rank
+            sys.stdout.write(f"{number} Q0 {hit.quote.id} {hit.rank} {score:.{_DIGITS}f} quotefind\n")
+        count += len(hits)
+    return count
 
 
 def show_pairs(pairs: Sequence[Pair], style: Format, *, from_index: bool = False) -> int:

@@ -55,6 +55,8 @@ def pair(
     quotefind pair --top 20 --min-score 0.9
     quotefind pair --pairs pairs.tsv > scored.tsv
     """
+    if style is Format.trec:
+        raise UsageError("--format trec is for find: it holds rankings.")
     if pairs is not None and texts:
         raise UsageError("Give either texts or --pairs, not both.")
     _refuse(
@@ -121,7 +123,7 @@ def _score_file(
     name: str, input_format: str | None, style: Format | None, *, model: str | None, header: bool, quiet: bool
 ) -> None:
     """Write each row of a file of pairs with its score behind, as they come."""
-    from quotefind.cli import pair_rows
+    from quotefind.corpus import pair_rows
     from quotefind.pairs import score_pairs
 
     path = None if name == "-" else Path(name)
@@ -132,7 +134,8 @@ def _score_file(
     writer = None
     with session.progress_bar(quiet=quiet) as progress:
         encoder = session.encoder_opener(progress=progress)(model, None)
-        rows = pair_rows.read_rows(path, kind, header=header, tell=session.warn)
+        source = path or session.standard_input()
+        rows = pair_rows.read_rows(source, kind, header=header, tell=session.warn)
         for batch in pair_rows.in_batches(rows):
             scores = score_pairs(encoder, [row.texts for row in batch])
             if writer is None:

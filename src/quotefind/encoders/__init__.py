@@ -47,8 +47,8 @@ def open_encoder(
     """Open the encoder for `model`, preparing it if this is the first time.
 
     Args:
-        model: a directory, the name of the bundled model, or NAME[@REVISION] in the local Hugging Face cache;
-            None for the bundled model.
+        model: a directory, the name of the default model or of its base, or NAME[@REVISION] in the local Hugging Face
+            cache; None for the default model.
         device: auto (CUDA, then MPS, then CPU), cpu, cuda, cuda:N or mps.
         fingerprint: what the model must be; a model prepared under this fingerprint is opened without looking at
             `model` again.
@@ -86,7 +86,7 @@ def open_encoder(
         reason = ready.reason
     from quotefind.encoders.sbert import SentenceTransformersEncoder
 
-    return SentenceTransformersEncoder(source.path, name=source.name, fingerprint=found, devices=devices, reason=reason)
+    return SentenceTransformersEncoder(source, fingerprint=found, devices=devices, reason=reason)
 
 
 __all__ = ["Encoder", "open_encoder"]

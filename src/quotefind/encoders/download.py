@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from quotefind.encoders.resolve import DEFAULT_REPOSITORY, DEFAULT_REVISION, ModelSource
+from quotefind.encoders.resolve import BASE_REPOSITORY, BASE_REVISION, ModelSource
 from quotefind.errors import ModelError
 from quotefind.progress import Progress, silent
 
@@ -21,7 +21,7 @@ def download(model: str | None = None, progress: Progress = silent) -> ModelSour
     """
     from huggingface_hub import snapshot_download
 
-    name = model or f"{DEFAULT_REPOSITORY}@{DEFAULT_REVISION}"
+    name = model or f"{BASE_REPOSITORY}@{BASE_REVISION}"
     repository, _, revision = name.partition("@")
     progress(f"downloading {name}")
     try:

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from quotefind.encoders.adapter import merge_adapter
 from quotefind.encoders.prepared import FORMAT, INFO, PreparedModel, digest_of, directory_of, find_prepared
 from quotefind.encoders.resolve import ModelSource
 from quotefind.errors import ModelError
@@ -80,7 +81,7 @@ def _check_space(source: ModelSource, directory: Path) -> None:
 
 def _make(source: ModelSource, fingerprint: str, directory: Path) -> None:
     # The other ways to attend are written out in more and slower operations.
-    model = load_quietly(source.path, "cpu", attention="eager")
+    model = load(source, "cpu", attention="eager")
     with _quiet():
         backend, difference, reason = "onnx", 0.0, ""
         try:
@@ -115,8 +116,8 @@ def _make(source: ModelSource, fingerprint: str, directory: Path) -> None:
     (directory / INFO).write_text(json.dumps(info, indent=1), encoding="utf-8")
 
 
-def load_quietly(path: Path, device: str, *, attention: str | None = None) -> SentenceTransformer:
-    """Open the model in the directory `path` on `device` with sentence-transformers, without a word or a connection.
+def load(source: ModelSource, device: str, *, attention: str | None = None) -> SentenceTransformer:
+    """Open the model `source`, its adapter merged, on `device` with sentence-transformers, quietly and offline.
 
     `attention` is one of transformers' implementations; None for its own choice.
 
@@ -127,14 +128,17 @@ def load_quietly(path: Path, device: str, *, attention: str | None = None) -> Se
         from sentence_transformers import SentenceTransformer
 
         try:
-            return SentenceTransformer(
-                str(path),
+            model = SentenceTransformer(
+                str(source.path),
                 device=device,
                 local_files_only=True,
                 model_kwargs={"use_safetensors": True, "attn_implementation": attention},
             )
         except Exception as error:  # any library below may raise anything on files that are no model
-            raise ModelError(f"sentence-transformers cannot open the model in {path}: {error}") from error
+            raise ModelError(f"sentence-transformers cannot open the model in {source.path}: {error}") from error
+        if source.adapter is not None:
+            merge_adapter(model, source.adapter)
+        return model
 
 
 def pooling_of(model: SentenceTransformer) -> str:

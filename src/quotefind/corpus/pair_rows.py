@@ -10,16 +10,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
-from quotefind.cli.session import standard_input
 from quotefind.errors import SourceError, UsageError
 from quotefind.text import normalise
 
 FORMATS = ("tsv", "csv", "jsonl")
 _BATCH = 1024
 # Names that say which two columns are meant; otherwise it is the first two.
-_KNOWN = (
+KNOWN_COLUMNS = (
     ("sentence_0", "sentence_1"),
     ("query", "quote"),
     ("anchor", "positive"),
@@ -33,10 +32,12 @@ _COLUMN_NAME = re.compile(r"[\w-]+")
 
 @dataclass(frozen=True, slots=True)
 class PairRow:
-    """A row: all its columns, and the two texts to compare."""
+    """A row: all its columns, its two texts and the columns that hold them, and `path:line`."""
 
     values: dict[str, Any]
     texts: tuple[str, str]
+    where: str
+    columns: tuple[str, str]
 
 
 def format_of(path: Path | None, input_format: str | None) -> str:
@@ -52,11 +53,13 @@ def format_of(path: Path | None, input_format: str | None) -> str:
     return kind
 
 
-def read_rows(path: Path | None, kind: str, *, header: bool, tell: Callable[[str], None]) -> Iterator[PairRow]:
-    """Yield the rows of the file at `path`, or of standard input.
+def read_rows(
+    source: Path | BinaryIO, kind: str, *, header: bool = True, tell: Callable[[str], None] | None = None
+) -> Iterator[PairRow]:
+    """Yield the rows of a file, or of a stream that is called standard input.
 
     Args:
-        path: the file; None for standard input.
+        source: where to read.
         kind: "tsv", "csv" or "jsonl".
         header: False where the first line is a pair, whatever it looks like.
         tell: told which columns are taken where their names do not say it.
@@ -64,14 +67,13 @@ def read_rows(path: Path | None, kind: str, *, header: bool, tell: Callable[[str
     Raises:
         SourceError: the file cannot be read, or a row has no two texts.
     """
-    name = "standard input" if path is None else str(path)
+    name = str(source) if isinstance(source, Path) else "standard input"
     try:
-        with _opened(path) as stream:
+        with _opened(source) as stream:
             rows = _json_rows(stream, name) if kind == "jsonl" else _table_rows(stream, name, kind, header, tell)
             for line, values, columns in rows:
-                yield PairRow(values, _texts(values, columns, f"{name}:{line}"))
-    except UnicodeDecodeError as error:
-        raise SourceError(f"{name} is not valid UTF-8: {error.reason}.") from error
+                where = f"{name}:{line}"
+                yield PairRow(values, _texts(values, columns, where), where, columns)
     except OSError as error:
         raise SourceError(f"{name} cannot be read: {error.strerror or error}.") from error
 
@@ -82,14 +84,14 @@ def in_batches(rows: Iterator[PairRow]) -> Iterator[list[PairRow]]:
         yield batch
 
 
-def _opened(path: Path | None) -> TextIO:
-    if path is not None:
-        return path.open(encoding="utf-8-sig", newline="")
-    return io.TextIOWrapper(standard_input(), encoding="utf-8-sig", newline="")
+def _opened(source: Path | BinaryIO) -> TextIO:
+    # Bytes that are no UTF-8 become lone surrogates, so that the row can be named by its line.
+    raw = source.open("rb") if isinstance(source, Path) else source
+    return io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
 def _table_rows(
-    stream: TextIO, name: str, kind: str, header: bool, tell: Callable[[str], None]
+    stream: TextIO, name: str, kind: str, header: bool, tell: Callable[[str], None] | None
 ) -> Iterator[tuple[int, dict[str, Any], tuple[str, str]]]:
     reader = csv.reader(stream, delimiter="\t" if kind == "tsv" else ",")
     keys: list[str] = []
@@ -104,7 +106,7 @@ def _table_rows(
                     raise SourceError(f"{name}:{line}: expected two columns, found {len(keys)}.")
                 columns = _columns(keys)
                 if named:
-                    if columns not in _KNOWN:
+                    if columns not in KNOWN_COLUMNS and tell:
                         tell(f"taking {name}:1 for the header, and its first two columns; --no-header if it is a pair")
                     line = reader.line_num + 1
                     continue
@@ -133,7 +135,7 @@ def _json_rows(stream: TextIO, name: str) -> Iterator[tuple[int, dict[str, Any],
 
 
 def _columns(keys: list[str]) -> tuple[str, str]:
-    found = next((pair for pair in _KNOWN if set(pair) <= set(keys)), None)
+    found = next((pair for pair in KNOWN_COLUMNS if set(pair) <= set(keys)), None)
     return found or (keys[0], keys[1])
 
 
@@ -144,6 +146,6 @@ def _texts(values: dict[str, Any], columns: tuple[str, str], where: str) -> tupl
         if not isinstance(text, str) or not normalise(text):
             raise SourceError(f"{where}: expected a text in {column!r}.")
         if any("\ud800" <= character <= "\udfff" for character in text):
-            raise SourceError(f"{where}: {column!r} holds half of a surrogate pair, which is no text.")
+            raise SourceError(f"{where}: {column!r} is not valid UTF-8.")
         texts.append(text)
     return texts[0], texts[1]

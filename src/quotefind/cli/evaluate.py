@@ -1,0 +1,160 @@
+"""`quotefind evaluate`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from quotefind.cli import output, session
+from quotefind.cli.options import IndexOption, JsonOption, NoRefreshOption, QuietOption
+from quotefind.errors import UsageError
+
+if TYPE_CHECKING:
+    from quotefind.index.reader import Index
+    from quotefind.progress import Progress
+    from quotefind.training.evaluation import Result
+    from quotefind.training.judgements import JudgedQuery
+
+
+def evaluate(
+    judged: Annotated[
+        Path | None,
+        typer.Argument(metavar="FILE", help="JSON Lines: a query, and the ids or texts of the quotes that answer it."),
+    ] = None,
+    tags: Annotated[bool, typer.Option("--from-tags", help="Ask for each theme; what carries it answers it.")] = False,
+    template: Annotated[
+        list[str] | None,
+        typer.Option("--template", metavar="TEXT", help="How --from-tags asks, with {} for the theme; repeatable."),
+    ] = None,
+    min_quotes: Annotated[
+        int, typer.Option("--min-quotes", min=1, metavar="N", help="Of --from-tags: themes with at least N quotes.")
+    ] = 8,
+    topics: Annotated[Path | None, typer.Option("--topics", metavar="FILE", help="TREC topics; with --qrels.")] = None,
+    qrels: Annotated[Path | None, typer.Option("--qrels", metavar="FILE", help="TREC judgements.")] = None,
+    index: IndexOption = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", metavar="DIR|NAME", help="Compare with this model on the same quotes; repeatable."),
+    ] = None,
+    runs: Annotated[
+        Path | None, typer.Option("--runs", metavar="DIR", help="Write topics, judgements and runs as TREC files.")
+    ] = None,
+    no_refresh: NoRefreshOption = False,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Measure how well requests are answered.
+
+    By the cosine alone, hybrid, and by shared words alone (BM25), with the model of the index and with others.
+
+    \b
+    quotefind evaluate --from-tags
+    quotefind evaluate --from-tags --model all-MiniLM-L6-v2
+    quotefind evaluate judged.jsonl --json
+    """
+    if sum((judged is not None, tags, topics is not None or qrels is not None)) != 1:
+        raise UsageError("Say what is judged: a FILE, or --from-tags, or --topics with --qrels.")
+    if (topics is None) != (qrels is None):
+        raise UsageError("--topics and --qrels belong together.")
+    if not tags and (template or min_quotes != 8):
+        raise UsageError("--template and --min-quotes are for --from-tags; they do nothing here.")
+    from quotefind.training.judgements import TEMPLATES, from_json_lines, from_tags, from_trec
+
+    with session.opened(index, refresh=not no_refresh) as opened, session.progress_bar(quiet=quiet) as progress:
+        if judged is not None:
+            queries = from_json_lines(judged, opened)
+        elif topics is not None and qrels is not None:
+            queries = from_trec(topics, qrels)
+        else:
+            queries = from_tags(opened, templates=tuple(template or TEMPLATES), min_quotes=min_quotes)
+        results = _results(opened, queries, model or [], progress)
+        count = opened.count
+    if runs is not None:
+        from quotefind.training.trec import write_runs
+
+        write_runs(runs, queries, results)
+    if json:
+        print(output.to_json({"quotes": count, "queries": len(queries), "systems": _records(results)}))  # noqa: T201
+    else:
+        _show(results)
+        if not quiet:
+            topics_asked = len({query.topic for query in queries})
+            session.warn(f"{len(queries)} queries on {topics_asked} topics, {count} quotes")
+
+
+def _results(index: Index, queries: Sequence[JudgedQuery], models: Sequence[str], progress: Progress) -> list[Result]:
+    from quotefind.training import evaluation
+
+    opener = session.encoder_opener(progress=progress)
+    with ExitStack() as copies:
+        systems = evaluation.systems_of(index, session.encoder_of(index))
+        systems.append(evaluation.bm25(index))
+        for model in models:
+            anew = copies.enter_context(evaluation.encoded_anew(index, model, opener, progress))
+            systems += evaluation.systems_of(anew, session.encoder_of(anew), prefix=f"{anew.manifest.model} ")
+        return evaluation.evaluate(systems, queries, progress)
+
+
+def _records(results: Sequence[Result]) -> list[dict[str, Any]]:
+    return [
+        {
+            "system": result.system,
+            "measures": {
+                name: {
+                    "mean": round(score.mean, 6),
+                    "low": round(score.low, 6),
+                    "high": round(score.high, 6),
+                    "p": score.p,
+                }
+                for name, score in result.scores.items()
+            },
+            "groups": {group: round(value, 6) for group, value in result.groups.items()},
+        }
+        for result in results
+    ]
+
+
+def _show(results: Sequence[Result]) -> None:
+    """Write a table of systems and measures, and one of systems and groups; in a pipe, lines with tabs."""
+    measures = list(results[0].scores)
+    header = ["system", *measures, "95 % of nDCG@10", "p"]
+    rows = []
+    for result in results:
+        main = result.scores[measures[0]]
+        rows.append(
+            [
+                result.system,
+                *(f"{result.scores[measure].mean:.3f}" for measure in measures),
+                f"{main.low:.3f} to {main.high:.3f}",
+                "" if main.p is None else f"{main.p:.4f}",
+            ]
+        )
+    _table(header, rows)
+    groups = list(results[0].groups)
+    if len(groups) > 1:
+        _table(
+            ["nDCG@10", *(result.system for result in results)],
+            [[group, *(f"{result.groups[group]:.3f}" for result in results)] for group in groups],
+        )
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    if not sys.stdout.isatty():
+        for row in (header, *rows):
+            print("\t".join(map(output.printable, row)))  # noqa: T201
+        return
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1))
+    for number, name in enumerate(header):
+        table.add_column(Text(output.printable(name)), justify="right" if number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(output.printable(cell)) for cell in row))
+    output.console().print(table)

@@ -1,0 +1,302 @@
+"""Fine-tuning by sentence-transformers' own trainer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from quotefind.encoders.adapter import merge_adapter
+from quotefind.encoders.prepare import load
+from quotefind.encoders.resolve import BASE_MODEL, BASE_REPOSITORY, BASE_REVISION, ModelSource, fingerprint_of
+from quotefind.errors import ModelError, UsageError
+from quotefind.paths import make_private
+from quotefind.progress import Progress, silent
+from quotefind.training.pairs_file import TrainingPair
+from quotefind.training.recipe import LOSSES, Recipe
+
+if TYPE_CHECKING:
+    import torch
+    from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
+
+ADAPTER = "adapter"
+_CHECKPOINTS = "checkpoints"
+_PLAN = "plan.json"
+# A killed run loses at most so many steps.
+_STEPS_BETWEEN_CHECKPOINTS = 50
+# The layers that an adapter is trained on: all that multiply, in a BERT.
+_ADAPTED = ["query", "key", "value", "dense"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingReport:
+    """What a training did.
+
+    Attributes:
+        output: the directory of the model.
+        pairs: how many pairs it was trained with.
+        held_out: how many were held out.
+        steps: how many batches it saw.
+        seconds: how long this run took, without what a run before it had done.
+        losses: the loss of each step of this run.
+        before: the metrics on the held-out pairs before; empty where none were held out.
+        after: the same after.
+    """
+
+    output: Path
+    pairs: int
+    held_out: int
+    steps: int
+    seconds: float
+    losses: tuple[float, ...] = field(repr=False)
+    before: dict[str, float]
+    after: dict[str, float]
+
+
+def train(
+    pairs: Sequence[TrainingPair],
+    output: Path,
+    recipe: Recipe,
+    *,
+    base: ModelSource,
+    resume: bool = False,
+    progress: Progress = silent,
+) -> TrainingReport:
+    """Fine-tune the model `base` with `pairs` by `recipe`, into the directory `output`.
+
+    The directory then holds a model that sentence-transformers opens, with its card; where an adapter was trained, it
+    is merged into the model, and also kept by itself in `adapter`.
+
+    Args:
+        pairs: what to train with, and what to measure with (`held_out`).
+        output: where the model goes; it must be empty unless `resume`.
+        recipe: how to train.
+        base: the model to begin with.
+        resume: go on from the last checkpoint of a run that was killed.
+        progress: told the steps.
+
+    Raises:
+        UsageError: `output` holds something, there is nothing to resume, or no recipe could be so.
+        ModelError: the model cannot be opened, or a library that training needs is not installed.
+    """
+    _check_installed(recipe)
+    if not any(not pair.held_out for pair in pairs):
+        raise UsageError("There are no pairs to train with.")
+    checkpoint = _begun(output, _plan(pairs, recipe, base), resume=resume)
+    checkpoints = output / _CHECKPOINTS
+    import transformers
+
+    started = time.monotonic()
+    with _only_errors():
+        progress("loading the model")
+        transformers.set_seed(recipe.seed)
+        model = load(base, "cpu")
+        progress("measuring the held-out pairs")
+        before = _measured(model, pairs)
+        length = model.max_seq_length
+        model.max_seq_length = recipe.max_tokens or length
+        if recipe.lora_rank:
+            _add_adapter(model, recipe.lora_rank)
+        losses: list[float] = []
+        trainer = _trainer(model, pairs, recipe, base, checkpoints, losses, progress)
+        state = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        model.max_seq_length = length
+        if recipe.lora_rank:
+            model = _merged(model, base, checkpoints / ADAPTER)
+        if base.name == BASE_MODEL:
+            model.model_card_data.base_model = BASE_REPOSITORY
+            model.model_card_data.base_model_revision = BASE_REVISION
+        progress("measuring the held-out pairs")
+        after = _measured(model, pairs)
+        model.save_pretrained(str(output))
+        if recipe.lora_rank:
+            shutil.copytree(checkpoints / ADAPTER, output / ADAPTER, dirs_exist_ok=True)
+        shutil.rmtree(checkpoints, ignore_errors=True)
+    trained = [pair for pair in pairs if not pair.held_out]
+    return TrainingReport(
+        output,
+        len(trained),
+        len(pairs) - len(trained),
+        state.global_step,
+        time.monotonic() - started,
+        tuple(losses),
+        before,
+        after,
+    )
+
+
+def _check_installed(recipe: Recipe) -> None:
+    from importlib.util import find_spec
+
+    needed = ["datasets", "accelerate", *(["peft"] if recipe.lora_rank else [])]
+    missing = [name for name in needed if find_spec(name) is None]
+    if missing:
+        raise ModelError(f"Training needs {' and '.join(missing)}. To install it: pip install 'quotefind[train]'")
+
+
+def _begun(output: Path, plan: dict[str, Any], *, resume: bool) -> Path | None:
+    """Return the last checkpoint in `output` to go on from, or None, having made the folder for a new run."""
+    checkpoints = output / _CHECKPOINTS
+    described = checkpoints / _PLAN
+    begun = described.exists()
+    if not (begun and resume) and output.exists() and (not output.is_dir() or any(output.iterdir())):
+        what = "a run that was not finished; go on with --resume, or name" if begun else "files already; name"
+        raise UsageError(f"{output} holds {what} another directory with --output.")
+    if resume and not begun:
+        raise UsageError(f"There is no unfinished run in {output} to resume; train without --resume.")
+    if resume and json.loads(described.read_text(encoding="utf-8")) != plan:
+        raise UsageError(
+            f"The unfinished run in {output} has other pairs, another model or another recipe; say the same to resume "
+            "it, or name another directory with --output."
+        )
+    make_private(checkpoints)
+    described.write_text(json.dumps(plan), encoding="utf-8")
+    found = checkpoints.glob("checkpoint-*/trainer_state.json")  # written last
+    return max((path.parent for path in found), key=lambda path: int(path.name.partition("-")[2]), default=None)
+
+
+def _plan(pairs: Sequence[TrainingPair], recipe: Recipe, base: ModelSource) -> dict[str, Any]:
+    """Return what must be the same for a run to be the same, as JSON holds it."""
+    seen = hashlib.sha256()
+    for pair in pairs:
+        seen.update(
+            repr((pair.query, pair.quote, pair.negatives, pair.theme, sorted(pair.tags), pair.held_out)).encode()
+        )
+    return {"recipe": asdict(recipe), "pairs": seen.hexdigest(), "base": fingerprint_of(base)}
+
+
+def _trainer(
+    model: SentenceTransformer,
+    pairs: Sequence[TrainingPair],
+    recipe: Recipe,
+    base: ModelSource,
+    checkpoints: Path,
+    losses: list[float],
+    progress: Progress,
+) -> SentenceTransformerTrainer:
+    from datasets import Dataset
+    from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+    from sentence_transformers.base.sampler import BatchSamplers, MultiDatasetBatchSamplers
+    from transformers import PrinterCallback
+
+    from quotefind.training.sampler import ApartBatchSampler
+    from quotefind.training.telling import TellingCallback
+
+    trained = [pair for pair in pairs if not pair.held_out]
+    columns = {"sentence_0": [pair.query for pair in trained], "sentence_1": [pair.quote for pair in trained]}
+    for number in range(len(trained[0].negatives)):
+        columns[f"negative_{number + 1}"] = [pair.negatives[number] for pair in trained]
+    arguments = SentenceTransformerTrainingArguments(
+        output_dir=str(checkpoints),
+        num_train_epochs=recipe.epochs,
+        per_device_train_batch_size=recipe.batch_size,
+        per_device_eval_batch_size=recipe.batch_size,
+        learning_rate=recipe.learning_rate,
+        warmup_steps=recipe.warmup,
+        lr_scheduler_type="linear",
+        max_grad_norm=1.0,
+        seed=recipe.seed,
+        batch_sampler=partial(ApartBatchSampler, trained) if recipe.keep_apart else BatchSamplers.BATCH_SAMPLER,
+        multi_dataset_batch_sampler=MultiDatasetBatchSamplers.ROUND_ROBIN,
+        save_steps=_STEPS_BETWEEN_CHECKPOINTS,
+        save_total_limit=2,
+        logging_steps=1,
+        disable_tqdm=True,
+        report_to="none",
+        dataloader_pin_memory=False,
+    )
+    trainer = SentenceTransformerTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=Dataset.from_dict(columns),
+        loss=_loss(model, recipe, base),
+        callbacks=[TellingCallback(losses, progress)],
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def _loss(model: SentenceTransformer, recipe: Recipe, base: ModelSource) -> torch.nn.Module:
+    from sentence_transformers.sentence_transformer import losses
+
+    kind = getattr(losses, LOSSES[recipe.loss])
+    if recipe.loss == "gist":
+        loss = kind(model, guide=load(base, "cpu"), temperature=1 / recipe.scale)
+    else:
+        loss = kind(model, scale=recipe.scale)
+    return loss  # type: ignore[no-any-return]
+
+
+def _add_adapter(model: SentenceTransformer, rank: int) -> None:
+    from peft import LoraConfig, TaskType
+
+    model.add_adapter(
+        LoraConfig(
+            task_type=TaskType.FEATURE_EXTRACTION,
+            r=rank,
+            lora_alpha=2 * rank,
+            lora_dropout=0.0,
+            target_modules=_ADAPTED,
+        )
+    )
+
+
+def _merged(model: SentenceTransformer, base: ModelSource, adapter: Path) -> SentenceTransformer:
+    """Save the adapter of `model`, and return `base` with it merged: by the code that also prepares a model."""
+    transformer: Any = model[0].auto_model
+    for config in transformer.peft_config.values():
+        config.base_model_name_or_path = BASE_REPOSITORY if base.name == BASE_MODEL else base.name
+    transformer.save_pretrained(str(adapter))
+    merged = load(base, "cpu")
+    merge_adapter(merged, adapter)
+    merged.model_card_data = model.model_card_data
+    merged.model_card_data.register_model(merged)
+    return merged
+
+
+def _measured(model: SentenceTransformer, pairs: Sequence[TrainingPair]) -> dict[str, float]:
+    """Return the metrics of `model` on the held-out pairs: each request against all held-out quotes."""
+    from sentence_transformers.sentence_transformer.evaluation import InformationRetrievalEvaluator
+
+    held_out = [pair for pair in pairs if pair.held_out]
+    if not held_out:
+        return {}
+    number = {quote: str(place) for place, quote in enumerate(dict.fromkeys(pair.quote for pair in held_out))}
+    requests: dict[str, set[str]] = {}
+    for pair in held_out:
+        requests.setdefault(pair.query, set()).add(number[pair.quote])
+    queries: dict[str, Any] = {str(place): query for place, query in enumerate(requests)}
+    corpus: dict[str, Any] = {place: quote for quote, place in number.items()}
+    evaluator = InformationRetrievalEvaluator(
+        queries=queries,
+        corpus=corpus,
+        relevant_docs={place: requests[query] for place, query in queries.items()},
+        accuracy_at_k=[1, 10],
+        precision_recall_at_k=[10],
+        name="held-out",
+        show_progress_bar=False,
+        write_csv=False,
+    )
+    return dict(evaluator(model))
+
+
+@contextmanager
+def _only_errors() -> Iterator[None]:
+    """Keep what the libraries tell about themselves from the user; errors come as exceptions."""
+    previous = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(previous)

@@ -1,0 +1,31 @@
+"""What the trainer tells while it trains."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from quotefind.progress import Progress
+
+
+class TellingCallback(TrainerCallback):
+    """Hands each loss to a list, and each step to a `Progress`."""
+
+    def __init__(self, losses: list[float], progress: Progress) -> None:
+        """Append to `losses`, and call `progress`."""
+        self._losses = losses
+        self._progress = progress
+
+    def on_log(  # the trainer hands over more than is needed
+        self,
+        args: TrainingArguments,  # noqa: ARG002
+        state: TrainerState,
+        control: TrainerControl,  # noqa: ARG002
+        logs: dict[str, float] | None = None,
+        **kwargs: Any,  # noqa: ARG002
+    ) -> None:
+        """Take note of the loss."""
+        if logs and "loss" in logs:
+            self._losses.append(logs["loss"])
+            self._progress(f"training, loss {logs['loss']:.2f}", state.global_step, state.max_steps)

@@ -121,9 +121,9 @@ def test_every_quote_has_author_and_work(quotes: list[dict[str, Any]]) -> None:
 
 def test_there_are_enough(quotes: list[dict[str, Any]], themes: list[str]) -> None:
     """The collection is as broad as promised."""
-    assert len(quotes) >= 700
+    assert len(quotes) >= 1500
     assert len({quote["author"] for quote in quotes}) >= 120
-    assert len(themes) >= 80
+    assert len(themes) >= 100
 
 
 @pytest.mark.parametrize("theme", ASKED_FOR_MOST)

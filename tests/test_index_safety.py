@@ -207,14 +207,14 @@ def test_a_reader_keeps_the_state_it_opened(filled: Library) -> None:
     """A reader beside writers answers from what it opened, across updates, compaction and a rebuild."""
     library, _ = two_models(filled)
     with Index(library.directory) as index:
-        before = nearest(index, library.encoder, LINES[3]), index.search_words(["number"], 50).tolist()
+        before = nearest(index, library.encoder, LINES[3]), index.search_words(["number"], 50).rows.tolist()
         library.write("a.txt", LINES[7], "something else")
         library.update()
         with open_to_write(library.directory, library.models) as writer:
             writer.compact()
         with open_to_write(library.directory, library.models) as writer:
             writer.rebuild(model="other")
-        assert (nearest(index, library.encoder, LINES[3]), index.search_words(["number"], 50).tolist()) == before
+        assert (nearest(index, library.encoder, LINES[3]), index.search_words(["number"], 50).rows.tolist()) == before
         assert index.count == 40
     assert library.texts() == sorted([LINES[7], "something else"])
 

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -15,7 +16,7 @@ from quotefind.errors import UsageError
 from quotefind.index.filters import Filter
 from quotefind.index.reader import Index
 from quotefind.records import Hit, Quote
-from quotefind.search import FindOptions, diversify, find, fuse, search_terms
+from quotefind.search import FindOptions, diversify, find, search_terms
 from quotefind.similarity import cosine_scores, unit_rows
 from quotefind.text import fold
 
@@ -357,28 +358,45 @@ def test_one_per_author_looks_as_far_as_it_must(tmp_path_factory: pytest.TempPat
     assert [hit.quote.author for hit in hits] == ["Prolific", "Other"]
 
 
-rankings = st.lists(st.lists(st.integers(0, 12), unique=True), max_size=3)
-
-
-@given(rankings)
-def test_fusion_is_by_reciprocal_rank(lists: list[list[int]]) -> None:
-    """Rows are ordered by the sum of 1 / (60 + rank) over the rankings that hold them, ties by row."""
-    rows = {row for ranking in lists for row in ranking}
-    scores = {row: sum(1 / (61 + ranking.index(row)) for ranking in lists if row in ranking) for row in rows}
-    expected = sorted(rows, key=lambda row: (-scores[row], row))
-    assert fuse([np.array(ranking, np.int64) for ranking in lists]).tolist() == expected
-
-
 @pytest.mark.parametrize("query", ["hope", "fear of the sea", "road 2", "zebra"])
-def test_hybrid_is_fusion_of_both_rankings(index: Index, encoder: FakeEncoder, query: str) -> None:
-    """Hybrid hits come by fusion of cosine and full text, and show the cosine as their score."""
-    by_cosine = [row for _, row in naive(index, encoder, query)]
-    by_words = index.search_words(search_terms(query), 1000).tolist()
-    expected = fuse([np.array(by_cosine), np.array(by_words, np.int64)])[:10].tolist()
+def test_hybrid_blends_both_rankings(index: Index, encoder: FakeEncoder, query: str) -> None:
+    """Hybrid hits are ordered by cosine + 0.3 times the share of the best BM25, and show the cosine as their score."""
+    cosines = {row: score for score, row in naive(index, encoder, query)}
+    by_words = index.search_words(search_terms(query), 1000)
+    shares = dict(zip(by_words.rows.tolist(), by_words.scores.tolist(), strict=True))
+    blended = {row: score + 0.3 * shares.get(row, 0.0) for row, score in cosines.items()}
+    expected = sorted(blended, key=lambda row: (-blended[row], row))[:10]
     (hits,) = find(index, encoder, [query], FindOptions(top=10, hybrid=True))
     assert texts(hits) == texts_of(index, expected)
-    scores = {row: score for score, row in naive(index, encoder, query)}
-    assert [hit.score for hit in hits] == [scores[row] for row in expected]
+    assert [hit.score for hit in hits] == [cosines[row] for row in expected]
+
+
+@pytest.mark.parametrize("query", ["hope", "fear of the sea"])
+def test_hybrid_hits_do_not_depend_on_how_many_are_wanted(index: Index, encoder: FakeEncoder, query: str) -> None:
+    """The first three of a hundred hybrid hits are the three that are shown where three are wanted."""
+    (few,) = find(index, encoder, [query], FindOptions(top=3, hybrid=True))
+    (many,) = find(index, encoder, [query], FindOptions(top=100, hybrid=True))
+    assert many[:3] == few
+
+
+@pytest.mark.parametrize("words", [["hope"], ["hope", "fear"], ["hope", "zebra"], ["hope", "hope", "road", "2"]])
+def test_the_score_of_words_is_bm25_as_a_share_of_its_bound(index: Index, words: list[str]) -> None:
+    """Scores of shared words fall, lie in (0, 1], and are FTS5's BM25 over the sum of idf times 2.2."""
+    found = index.search_words(words, 1000)
+    expression = " OR ".join(f'"{word}"' for word in words)
+    rows = index.connection.execute(
+        "SELECT row, -bm25(words) FROM words JOIN quotes ON quotes.id = words.rowid WHERE words MATCH ?", (expression,)
+    )
+    bound = 0.0
+    for word in words:
+        (holding,) = index.connection.execute("SELECT count(*) FROM words WHERE words MATCH ?", (word,)).fetchone()
+        bound += 2.2 * max(math.log((index.count - holding + 0.5) / (holding + 0.5)), 1e-6)
+    assert dict(zip(found.rows.tolist(), found.scores.tolist(), strict=True)) == pytest.approx(
+        {row: value / bound for row, value in rows}
+    )
+    assert found.scores.tolist() == sorted(found.scores.tolist(), reverse=True)
+    assert (found.scores > 0).all()
+    assert (found.scores <= 1).all()
 
 
 @pytest.mark.parametrize("query", ["hope", "hopes and fears", "roads", "loves 2"])
@@ -404,7 +422,7 @@ def test_diverse_hits_begin_with_the_best_of_hybrid(index: Index, encoder: FakeE
 )
 def test_words_are_found_by_their_stem(index: Index, words: list[str], text: str) -> None:
     """Full text finds the quotes that hold any of the words, whatever their case, accents and English endings."""
-    found = texts_of(index, index.search_words(words, 1000).tolist())
+    found = texts_of(index, index.search_words(words, 1000).rows.tolist())
     assert sorted(found) == sorted(quote.text for _, quote in everything(index) if text in quote.text.split())
 
 
@@ -417,14 +435,14 @@ def test_operators_in_a_request_are_only_text(index: Index, encoder: FakeEncoder
     """What would be syntax to the full-text search is searched for and never an error."""
     (hits,) = find(index, encoder, [query], FindOptions(top=3, hybrid=True))
     assert len(hits) == 3
-    assert len(index.search_words([query], 10)) <= 10
+    assert len(index.search_words([query], 10).rows) <= 10
 
 
 def test_a_star_is_not_a_prefix_search(index: Index) -> None:
     """A word with a star finds only that word, not those that begin with it."""
-    assert index.search_words(["ho*"], 10).tolist() == []
-    assert index.search_words(["NEAR"], 10).tolist() == []
-    assert index.search_words([], 10).tolist() == []
+    assert index.search_words(["ho*"], 10).rows.tolist() == []
+    assert index.search_words(["NEAR"], 10).rows.tolist() == []
+    assert index.search_words([], 10).rows.tolist() == []
 
 
 @pytest.mark.parametrize(
@@ -444,7 +462,7 @@ def test_words_of_asking_are_left_out(query: str, words: list[str]) -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.text(max_size=20).filter(lambda text: bool(text.strip())))
 def test_any_text_can_be_asked_for(index: Index, encoder: FakeEncoder, query: str) -> None:
-    """Whatever is asked gets its hits, ranked and sorted by nothing but the fused order."""
+    """Whatever is asked gets its hits, ranked and sorted by nothing but the blended order."""
     (hits,) = find(index, encoder, [query], FindOptions(top=3, hybrid=True))
     assert [hit.rank for hit in hits] == [1, 2, 3]
 

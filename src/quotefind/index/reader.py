@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from quotefind.text import text_digest
 
 # SQLite takes many more parameters in one statement, but not without limit.
 _PARAMETERS = 500
+# k1 + 1 in FTS5's BM25: what a term contributes at most, in units of its idf.
+_LARGEST_TERM = 2.2
 _QUOTES = """
 SELECT quotes.row, quotes.name, text, authors.name, works.name, year, tags, path, min(places.file_id), line
 FROM quotes
@@ -133,26 +136,39 @@ class Index:
         except ValueError as error:
             raise self._damaged_matrix(str(error)) from error
 
-    def search_words(self, words: Sequence[str], k: int, where: Filter | None = None) -> NDArray[np.int64]:
-        """Return the rows of at most `k` quotes that hold any of `words`, best first by BM25 (SQLite's FTS5)."""
+    def search_words(self, words: Sequence[str], k: int, where: Filter | None = None) -> Ranking:
+        """Return at most `k` quotes that hold any of `words`, best first by BM25 (SQLite's FTS5); ties by row.
+
+        A score is in (0, 1]: BM25 as a share of what it could reach at most, the sum over all words of idf (k1 + 1), so
+        that one word found counts much where one was asked for, and little where ten were. BM25: Robertson and
+        Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009.
+        """
         if not words:
-            return np.empty(0, np.int64)
+            return Ranking(np.empty(0, np.int64), np.empty(0, np.float64))
         # In quotation marks, every word is only text; none is an operator. A NUL would end the expression.
-        expression = " OR ".join(f'"{word.translate({0: None, 34: None})}"' for word in words)
+        phrases = [f'"{word.translate({0: None, 34: None})}"' for word in words]
+        rows: list[int] = []
+        scores: list[float] = []
         with database.damage_reported(self.directory):
+            most = _LARGEST_TERM * sum(map(self._rarity, phrases))
             found = self._connection.execute(
-                "SELECT row FROM words JOIN quotes ON quotes.id = words.rowid"
+                "SELECT row, bm25(words) FROM words JOIN quotes ON quotes.id = words.rowid"
                 " WHERE words MATCH ? ORDER BY bm25(words), row",
-                (expression,),
+                (" OR ".join(phrases),),
             )
             allowed = None if not where else frozenset(self.rows_where(where).tolist())
-            rows = []
-            for (row,) in found:
+            for row, negated in found:
                 if allowed is None or row in allowed:
                     rows.append(row)
+                    scores.append(min(-negated / most, 1.0))
                     if len(rows) == k:
                         break
-        return np.array(rows, np.int64)
+        return Ranking(np.array(rows, np.int64), np.array(scores, np.float64))
+
+    def _rarity(self, phrase: str) -> float:
+        """Return the idf of a phrase, as FTS5 computes it."""
+        (holding,) = self._connection.execute("SELECT count(*) FROM words WHERE words MATCH ?", (phrase,)).fetchone()
+        return max(math.log((self.count - holding + 0.5) / (holding + 0.5)), 1e-6)
 
     def rows_where(self, where: Filter) -> NDArray[np.int64]:
         """Return the rows (n,) of the quotes that satisfy `where`, ascending; without conditions, of all."""

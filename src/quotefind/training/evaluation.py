@@ -75,7 +75,7 @@ def bm25(index: Index) -> System:
 
     def rank(queries: Sequence[str]) -> list[list[str]]:
         return [
-            [str(quote.id) for quote in index.quotes(index.search_words(search_terms(query), DEPTH).tolist())]
+            [str(quote.id) for quote in index.quotes(index.search_words(search_terms(query), DEPTH).rows.tolist())]
             for query in queries
         ]
 

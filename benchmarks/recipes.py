@@ -1,0 +1,240 @@
+"""Recipes for the quote model, compared on the authors that are held out in quotes/pairs.jsonl.
+
+Each recipe fine-tunes all-MiniLM-L6-v2, in a process of its own, with pairs of the training authors, and is measured on
+the quotations of the held-out authors alone: requests for each theme that at least four of them carry, in the three
+ways of the model card; paraphrases and free requests of the held-out pairs. The last columns say what became of
+the model as a general encoder: the rank correlation (Spearman) of its similarities of the ordinary sentence pairs in
+sentence_pairs.tsv with those of the base model, the lowest similarity of a duplicate, the mean of the unrelated.
+
+    recipes.py [--only NAME ...] [--jobs 2] [--home DIR]
+
+With --home, models and results are kept there, and what is there already is not trained again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import dataclasses
+import json
+import os
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import measure
+
+_HERE = Path(__file__).parent
+_QUOTES = _HERE.parent / "quotes"
+# As many pairs as the model card was trained with.
+_CARD_PAIRS = 2652
+_MIN_QUOTES = 4
+_LORA = {"lora_rank": 16, "epochs": 2, "learning_rate": 3e-4, "max_tokens": 64}
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """What is tried: options of a `Recipe`; how many pairs (None: all), and how many more in other words for each."""
+
+    recipe: dict[str, Any]
+    pairs: int | None = _CARD_PAIRS
+    augmented: int = 0
+
+
+TRIALS = {
+    "LoRA 16, 2 epochs": Trial(_LORA),
+    "LoRA 16, 2 epochs, all pairs": Trial(_LORA, pairs=None),
+    "LoRA 16, 1 epoch": Trial(_LORA | {"epochs": 1}),
+    "LoRA 8, 2 epochs": Trial(_LORA | {"lora_rank": 8}),
+    "LoRA 32, 2 epochs": Trial(_LORA | {"lora_rank": 32}),
+    "LoRA 16, 2 epochs, false negatives mixed in": Trial(_LORA | {"keep_apart": False}),
+    "LoRA 16, 2 epochs, guided (GIST)": Trial(_LORA | {"loss": "gist"}),
+    "the card's recipe": Trial({"keep_apart": False}),
+    "the card's recipe, false negatives apart": Trial({}),
+    "LoRA 16, 2 epochs, other words added": Trial(_LORA, augmented=1),
+    "all weights, 2 epochs": Trial({"epochs": 2, "max_tokens": 64}),
+    "LoRA 16, 2 epochs, cached, batches of 128": Trial(_LORA | {"loss": "cached-mnrl", "batch_size": 128}),
+    "LoRA 64, 2 epochs": Trial(_LORA | {"lora_rank": 64}),
+    "LoRA 16, 4 epochs": Trial(_LORA | {"epochs": 4}),
+    "LoRA 16, 1 epoch, all pairs": Trial(_LORA | {"epochs": 1}, pairs=None),
+    "LoRA 32, 2 epochs, all pairs": Trial(_LORA | {"lora_rank": 32}, pairs=None),
+}
+BASE = "base model"
+_COLUMNS = {
+    "pairs": "pairs",
+    "minutes": "min",
+    "themes": "themes",
+    "paraphrase": "paraphrases",
+    "request": "requests",
+    "mean": "mean",
+    "order": "order kept",
+    "duplicate": "duplicates",
+    "unrelated": "unrelated",
+}
+
+
+def main() -> None:
+    """Train and measure what is asked for, and print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--only", action="append", choices=[BASE, *TRIALS], metavar="NAME", help="this one; repeatable")
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="recipes trained at once (%(default)s)")
+    parser.add_argument("--home", type=Path, metavar="DIR", help="keep models and results here")
+    given = parser.parse_args()
+    names = given.only or [BASE, *TRIALS]
+    with tempfile.TemporaryDirectory(prefix="quotefind-benchmark-") as temporary:
+        home = (given.home or Path(temporary)).absolute()
+        home.mkdir(parents=True, exist_ok=True)
+        with ThreadPoolExecutor(given.jobs) as pool:
+            results = dict(zip(names, pool.map(lambda name: _result(name, home, given.jobs), names), strict=True))
+    rows = [
+        [name, *(_cell(result.get(key)) for key in _COLUMNS)]
+        for name, result in sorted(results.items(), key=lambda item: item[1]["mean"])
+    ]
+    measure.print_table(
+        "Recipes, measured on held-out authors (nDCG@10)",
+        ["recipe", *_COLUMNS.values()],
+        rows,
+        ["mean: of themes, paraphrases and requests, by which the recipe is chosen."],
+    )
+
+
+def _cell(value: float | None) -> str:
+    return (
+        ""
+        if value is None
+        else f"{value:,d}"
+        if isinstance(value, int)
+        else f"{value:.3f}"
+        if value < 3
+        else f"{value:.0f}"
+    )
+
+
+def _result(name: str, home: Path, jobs: int) -> dict[str, Any]:
+    folder = home / "".join(letter if letter.isalnum() else "-" for letter in name)
+    kept = folder.with_suffix(".json")
+    if not kept.exists():
+        measure.say(f"begun: {name}")
+        os.environ["HF_HUB_OFFLINE"] = "1"
+        result, _ = measure.in_own_process(
+            try_it, name=name, folder=folder, threads=max(1, (os.cpu_count() or 1) // jobs)
+        )
+        kept.write_text(json.dumps(result), encoding="utf-8")
+        measure.say(f"done: {name} {result}")
+    return dict(json.loads(kept.read_text(encoding="utf-8")))
+
+
+def try_it(name: str, folder: str, threads: int) -> dict[str, Any]:
+    """Train the trial `name` into `folder`, and measure what came of it."""
+    import torch
+
+    from quotefind.encoders.prepare import load
+    from quotefind.encoders.resolve import BASE_MODEL, ModelSource, resolve
+    from quotefind.training.fine_tuning import train
+    from quotefind.training.recipe import Recipe
+
+    torch.set_num_threads(threads)
+    base = resolve(BASE_MODEL)
+    if name == BASE:
+        return _measured(load(base, "cpu"), load(base, "cpu"))
+    trial = TRIALS[name]
+    pairs = list(_training_pairs(trial))
+    shutil.rmtree(folder, ignore_errors=True)
+    started = time.monotonic()
+    train(pairs, Path(folder), Recipe(**trial.recipe), base=base)
+    minutes = (time.monotonic() - started) / 60
+    model = load(ModelSource(folder, Path(folder)), "cpu")
+    return {"pairs": len(pairs), "minutes": minutes, **_measured(model, load(base, "cpu"))}
+
+
+def _training_pairs(trial: Trial) -> Iterator[Any]:
+    """Yield the pairs of training authors that `trial` takes, drawn with a fixed seed."""
+    from quotefind.training.pairs_file import read_pairs
+
+    pairs = [pair for pair in read_pairs(_QUOTES / "pairs.jsonl") if not pair.held_out]
+    draw = random.Random(0)
+    draw.shuffle(pairs)
+    ways = (_QUOTES / "requests.txt").read_text(encoding="utf-8").splitlines()
+    for pair in pairs[: trial.pairs]:
+        yield pair
+        for _ in range(trial.augmented if pair.theme else 0):
+            yield dataclasses.replace(pair, query=draw.choice(ways).replace("{}", pair.theme))
+
+
+def _measured(model: Any, base: Any) -> dict[str, float]:
+    """Return what `model` is worth, and what is left in it of `base`."""
+    from quotefind.training.evaluation import DEPTH, System, evaluate
+
+    texts, judged = _held_out()
+    quotes = model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
+
+    def rank(queries: Sequence[str]) -> list[list[str]]:
+        scores = model.encode(list(queries), normalize_embeddings=True, show_progress_bar=False) @ quotes.T
+        return [[str(place) for place in order] for order in (-scores).argsort(axis=1, kind="stable")[:, :DEPTH]]
+
+    (result,) = evaluate([System("cosine", rank)], judged)
+    values = dict(result.groups)
+    values["mean"] = sum(values[group] for group in ("themes", "paraphrase", "request")) / 3
+    return values | _general(model, base)
+
+
+def _held_out() -> tuple[list[str], list[Any]]:
+    """Return the texts of the held-out authors, and the requests for them, judged by their places."""
+    from quotefind.training.judgements import TEMPLATES, JudgedQuery
+
+    pairs = [json.loads(line) for line in (_QUOTES / "pairs.jsonl").read_text(encoding="utf-8").splitlines()]
+    held_out = [pair for pair in pairs if pair["split"] == "held-out"]
+    place = {text: str(number) for number, text in enumerate(dict.fromkeys(pair["quote"] for pair in held_out))}
+    themes: dict[str, dict[str, int]] = {}
+    for line in (_QUOTES / "quotes.jsonl").read_text(encoding="utf-8").splitlines():
+        quote = json.loads(line)
+        for tag in quote["tags"] if quote["text"] in place else []:
+            themes.setdefault(tag.replace("-", " "), {})[place[quote["text"]]] = 1
+    judged = [
+        JudgedQuery(f"{theme}.{way}", template.replace("{}", theme), relevant, topic=theme, group="themes")
+        for theme, relevant in themes.items()
+        if len(relevant) >= _MIN_QUOTES
+        for way, template in enumerate(TEMPLATES[1:])
+    ]
+    for kind in ("paraphrase", "request"):
+        asked: dict[str, dict[str, int]] = {}
+        for pair in held_out:
+            if pair["kind"] == kind:
+                asked.setdefault(pair["query"], {})[place[pair["quote"]]] = 1
+        judged += [
+            JudgedQuery(f"{kind}.{number}", query, relevant, topic=query, group=kind)
+            for number, (query, relevant) in enumerate(asked.items())
+        ]
+    return list(place), judged
+
+
+def _general(model: Any, base: Any) -> dict[str, float]:
+    """Return how `model` sees ordinary sentence pairs, next to how `base` sees them."""
+    import numpy as np
+    from scipy.stats import spearmanr
+
+    with (_HERE / "sentence_pairs.tsv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE))
+    kinds = np.array([row["kind"] for row in rows])
+    scores = []
+    for encoder in (model, base):
+        a, b = (
+            encoder.encode([row[column] for row in rows], normalize_embeddings=True, show_progress_bar=False)
+            for column in ("sentence_0", "sentence_1")
+        )
+        scores.append((a * b).sum(axis=1))
+    return {
+        "order": float(spearmanr(*scores).statistic),
+        "duplicate": float(scores[0][kinds == "duplicate"].min()),
+        "unrelated": float(scores[0][kinds == "unrelated"].mean()),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -43,7 +43,7 @@ def index_quotes(source: str) -> dict[str, float]:
     """Index the file `source` with a warm encoder; return the quotes added, the seconds and the rate of encoding."""
     from quotefind import Source, open_encoder, open_to_write
 
-    encoder = open_encoder(device="cpu")
+    encoder = open_encoder("all-MiniLM-L6-v2", device="cpu")
     encoder.encode_quotes(_texts(source)[:_WARM_UP_TEXTS])
     with TemporaryDirectory(prefix="quotefind-benchmark-") as directory:
         started = time.perf_counter()
@@ -82,7 +82,7 @@ def count_work(source: str, weights: str) -> dict[str, int]:
     """Return the tokens of the texts in `source` and the multiply-adds that the model needs for them."""
     from quotefind import open_encoder
 
-    encoder = open_encoder(device="cpu")
+    encoder = open_encoder("all-MiniLM-L6-v2", device="cpu")
     shape = json.loads((Path(weights) / "config.json").read_text(encoding="utf-8"))
     layers, d, f = shape["num_hidden_layers"], shape["hidden_size"], shape["intermediate_size"]
     lengths = [min(length, encoder.max_tokens) for length in encoder.count_tokens(_texts(source))]

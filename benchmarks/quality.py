@@ -1,6 +1,6 @@
 """How well requests are answered: the shipped model and its base, by the cosine, hybrid, and by shared words alone.
 
-Everything goes through the commands, as a user would do it: `quotefind index` and `quotefind evaluate`. Measured are the
+Everything goes through the commands, as a user would do it: `quotefind index` and `quotefind evaluate`. Asked are the
 quotations of the authors that are held out in quotes/pairs.jsonl (requests for their themes in four ways, and the
 paraphrases and free requests of the held-out pairs), and any tagged collection that is given.
 

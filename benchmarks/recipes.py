@@ -52,18 +52,14 @@ TRIALS = {
     "LoRA 16, 2 epochs, all pairs": Trial(_LORA, pairs=None),
     "LoRA 16, 1 epoch": Trial(_LORA | {"epochs": 1}),
     "LoRA 8, 2 epochs": Trial(_LORA | {"lora_rank": 8}),
-    "LoRA 32, 2 epochs": Trial(_LORA | {"lora_rank": 32}),
     "LoRA 16, 2 epochs, false negatives mixed in": Trial(_LORA | {"keep_apart": False}),
     "LoRA 16, 2 epochs, guided (GIST)": Trial(_LORA | {"loss": "gist"}),
     "the card's recipe": Trial({"keep_apart": False}),
     "the card's recipe, false negatives apart": Trial({}),
     "LoRA 16, 2 epochs, other words added": Trial(_LORA, augmented=1),
-    "all weights, 2 epochs": Trial({"epochs": 2, "max_tokens": 64}),
     "LoRA 16, 2 epochs, cached, batches of 128": Trial(_LORA | {"loss": "cached-mnrl", "batch_size": 128}),
     "LoRA 64, 2 epochs": Trial(_LORA | {"lora_rank": 64}),
     "LoRA 16, 4 epochs": Trial(_LORA | {"epochs": 4}),
-    "LoRA 16, 1 epoch, all pairs": Trial(_LORA | {"epochs": 1}, pairs=None),
-    "LoRA 32, 2 epochs, all pairs": Trial(_LORA | {"lora_rank": 32}, pairs=None),
 }
 BASE = "base model"
 _COLUMNS = {

@@ -76,7 +76,7 @@ def main() -> None:
             measure.in_own_process(synthetic.write_fortunes, path=source, count=given.quotes)
         index, matrix, texts = home / name, home / f"{name}.npy", home / f"{name}.json"
         measure.say(f"indexing {source}: a few minutes, the first time")
-        measure.run([*quotefind, "index", source, "--index", index])
+        measure.run([*quotefind, "index", source, "--index", index, "--model", "all-MiniLM-L6-v2"])
         count, _ = measure.in_own_process(save_matrix, index=index, matrix=matrix, texts=texts)
 
         find = [*quotefind, "find", _QUERY, "--index", str(index)]

@@ -37,6 +37,8 @@ VOCABULARY = [
 ]
 WORDS = ["hope", "fear", "dust", "road", "sea", "love", "and", "of", "the", "unseen", "Zoë", "家", "42", "—"]
 
+# Pairs of ordinary sentences, which also benchmarks/recipes.py reads.
+SENTENCES = Path(__file__).resolve().parents[1] / "benchmarks" / "sentence_pairs.tsv"
 # The sentences of the model card.
 CARD = [
     "Need some quotes about finding your purpose in a spiritual way.",
@@ -106,8 +108,14 @@ def reference(path: Path) -> SentenceTransformer:
 
 @pytest.fixture(scope="session")
 def official() -> SentenceTransformer:
-    """The default model, opened with sentence-transformers itself."""
-    return reference(resolve.resolve(None).path)
+    """The default model: the base opened with sentence-transformers itself, the adapter merged by PEFT itself."""
+    source = resolve.resolve(None)
+    model = reference(source.path)
+    with prepare._quiet():
+        from peft import PeftModel
+
+        model[0].model = PeftModel.from_pretrained(model[0].auto_model, str(source.adapter)).merge_and_unload()
+    return model
 
 
 @pytest.fixture(scope="session")
@@ -174,10 +182,56 @@ def test_a_text_encodes_alike_in_any_company(real_encoder: Encoder) -> None:
 
 def test_the_default_model_is_what_it_says(real_encoder: Encoder) -> None:
     """The default model has 384 dimensions, mean pooling, 256 tokens, and the fingerprint of its files."""
-    assert (real_encoder.name, real_encoder.dim, real_encoder.pooling) == ("all-MiniLM-L6-v2", 384, "mean")
+    assert (real_encoder.name, real_encoder.dim, real_encoder.pooling) == ("quotefind-MiniLM-L6-v1", 384, "mean")
     assert real_encoder.max_tokens == 256
     assert real_encoder.fingerprint == fingerprint_of(resolve.resolve(None))
     assert len(real_encoder.fingerprint) == 64
+
+
+def test_the_base_model_is_another_one(home: Path) -> None:
+    """Base and default model have different fingerprints, and an index of one is not answered by the other."""
+    base = fingerprint_of(resolve.resolve("all-MiniLM-L6-v2"))
+    assert base == fingerprint_of(resolve.resolve("sentence-transformers/all-MiniLM-L6-v2"))
+    with pytest.raises(IndexUnusableError, match="quotefind index --rebuild --model quotefind-MiniLM-L6-v1"):
+        open_encoder(device="cpu", fingerprint=base)
+    assert not home.exists()
+
+
+def test_the_adapter_decides_the_fingerprint(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With another adapter the default model is another; without one it is an error that says what to do."""
+    before = fingerprint_of(resolve.resolve(None))
+    other = Path(shutil.copytree(resolve.ADAPTER, tmp_path / "model"))
+    monkeypatch.setattr(resolve, "ADAPTER", other)
+    assert fingerprint_of(resolve.resolve(None)) == before
+    (other / "README.md").write_text("another card")
+    assert fingerprint_of(resolve.resolve(None)) == before
+    config = other / "adapter_config.json"
+    config.write_text(config.read_text().replace("}", " }"))
+    assert fingerprint_of(resolve.resolve(None)) != before
+    (other / "adapter_model.safetensors").unlink()
+    with pytest.raises(ModelError, match=r"is missing\. Install quotefind again"):
+        open_encoder(device="cpu")
+
+
+def test_the_adapter_that_comes_with_the_program_is_small(real_encoder: Encoder) -> None:
+    """The shipped adapter has no more than 5 MB, and a card."""
+    files = {path.name: path.stat().st_size for path in resolve.ADAPTER.iterdir()}
+    assert files.keys() == {"README.md", "adapter_config.json", "adapter_model.safetensors"}
+    assert sum(files.values()) <= 5_000_000
+    assert resolve.card_of(None) == resolve.card_of(real_encoder.name)
+
+
+def test_the_default_model_keeps_the_meaning_of_ordinary_sentences(real_encoder: Encoder) -> None:
+    """As a general encoder it still holds duplicates above 0.9, paraphrases above what is unrelated, which is low."""
+    lines = SENTENCES.read_text(encoding="utf-8").splitlines()
+    rows = [line.split("\t") for line in lines[1:]]
+    scores: dict[str, list[float]] = {}
+    a, b = (real_encoder.encode_quotes([row[column] for row in rows]) for column in (1, 2))
+    for (kind, *_), score in zip(rows, (a * b).sum(axis=1).tolist(), strict=True):
+        scores.setdefault(kind, []).append(score)
+    assert min(scores["duplicate"]) > 0.9
+    assert np.mean(scores["unrelated"]) < 0.1
+    assert np.mean(scores["paraphrase"]) > np.mean(scores["related"]) + 0.2 > np.mean(scores["unrelated"]) + 0.2
 
 
 def test_tokens_are_counted_before_a_text_is_cut(real_encoder: Encoder) -> None:

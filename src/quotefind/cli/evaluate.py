@@ -16,9 +16,12 @@ from quotefind.errors import UsageError
 
 if TYPE_CHECKING:
     from quotefind.index.reader import Index
-    from quotefind.progress import Progress
     from quotefind.training.evaluation import Result
     from quotefind.training.judgements import JudgedQuery
+
+# A table of all measures wants so many columns.
+_NARROW = 80
+_SHORT = 16
 
 
 def evaluate(
@@ -57,47 +60,75 @@ def evaluate(
     quotefind evaluate --from-tags --model all-MiniLM-L6-v2
     quotefind evaluate judged.jsonl --json
     """
+    _check(judged, topics, qrels, tags=tags, of_tags=bool(template or min_quotes != 8))
+    from quotefind.training.evaluation import require_measures
+    from quotefind.training.judgements import TEMPLATES, from_json_lines, from_tags, from_trec
+    from quotefind.training.trec import make_directory, write_runs
+
+    require_measures()
+    if runs is not None:
+        make_directory(runs)
+    with session.opened(index, refresh=not no_refresh) as opened:
+        if judged is not None:
+            queries = from_json_lines(judged, opened)
+        elif topics is not None and qrels is not None:
+            queries = from_trec(topics, qrels, opened)
+        else:
+            queries = from_tags(opened, templates=tuple(template or TEMPLATES), min_quotes=min_quotes)
+        results = _results(opened, queries, model or [], quiet=quiet)
+        facts = {
+            "model": opened.manifest.model,
+            "quotes": opened.count,
+            "queries": len(queries),
+            "topics": len({query.topic for query in queries}),
+        }
+        if tags:
+            _warn_of_known_quotes(opened, [opened.manifest.model, *(model or ())])
+    if runs is not None:
+        write_runs(runs, queries, results)
+    if json:
+        print(output.to_json({**facts, "systems": _records(results)}))  # noqa: T201
+    else:
+        _show(results)
+        if not quiet:
+            asked = "{queries} queries on {topics} topics, {quotes} quotes, model {model}".format(**facts)
+            session.warn(f"{asked}; p is that of the difference from {results[0].system}")
+
+
+def _check(judged: Path | None, topics: Path | None, qrels: Path | None, *, tags: bool, of_tags: bool) -> None:
+    """Refuse what does not go together; `of_tags` is whether an option of --from-tags was given."""
     if sum((judged is not None, tags, topics is not None or qrels is not None)) != 1:
         raise UsageError("Say what is judged: a FILE, or --from-tags, or --topics with --qrels.")
     if (topics is None) != (qrels is None):
         raise UsageError("--topics and --qrels belong together.")
-    if not tags and (template or min_quotes != 8):
+    if of_tags and not tags:
         raise UsageError("--template and --min-quotes are for --from-tags; they do nothing here.")
-    from quotefind.training.judgements import TEMPLATES, from_json_lines, from_tags, from_trec
-
-    with session.opened(index, refresh=not no_refresh) as opened, session.progress_bar(quiet=quiet) as progress:
-        if judged is not None:
-            queries = from_json_lines(judged, opened)
-        elif topics is not None and qrels is not None:
-            queries = from_trec(topics, qrels)
-        else:
-            queries = from_tags(opened, templates=tuple(template or TEMPLATES), min_quotes=min_quotes)
-        results = _results(opened, queries, model or [], progress)
-        count = opened.count
-    if runs is not None:
-        from quotefind.training.trec import write_runs
-
-        write_runs(runs, queries, results)
-    if json:
-        print(output.to_json({"quotes": count, "queries": len(queries), "systems": _records(results)}))  # noqa: T201
-    else:
-        _show(results)
-        if not quiet:
-            topics_asked = len({query.topic for query in queries})
-            session.warn(f"{len(queries)} queries on {topics_asked} topics, {count} quotes")
 
 
-def _results(index: Index, queries: Sequence[JudgedQuery], models: Sequence[str], progress: Progress) -> list[Result]:
+def _results(index: Index, queries: Sequence[JudgedQuery], models: Sequence[str], *, quiet: bool) -> list[Result]:
     from quotefind.training import evaluation
 
-    opener = session.encoder_opener(progress=progress)
-    with ExitStack() as copies:
-        systems = evaluation.systems_of(index, session.encoder_of(index))
+    with session.progress_bar(quiet=quiet) as progress, ExitStack() as copies:
+        opener = session.encoder_opener(progress=progress)
+        systems = evaluation.systems_of(index, opener(index.manifest.model, index.manifest.fingerprint))
         systems.append(evaluation.bm25(index))
-        for model in models:
+        for model in dict.fromkeys(models):
             anew = copies.enter_context(evaluation.encoded_anew(index, model, opener, progress))
-            systems += evaluation.systems_of(anew, session.encoder_of(anew), prefix=f"{anew.manifest.model} ")
+            encoder = opener(anew.manifest.model, anew.manifest.fingerprint)
+            systems += evaluation.systems_of(anew, encoder, prefix=f"{anew.manifest.model} ")
         return evaluation.evaluate(systems, queries, progress)
+
+
+def _warn_of_known_quotes(index: Index, models: Sequence[str]) -> None:
+    """Say so where a model is asked for the quotes, in the words, that it was trained with."""
+    from quotefind.encoders.resolve import DEFAULT_MODEL
+    from quotefind.paths import BUNDLED
+
+    if DEFAULT_MODEL in models and any(source.location == BUNDLED for source in index.sources()):
+        session.warn(
+            f"{DEFAULT_MODEL} was trained with the bundled quotes and their themes; of how well it finds others, "
+            "these figures say too much"
+        )
 
 
 def _records(results: Sequence[Result]) -> list[dict[str, Any]]:
@@ -122,7 +153,7 @@ def _records(results: Sequence[Result]) -> list[dict[str, Any]]:
 def _show(results: Sequence[Result]) -> None:
     """Write a table of systems and measures, and one of systems and groups; in a pipe, lines with tabs."""
     measures = list(results[0].scores)
-    header = ["system", *measures, "95 % of nDCG@10", "p"]
+    header = ["system", *measures, f"95 % of {measures[0]}", "p"]
     rows = []
     for result in results:
         main = result.scores[measures[0]]
@@ -138,13 +169,14 @@ def _show(results: Sequence[Result]) -> None:
     groups = list(results[0].groups)
     if len(groups) > 1:
         _table(
-            ["nDCG@10", *(result.system for result in results)],
+            [measures[0], *(result.system for result in results)],
             [[group, *(f"{result.groups[group]:.3f}" for result in results)] for group in groups],
         )
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    if not sys.stdout.isatty():
+    out = output.console() if sys.stdout.isatty() else None
+    if out is None or out.width < _NARROW:
         for row in (header, *rows):
             print("\t".join(map(output.printable, row)))  # noqa: T201
         return
@@ -152,9 +184,16 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1))
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for number, name in enumerate(header):
-        table.add_column(Text(output.printable(name)), justify="right" if number else "left", overflow="fold")
+        # The names of systems are folded where there is no room, a figure never: a digit less would be another figure.
+        table.add_column(
+            Text(output.printable(name)),
+            justify="right" if number else "left",
+            overflow="fold",
+            no_wrap=number > 0 and len(name) < _SHORT,
+            min_width=max(len(row[number]) for row in rows) if number else 10,
+        )
     for row in rows:
         table.add_row(*(Text(output.printable(cell)) for cell in row))
-    output.console().print(table)
+    out.print(table, crop=False)

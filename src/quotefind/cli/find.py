@@ -22,7 +22,7 @@ from quotefind.cli.options import (
     TopOption,
     WorkOption,
 )
-from quotefind.errors import UsageError
+from quotefind.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
     from quotefind.encoders import Encoder
@@ -112,13 +112,31 @@ def _requests(words: list[str], queries: Path | None, *, like: bool, read0: bool
 
 def _numbered(index: Index, requests: Iterator[list[str]], options: FindOptions) -> Iterator[tuple[str, Sequence[Hit]]]:
     """Yield the hits of each request with its number: what stands before a tab, or else its place."""
-    count = 0
-    for batch in requests:
-        parts = [request.partition("\t") for request in batch]
-        texts = [text if tab else number for number, tab, text in parts]
-        for (number, tab, _), hits in zip(parts, next(_answers(index, iter([texts]), options)), strict=True):
-            count += 1
-            yield (number if tab else str(count)), hits
+    numbers: list[str] = []  # of the batch that is being answered
+    seen: set[str] = set()
+
+    def texts() -> Iterator[list[str]]:
+        for batch in requests:
+            parts = [request.partition("\t") for request in batch]
+            places = range(len(seen) + 1, len(seen) + len(parts) + 1)
+            numbers[:] = [
+                number.strip() if tab else str(place) for place, (number, tab, _) in zip(places, parts, strict=True)
+            ]
+            for number in numbers:
+                _add_number(number, seen)
+            yield [text if tab else number for number, tab, text in parts]
+
+    for answers in _answers(index, texts(), options):
+        yield from zip(numbers, answers, strict=True)
+
+
+def _add_number(number: str, seen: set[str]) -> None:
+    """Add the number of a request to those `seen`; raise SourceError where it cannot stand in a run, or did already."""
+    if number.split() != [number] or output.printable(number) != number:
+        raise SourceError(f"What stands before a tab has to be the number of the request, one word: {number[:60]!r}.")
+    if number in seen:
+        raise SourceError(f"Two requests have the number {number}; in a run each needs its own.")
+    seen.add(number)
 
 
 def _answers(index: Index, requests: Iterator[list[str]], options: FindOptions) -> Iterator[Sequence[Sequence[Hit]]]:

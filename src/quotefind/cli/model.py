@@ -37,7 +37,8 @@ def show(
     if sys.stdout.isatty():
         from rich.markdown import Markdown
 
-        output.console().print(Markdown(card.partition("\n---\n")[2] if card.startswith("---\n") else card))
+        _, ended, text = card.partition("\n---\n")  # of the metadata, which are for programs
+        output.console().print(Markdown(text if card.startswith("---\n") and ended else card))
     else:
         print(card)  # noqa: T201
 

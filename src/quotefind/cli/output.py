@@ -97,13 +97,16 @@ def show_hits(batches: Iterable[Sequence[Sequence[Hit]]], style: Format) -> int:
 def write_run(answers: Iterable[tuple[str, Sequence[Hit]]], *, by_score: bool) -> int:
     """Write numbered requests with their hits as a TREC run; return how many hits there were.
 
-    The score is the cosine where that made the order, and 1 / rank otherwise.
+    The score is the cosine where that made the order, and 1 / rank otherwise. It falls from hit to hit, if only by its
+    last digit: trec_eval takes the order from the scores, and that of equal ones from the ids.
     """
     count = 0
+    unit = 10**_DIGITS
     for number, hits in answers:
+        last = 2 * unit
         for hit in hits:
-            score = hit.score if by_score else 1 / hit.rank
-            sys.stdout.write(f"{number} Q0 {hit.quote.id} {hit.rank} {score:.{_DIGITS}f} quotefind\n")
+            last = min(round((hit.score if by_score else 1 / hit.rank) * unit), last - 1)
+            sys.stdout.write(f"{number} Q0 {hit.quote.id} {hit.rank} {last / unit:.{_DIGITS}f} quotefind\n")
         count += len(hits)
     return count
 

@@ -83,10 +83,10 @@ class _Bar:
 
         bar = progress.Progress(
             progress.SpinnerColumn(),
-            progress.TextColumn("{task.description}"),
+            progress.TextColumn("{task.description}", markup=False),
             progress.BarColumn(),
             progress.MofNCompleteColumn(),
-            progress.TextColumn("{task.fields[rate]}"),
+            progress.TextColumn("{task.fields[rate]}", markup=False),
             progress.TimeRemainingColumn(),
             console=Console(stderr=True),
             transient=True,

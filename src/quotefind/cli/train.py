@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from enum import StrEnum
+from math import isfinite
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ import typer
 
 from quotefind.cli import output, session
 from quotefind.cli.options import JsonOption, PairsFormatOption, QuietOption
+from quotefind.errors import UsageError
 
 # The order in which metrics are shown, by the names that sentence-transformers gives them.
 _SHOWN = {
@@ -90,6 +92,8 @@ def train(
     quotefind train pairs.jsonl --output my-model --lora-rank 16 --learning-rate 3e-4 --epochs 2
     quotefind index --rebuild --model ./my-model
     """
+    if not all(map(isfinite, (scale, learning_rate, warmup, held_out))):
+        raise UsageError("--scale, --learning-rate, --warmup and --held-out take finite numbers.")
     from quotefind.encoders.resolve import resolve
     from quotefind.training.pairs_file import read_pairs
     from quotefind.training.recipe import Recipe

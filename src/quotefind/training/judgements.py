@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from quotefind.errors import SourceError, UsageError
 from quotefind.index.reader import Index
-from quotefind.text import normalise
+from quotefind.text import is_unicode, normalise
 
 # The ways of asking of the model card that this program started from, and the bare theme.
 TEMPLATES = (
@@ -23,8 +24,12 @@ TEMPLATES = (
 # A theme that more than a tenth of a collection carries, and at least so many quotes, says nothing about any of them.
 _COMMON = 50
 _ID = re.compile(r"[0-9a-fA-F]{6,16}")
-_SGML_TOPIC = re.compile(r"<top>(.*?)</top>", re.DOTALL | re.IGNORECASE)
-_SGML_FIELD = re.compile(r"<(num|title)>\s*(?:Number:|Topic:)?\s*([^<]*)", re.IGNORECASE)
+_WHOLE_ID = re.compile(r"[0-9a-f]{16}")
+# In TREC's own files neither <num> nor <title> is closed: a field goes on until the next tag.
+_TOP = re.compile(r"<top(?:\s[^>]*)?>", re.IGNORECASE)
+_FIELD = re.compile(r"<(num|title)>\s*(?:Number:|Topic:)?((?:[^<]|<(?![a-z/]))*)", re.IGNORECASE)
+# trec_eval counts the quotes of each grade up to the highest, so that a grade of a billion would take all memory.
+_GRADE = re.compile(r"-?[0-9]{1,4}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +57,10 @@ def from_tags(index: Index, *, templates: Sequence[str] = TEMPLATES, min_quotes:
     Themes that more than a tenth of the quotes (and more than 50) carry are left out.
 
     Raises:
-        UsageError: a template has no place for the theme, or no theme has enough quotes.
+        UsageError: there is no template, one has no place for the theme, or no theme has enough quotes.
     """
+    if not templates:
+        raise UsageError("There is no template to ask with.")
     for template in templates:
         if "{}" not in template:
             raise UsageError(f'The template {template!r} has no {{}} for the theme, as in "quotes about {{}}".')
@@ -81,79 +88,106 @@ def from_json_lines(path: Path, index: Index) -> list[JudgedQuery]:
     """Return the judged queries in a JSON Lines file, one object a line.
 
     An object has `query`, and `relevant` (ids or texts of quotes) or `quote` (one text, as in a file of pairs); lines
-    with the same query are put together. Of a file of pairs with a `split`, what is not held out is passed over;
-    `kind` groups the queries.
+    with the same query are put together. Of a file of pairs with a `split`, what is not held out is passed over.
+    `kind` groups the queries. `topic` says which of them ask for the same; where it is missing, those with the same
+    `quote` do, since a quote that is hard to find is so for all of its requests.
 
     Raises:
         SourceError: the file cannot be read, a line is no such object, or a quote is not in `index`.
     """
     relevant: dict[str, dict[str, int]] = {}
-    kinds: dict[str, str] = {}
+    labels: dict[str, tuple[str, str]] = {}
+    trained = 0
     for where, row in _objects(path):
         if row.get("split") in ("train", "training"):
+            trained += 1
             continue
-        query = row.get("query")
-        answers = row.get("relevant", row.get("quote"))
-        if isinstance(answers, str):
-            answers = [answers]
-        if not isinstance(query, str) or not query.strip() or not isinstance(answers, list) or not answers:
-            raise SourceError(
-                f"{where}: expected an object with query and relevant (ids or texts), or query and quote."
-            )
-        kinds.setdefault(query, str(row.get("kind") or ""))
-        for answer in answers:
-            ids = _ids_of(answer, index) if isinstance(answer, str) else []
-            if not ids:
-                raise SourceError(f"{where}: no quote of this index has the id or the text {str(answer)[:60]!r}.")
-            relevant.setdefault(query, {}).update(dict.fromkeys(ids, 1))
+        query, answers = _judgement(row, where)
+        ids = [name for answer in answers for name in _ids_of(answer, where, index)]
+        topic = row.get("topic") or (query if "relevant" in row else ids[0])
+        labels.setdefault(query, (str(topic), str(row.get("kind") or "")))
+        relevant.setdefault(query, {}).update(dict.fromkeys(ids, 1))
     if not relevant:
-        raise SourceError(f"{path}: no judged queries.")
+        raise SourceError(f"{path}: no judged queries{', only pairs to train with' if trained else ''}.")
     return [
-        JudgedQuery(str(number), query, ids, topic=query, group=kinds[query])
-        for number, (query, ids) in enumerate(relevant.items(), 1)
+        JudgedQuery(str(number), query, ids, *labels[query]) for number, (query, ids) in enumerate(relevant.items(), 1)
     ]
 
 
-def from_trec(topics: Path, qrels: Path) -> list[JudgedQuery]:
-    """Return the queries of `topics` that `qrels` judges; both as trec_eval and its relatives read them.
+def from_trec(topics: Path, qrels: Path, index: Index) -> list[JudgedQuery]:
+    """Return the queries of `topics` to which `qrels` knows an answer; both as trec_eval and its relatives read them.
 
     Args:
         topics: a line each with number, tab and text; or TREC's own <top> elements with <num> and <title>.
         qrels: lines of number, an ignored column, id of the quote, grade; a grade above 0 is relevant.
+        index: holds the quotes.
 
     Raises:
-        SourceError: a file cannot be read, a line is wrong, or no topic is judged.
+        SourceError: a file cannot be read, a line is wrong, an answer is not in `index`, or no topic has one.
     """
     grades: dict[str, dict[str, int]] = {}
     for number, line in _lines(qrels):
+        where = f"{qrels}:{number}"
         cells = line.split()
-        if len(cells) != 4 or not re.fullmatch(r"-?\d+", cells[3]):
-            raise SourceError(f"{qrels}:{number}: expected four columns: topic, 0, id of the quote, grade.")
-        if int(cells[3]) > 0:
-            grades.setdefault(cells[0], {})[cells[2]] = int(cells[3])
-    judged = [
-        JudgedQuery(topic, text, grades[topic], topic=topic) for topic, text in _topics(topics) if topic in grades
-    ]
-    if not judged:
-        raise SourceError(f"{qrels}: judges none of the topics in {topics}.")
-    return judged
+        if len(cells) != 4 or not _GRADE.fullmatch(cells[3]):
+            raise SourceError(f"{where}: expected four columns: topic, 0, id of the quote, grade (-9999 to 9999).")
+        topic, _, name, grade = cells
+        if int(grade) > 0 and not (_WHOLE_ID.fullmatch(name) and index.row_of(name) is not None):
+            raise SourceError(f"{where}: no quote of this index has the id {name[:60]!r}.")
+        if grades.setdefault(topic, {}).setdefault(name, int(grade)) != int(grade):
+            raise SourceError(f"{where}: {name} had another grade for topic {topic} before.")
+    judged: dict[str, JudgedQuery] = {}
+    for where, topic, text in _topics(topics):
+        if topic in judged:
+            raise SourceError(f"{where}: topic {topic} was there before.")
+        answers = {name: grade for name, grade in grades.get(topic, {}).items() if grade > 0}
+        judged[topic] = JudgedQuery(topic, text, answers, topic=topic)
+    answered = [query for query in judged.values() if query.relevant]
+    if not answered:
+        raise SourceError(f"{qrels}: knows no answer to any of the topics in {topics}.")
+    return answered
 
 
-def _topics(path: Path) -> Iterator[tuple[str, str]]:
-    lines = list(_lines(path))
-    whole = "\n".join(line for _, line in lines)
-    if "<top>" in whole.lower():
-        for element in _SGML_TOPIC.findall(whole):
-            fields = {name.lower(): " ".join(value.split()) for name, value in _SGML_FIELD.findall(element)}
-            if not fields.get("num") or not fields.get("title"):
-                raise SourceError(f"{path}: a <top> without <num> or <title>.")
-            yield fields["num"], fields["title"]
+def _topics(path: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield for each topic where it stands, its number and its text."""
+    lines = _lines(path)
+    if lines and lines[0][1].lstrip().startswith("<"):
+        yield from _elements(path, lines)
         return
     for number, line in lines:
-        topic, tab, text = line.partition("\t")
-        if not tab or not text.strip():
+        topic, _, text = line.partition("\t")
+        if not topic.strip() or not text.strip():
             raise SourceError(f"{path}:{number}: expected the number of a topic, a tab and its text.")
-        yield topic.strip(), text.strip()
+        yield f"{path}:{number}", topic.strip(), text.strip()
+
+
+def _elements(path: Path, lines: list[tuple[int, str]]) -> Iterator[tuple[str, str, str]]:
+    whole = "\n".join(line for _, line in lines)
+    tops = list(_TOP.finditer(whole))
+    if not tops:
+        raise SourceError(f"{path}:{lines[0][0]}: expected <top> elements, or lines of number, tab and text.")
+    for top, following in zip_longest(tops, tops[1:]):
+        place = whole.count("\n", 0, top.start())
+        fields: dict[str, str] = {}
+        for name, value in _FIELD.findall(whole[top.end() : following.start() if following else None]):
+            fields.setdefault(name.lower(), " ".join(value.split()))
+        if not fields.get("num") or not fields.get("title"):
+            raise SourceError(f"{path}:{lines[place][0]}: a <top> without <num> or <title>.")
+        yield f"{path}:{lines[place][0]}", fields["num"], fields["title"]
+
+
+def _judgement(row: dict[str, Any], where: str) -> tuple[str, list[str]]:
+    """Return the query of an object and the ids or texts that answer it."""
+    query = row.get("query")
+    answers = row.get("relevant", row.get("quote"))
+    if isinstance(answers, str):
+        answers = [answers]
+    if not isinstance(query, str) or not query.strip() or not isinstance(answers, list) or not answers:
+        raise SourceError(f"{where}: expected an object with query and relevant (ids or texts), or query and quote.")
+    for text in (query, *answers):
+        if not isinstance(text, str) or not is_unicode(text):
+            raise SourceError(f"{where}: {str(text)[:60]!r} is no text.")
+    return query, answers
 
 
 def _objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -167,17 +201,21 @@ def _objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"{path}:{number}", value
 
 
-def _lines(path: Path) -> Iterable[tuple[int, str]]:
+def _lines(path: Path) -> list[tuple[int, str]]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise SourceError(f"{path} is not valid UTF-8: {error.reason}.") from error
+        number = error.object[: error.start].count(b"\n") + 1
+        raise SourceError(f"{path}:{number}: not valid UTF-8 ({error.reason}).") from error
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror or error}.") from error
     return [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
 
 
-def _ids_of(answer: str, index: Index) -> list[str]:
+def _ids_of(answer: str, where: str, index: Index) -> list[str]:
+    """Return the ids of the quotes that `answer`, an id, the beginning of one, or a text, stands for."""
     row = index.row_of(answer) if _ID.fullmatch(answer) else None
     rows = [row] if row is not None else index.rows_with_text(normalise(answer))
+    if not rows:
+        raise SourceError(f"{where}: no quote of this index has the id or the text {answer[:60]!r}.")
     return [str(quote.id) for quote in index.quotes(rows)]

@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from quotefind.corpus.fields import FlawError, checked_tags
 from quotefind.corpus.pair_rows import KNOWN_COLUMNS, PairRow, format_of, read_rows
 from quotefind.errors import SourceError
-from quotefind.text import normalise
+from quotefind.text import is_unicode, normalise
 
 _SPLITS = {
     "train": False,
@@ -52,8 +52,8 @@ def read_pairs(path: Path, *, input_format: str | None = None, held_out: float =
 
     Args:
         path: JSON Lines, CSV or TSV with the columns sentence_0 and sentence_1, query and quote, or anchor and
-            positive; and, if they are there, negative, negative_1, ... or negatives (a list in JSON), theme, tags (a
-            list, or separated by commas) and split (train or held-out).
+            positive; and, if they are there, negative, negative_1, ... or negatives (a list in JSON), theme, tags (as
+            in a source of quotes: a list, or separated by commas, semicolons or bars) and split (train or held-out).
         input_format: jsonl, csv or tsv where the name of the file does not say it.
         held_out: the share of the quotes that is held out where the file has no split; which these are is decided by a
             hash of their text, so that it is the same in every run.
@@ -91,40 +91,44 @@ def read_pairs(path: Path, *, input_format: str | None = None, held_out: float =
 
 def _pair(row: PairRow) -> TrainingPair:
     query, quote = map(normalise, row.texts)
+    theme = _text(row, "theme", row.values.get("theme"))
+    negatives = tuple(_negatives(row))
+    if quote.casefold() in map(str.casefold, negatives):
+        raise SourceError(f"{row.where}: the quote is among its own negatives.")
+    return TrainingPair(query, quote, negatives, theme.casefold() or None, _tags(row), _is_held_out(row))
+
+
+def _is_held_out(row: PairRow) -> bool:
     split = row.values.get("split") or "train"
-    if split not in _SPLITS:
+    if not isinstance(split, str) or split not in _SPLITS:
         raise SourceError(f"{row.where}: there is no split {split!r}; expected train or held-out.")
-    theme = row.values.get("theme") or None
-    if theme is not None and not isinstance(theme, str):
-        raise SourceError(f"{row.where}: expected a text in 'theme'.")
-    return TrainingPair(
-        query,
-        quote,
-        tuple(_negatives(row)),
-        normalise(theme).casefold() if theme else None,
-        frozenset(tag.casefold() for tag in _texts_in(row, "tags")),
-        _SPLITS[split],
-    )
+    return _SPLITS[split]
 
 
 def _negatives(row: PairRow) -> Iterator[str]:
-    for column in row.values:
+    for column, value in row.values.items():
         if _NEGATIVE.fullmatch(column):
-            yield from (_texts_in(row, column) if column == "negatives" else filter(None, [_text(row, column)]))
+            # A text is one negative in any column: quotes are full of commas.
+            items = value if column == "negatives" and isinstance(value, list) else [value]
+            yield from filter(None, (_text(row, column, item) for item in items))
 
 
-def _texts_in(row: PairRow, column: str) -> list[str]:
-    value = row.values.get(column) or []
-    values: list[Any] = value.split(",") if isinstance(value, str) else value
-    if not isinstance(values, list) or not all(isinstance(item, str) for item in values):
-        raise SourceError(f"{row.where}: expected a list of texts in {column!r}.")
-    return [text for item in values if (text := normalise(item))]
+def _tags(row: PairRow) -> frozenset[str]:
+    try:
+        tags = checked_tags(row.values.get("tags"))
+    except FlawError as flaw:
+        raise SourceError(f"{row.where}: {flaw}.") from flaw
+    return frozenset(_text(row, "tags", tag).casefold() for tag in tags)
 
 
-def _text(row: PairRow, column: str) -> str:
-    value = row.values[column]
+def _text(row: PairRow, column: str, value: object) -> str:
+    """Return the normalised text of a column that may be empty."""
+    if value is None:
+        return ""
     if not isinstance(value, str):
         raise SourceError(f"{row.where}: expected a text in {column!r}.")
+    if not is_unicode(value):
+        raise SourceError(f"{row.where}: {column!r} is not valid UTF-8.")
     return normalise(value)
 
 

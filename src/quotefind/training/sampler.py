@@ -20,9 +20,10 @@ _TRIES = 64
 class ApartBatchSampler(DefaultBatchSampler):
     """Draws batches in which no quote answers the request of another pair, as far as the pairs tell.
 
-    Two pairs are kept apart where they share a request, a quote or a theme that is asked for, and where one asks for a
-    theme that the quote of the other carries. There are always as many batches as the pairs fill; the few pairs that
-    fit into none sit out the epoch, other ones in each.
+    Two pairs are kept apart where they share a request, a quote or a theme that is asked for, where one asks for a
+    theme that the quote of the other carries, and where the quote of one is a negative of the other: in a batch, the
+    negatives of each pair are those of all. There are always as many batches as the pairs fill; the few pairs that fit
+    into none sit out the epoch, other ones in each.
     """
 
     def __init__(
@@ -69,18 +70,23 @@ class _Batch:
         self.rows: list[int] = []
         self._size = size
         self._texts: set[str] = set()
+        self._negatives: set[str] = set()
         self._asked: set[str] = set()
         self._carried: set[str] = set()
 
     def take(self, row: int, pair: TrainingPair) -> bool:
         """Take `row` if there is room and nothing in the way; return whether it was taken."""
         texts = {pair.query.casefold(), pair.quote.casefold()}
+        negatives = set(map(str.casefold, pair.negatives))
         if len(self.rows) == self._size or texts & self._texts or pair.tags & self._asked:
+            return False
+        if texts & self._negatives or negatives & self._texts:
             return False
         if pair.theme is not None and (pair.theme in self._carried or pair.theme in self._asked):
             return False
         self.rows.append(row)
         self._texts |= texts
+        self._negatives |= negatives
         self._carried |= pair.tags
         if pair.theme is not None:
             self._asked.add(pair.theme)

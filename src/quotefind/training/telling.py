@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from quotefind.errors import UsageError
 from quotefind.progress import Progress
 
 
@@ -25,7 +27,16 @@ class TellingCallback(TrainerCallback):
         logs: dict[str, float] | None = None,
         **kwargs: Any,  # noqa: ARG002
     ) -> None:
-        """Take note of the loss."""
+        """Take note of the loss.
+
+        Raises:
+            UsageError: it is no number any more, nor ever will be again.
+        """
         if logs and "loss" in logs:
+            if not isfinite(logs["loss"]):
+                raise UsageError(
+                    f"The training diverged: the loss of step {state.global_step} is {logs['loss']}. "
+                    "Take a lower --learning-rate, and another directory with --output."
+                )
             self._losses.append(logs["loss"])
             self._progress(f"training, loss {logs['loss']:.2f}", state.global_step, state.max_steps)

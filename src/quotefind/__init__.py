@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from quotefind.pairs import closest_pairs, companions, score_pairs, similarities
     from quotefind.records import Hit, Pair, Quote
     from quotefind.search import FindOptions, find
+    from quotefind.training.evaluation import evaluate, systems_of
+    from quotefind.training.fine_tuning import train
+    from quotefind.training.judgements import from_tags
+    from quotefind.training.pairs_file import read_pairs
+    from quotefind.training.recipe import Recipe
 
 __version__ = "0.1.0"
 
@@ -33,6 +38,11 @@ _HOMES = {
     "pairs": ("closest_pairs", "companions", "score_pairs", "similarities"),
     "records": ("Hit", "Pair", "Quote"),
     "search": ("FindOptions", "find"),
+    "training.evaluation": ("evaluate", "systems_of"),
+    "training.fine_tuning": ("train",),
+    "training.judgements": ("from_tags",),
+    "training.pairs_file": ("read_pairs",),
+    "training.recipe": ("Recipe",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -47,16 +57,22 @@ __all__ = [
     "Pair",
     "Quote",
     "QuotefindError",
+    "Recipe",
     "Source",
     "SourceError",
     "UsageError",
     "closest_pairs",
     "companions",
+    "evaluate",
     "find",
+    "from_tags",
     "open_encoder",
     "open_to_write",
+    "read_pairs",
     "score_pairs",
     "similarities",
+    "systems_of",
+    "train",
     "verify",
 ]
 

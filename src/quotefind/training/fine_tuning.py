@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from quotefind.encoders.adapter import merge_adapter
 from quotefind.encoders.prepare import load
-from quotefind.encoders.resolve import BASE_MODEL, BASE_REPOSITORY, BASE_REVISION, ModelSource, fingerprint_of
+from quotefind.encoders.resolve import BASE_MODEL, BASE_REPOSITORY, BASE_REVISION, ModelSource, fingerprint_of, resolve
 from quotefind.errors import ModelError, UsageError
 from quotefind.paths import make_private
 from quotefind.progress import Progress, silent
@@ -70,7 +70,7 @@ def train(
     output: Path,
     recipe: Recipe,
     *,
-    base: ModelSource,
+    base: ModelSource | None = None,
     resume: bool = False,
     progress: Progress = silent,
 ) -> TrainingReport:
@@ -83,7 +83,7 @@ def train(
         pairs: what to train with, and what to measure with (`held_out`).
         output: where the model goes; it must be empty unless `resume`.
         recipe: how to train.
-        base: the model to begin with.
+        base: the model to begin with; None for all-MiniLM-L6-v2.
         resume: go on from the last checkpoint of a run that was killed.
         progress: told the steps.
 
@@ -93,6 +93,7 @@ def train(
         ModelError: the model cannot be opened, or a library that training needs is not installed.
     """
     _check_installed(recipe)
+    base = base or resolve(BASE_MODEL)
     trained = [pair for pair in pairs if not pair.held_out]
     if not trained:
         raise UsageError("There are no pairs to train with.")

@@ -343,11 +343,11 @@ def test_an_interrupted_training(tiny: Path, pairs: Path, tmp_path: Path, home: 
 
 @pytest.mark.skipif(os.name == "nt", reason="terminals of POSIX")
 def test_the_progress_on_a_terminal(tiny: Path, pairs: Path, tmp_path: Path, home: Path) -> None:
-    """On a terminal a bar shows the step and the loss, and no bar of another library is in its way."""
-    arguments = ["train", pairs, "--output", tmp_path / "model", "--model", tiny, *STEPS]
-    code, written = run_on_terminal(PROGRAM, *arguments, home=home, stream="stderr", columns=120, **QUICK)
+    """On a terminal a bar shows step, loss, rate and time left, and no bar of another library is in its way."""
+    arguments = ["train", pairs, "--output", tmp_path / "model", "--model", tiny, *STEPS, "--epochs", "20"]
+    code, written = run_on_terminal(PROGRAM, *arguments, home=home, stream="stderr", columns=120, NO_COLOR="1", **QUICK)
     assert code == 0
-    assert re.search(r"training, loss \d\.\d\d.*\d+/10", written)
+    assert re.search(r"training, loss \d\.\d\d .* \d+/100 +[\d.]+/s 0:00:\d\d", written)
     for noise in ("it/s]", "shards", "examples", "Warning"):
         assert noise not in written
 

@@ -66,11 +66,14 @@ class _Bar:
         if self._bar is None:
             self._bar = self._made()
             self._bar.add_task("", total=None, rate="")
-        if stage != self._stage:
-            self._bar.reset(task, description=stage, total=total or None)
-            self._stage = stage
+        known = self._bar.tasks[0]
+        # A stage that goes on under another name, as with the loss of each step, keeps its rate and its time left.
+        if stage != self._stage and ((total or None) != known.total or done < known.completed):
+            self._bar.reset(task, total=total or None)
+        self._stage = stage
         speed = self._bar.tasks[0].speed
-        self._bar.update(task, completed=done, total=total or None, rate=f"{speed:.0f}/s" if speed and total else "")
+        rate = f"{speed:.{0 if speed >= 10 else 1}f}/s" if speed and total else ""
+        self._bar.update(task, description=stage, completed=done, total=total or None, rate=rate)
 
     def close(self) -> None:
         if self._bar is not None:

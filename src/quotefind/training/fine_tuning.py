@@ -36,8 +36,8 @@ _PLAN = "plan.json"
 _STEPS_BETWEEN_CHECKPOINTS = 50
 # The layers that an adapter is trained on: all that multiply, in a BERT.
 _ADAPTED = ["query", "key", "value", "dense"]
-# Where fewer of the pairs find a place in a batch, keeping them apart costs more than it is worth.
-_FEWEST_PLACED = 0.75
+# Where fewer of the pairs find a place in an epoch, keeping them apart costs more than it is worth.
+_FEWEST_PLACED = 0.5
 
 
 @dataclass(frozen=True, slots=True)

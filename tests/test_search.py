@@ -360,11 +360,11 @@ def test_one_per_author_looks_as_far_as_it_must(tmp_path_factory: pytest.TempPat
 
 @pytest.mark.parametrize("query", ["hope", "fear of the sea", "road 2", "zebra"])
 def test_hybrid_blends_both_rankings(index: Index, encoder: FakeEncoder, query: str) -> None:
-    """Hybrid hits are ordered by cosine + 0.3 times the share of the best BM25, and show the cosine as their score."""
+    """Hybrid hits are ordered by cosine + 0.4 times the share of the best BM25, and show the cosine as their score."""
     cosines = {row: score for score, row in naive(index, encoder, query)}
     by_words = index.search_words(search_terms(query), 1000)
     shares = dict(zip(by_words.rows.tolist(), by_words.scores.tolist(), strict=True))
-    blended = {row: score + 0.3 * shares.get(row, 0.0) for row, score in cosines.items()}
+    blended = {row: score + 0.4 * shares.get(row, 0.0) for row, score in cosines.items()}
     expected = sorted(blended, key=lambda row: (-blended[row], row))[:10]
     (hits,) = find(index, encoder, [query], FindOptions(top=10, hybrid=True))
     assert texts(hits) == texts_of(index, expected)

@@ -24,7 +24,7 @@ _LARGE_POOL = 1000  # where so many hits are wanted, more candidates than hits a
 # How many candidates each of the two rankings gives to a hybrid one, and what shared words weigh there beside the
 # cosine: chosen on the held-out authors, see benchmarks/README.md.
 _HYBRID_POOL = 1000
-_WORDS_WEIGHT = 0.3
+_WORDS_WEIGHT = 0.4
 # The weight of relevance against novelty in maximal marginal relevance.
 _RELEVANCE = 0.7
 # A query of which less than this is left once --not is taken away says nothing but what is not wanted.
@@ -225,7 +225,7 @@ def _blended(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return the rows of both rankings, best first, and their cosine similarities; ties by row.
 
-    The order is that of cosine + 0.3 BM25, the latter as a share of its upper bound: a convex combination, which Bruch,
+    The order is that of cosine + 0.4 BM25, the latter as a share of its upper bound: a convex combination, which Bruch,
     Gai and Ingber found better than the fusion of ranks ("An Analysis of Fusion Functions for Hybrid Retrieval",
     ACM TOIS 2023).
     """

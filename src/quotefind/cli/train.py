@@ -51,6 +51,10 @@ WarmupOption = Annotated[
 LoraRankOption = Annotated[
     int, typer.Option("--lora-rank", min=0, max=384, metavar="R", help="Train an adapter, not all weights.")
 ]
+StrengthOption = Annotated[
+    float,
+    typer.Option("--strength", min=0.01, max=1, metavar="S", help="How much of what was learned is kept."),
+]
 MaxTokensOption = Annotated[
     int | None, typer.Option("--max-tokens", min=8, metavar="N", help="Cut longer texts while training.")
 ]
@@ -74,6 +78,7 @@ def train(
     learning_rate: LearningRateOption = 5e-5,
     warmup: WarmupOption = 0.0,
     lora_rank: LoraRankOption = 0,
+    strength: StrengthOption = 1.0,
     max_tokens: MaxTokensOption = None,
     mixed: MixedOption = False,
     seed: SeedOption = 42,
@@ -92,8 +97,8 @@ def train(
     quotefind train pairs.jsonl --output my-model --lora-rank 16 --learning-rate 3e-4 --epochs 2
     quotefind index --rebuild --model ./my-model
     """
-    if not all(map(isfinite, (scale, learning_rate, warmup, held_out))):
-        raise UsageError("--scale, --learning-rate, --warmup and --held-out take finite numbers.")
+    if not all(map(isfinite, (scale, learning_rate, warmup, strength, held_out))):
+        raise UsageError("--scale, --learning-rate, --warmup, --strength and --held-out take finite numbers.")
     from quotefind.encoders.resolve import resolve
     from quotefind.training.pairs_file import read_pairs
     from quotefind.training.recipe import Recipe
@@ -106,6 +111,7 @@ def train(
         learning_rate=learning_rate,
         warmup=warmup,
         lora_rank=lora_rank,
+        strength=strength,
         max_tokens=max_tokens,
         keep_apart=not mixed,
         seed=seed,

@@ -125,7 +125,9 @@ def train(
         state = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         model.max_seq_length = length
         if recipe.lora_rank:
-            model = _merged(model, base, checkpoints / ADAPTER)
+            model = _merged(model, base, checkpoints / ADAPTER, recipe.strength)
+        elif recipe.strength < 1:
+            _bring_nearer(model, base, recipe.strength)
         progress("measuring the held-out pairs")
         after = _measured(model, pairs, "after")
         model.save_pretrained(str(output))
@@ -286,13 +288,25 @@ def _add_adapter(model: SentenceTransformer, base: ModelSource, rank: int) -> No
         ) from error
 
 
-def _merged(model: SentenceTransformer, base: ModelSource, adapter: Path) -> SentenceTransformer:
+def _bring_nearer(model: SentenceTransformer, base: ModelSource, strength: float) -> None:
+    """Move all weights of `model` back towards those of `base`, of which the rest of 1 is then left."""
+    import torch
+
+    before = load(base, "cpu").state_dict()
+    with torch.no_grad():
+        for name, weight in model.state_dict().items():
+            if weight.is_floating_point():
+                weight.lerp_(before[name].to(weight), 1 - strength)
+
+
+def _merged(model: SentenceTransformer, base: ModelSource, adapter: Path, strength: float) -> SentenceTransformer:
     """Save the adapter of `model`, and return `base` with it merged: by the code that also prepares a model."""
     transformer: Any = model[0].auto_model
     transformer.save_pretrained(str(adapter))
     for config in transformer.peft_config.values():
         # Not before: where this is no directory, PEFT asks the hub for it.
         config.base_model_name_or_path = BASE_REPOSITORY if base.name == BASE_MODEL else base.name
+        config.lora_alpha *= strength
         config.target_modules = _ADAPTED  # PEFT makes it a set, which is written in another order each time
         config.save_pretrained(str(adapter))
     merged = load(base, "cpu")

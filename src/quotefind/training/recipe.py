@@ -30,6 +30,8 @@ class Recipe:
         warmup: the share of all steps, from 0 to below 1, in which the learning rate rises.
         lora_rank: train a low-rank adapter (Hu et al. 2021, arXiv:2106.09685) of this rank on the query, key, value and
             dense layers; 0 to train all weights.
+        strength: how much of what was learned is kept, above 0 to 1: W = W0 + strength (W1 - W0), of the weights before
+            and after (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", CVPR, arXiv:2109.01903).
         max_tokens: cut longer texts while training; None for the length that the model reads.
         keep_apart: do not put into one batch what would be a false negative there.
         seed: of everything that is drawn.
@@ -42,6 +44,7 @@ class Recipe:
     learning_rate: float = 5e-5
     warmup: float = 0.0
     lora_rank: int = 0
+    strength: float = 1.0
     max_tokens: int | None = None
     keep_apart: bool = True
     seed: int = 42

@@ -55,7 +55,6 @@ TRIALS = {
     "LoRA 16, 2 epochs, false negatives mixed in": Trial(_LORA | {"keep_apart": False}),
     "LoRA 16, 2 epochs, guided (GIST)": Trial(_LORA | {"loss": "gist"}),
     "the card's recipe": Trial({"keep_apart": False}),
-    "the card's recipe, false negatives apart": Trial({}),
     "LoRA 16, 2 epochs, other words added": Trial(_LORA, augmented=1),
     "LoRA 64, 2 epochs": Trial(_LORA | {"lora_rank": 64}),
     "LoRA 16, 4 epochs": Trial(_LORA | {"epochs": 4}),

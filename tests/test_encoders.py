@@ -273,7 +273,7 @@ def test_both_ways_to_encode_are_equal(tiny: Path, home_with_tiny: Path) -> None
     """sentence-transformers and ONNX give the same vectors, the same token counts, and tell the same of themselves."""
     assert home_with_tiny.is_dir()
     fast = open_encoder(str(tiny), device="cpu")
-    slow = SentenceTransformersEncoder(tiny, name=fast.name, fingerprint=fast.fingerprint, devices=["cpu"])
+    slow = SentenceTransformersEncoder(ModelSource(fast.name, tiny), fingerprint=fast.fingerprint, devices=["cpu"])
     texts = texts_of_all_lengths(30, 80)
     assert largest_difference(fast.encode_quotes(texts), slow.encode_quotes(texts)) <= 1e-5
     assert largest_difference(fast.encode_queries(texts), slow.encode_queries(texts)) <= 1e-5

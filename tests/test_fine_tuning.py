@@ -244,6 +244,17 @@ def test_each_option_matters(tmp_path: Path, tiny: ModelSource, trained: Trained
         assert f"- loss:{name}\n" in (report.output / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("recipe", [RECIPE, LORA], ids=["all weights", "adapter"])
+def test_the_strength(tmp_path: Path, tiny: ModelSource, trained: Trained, recipe: Recipe) -> None:
+    """At a strength of 0.25, each weight goes a quarter of the way that the same training goes without it."""
+    before, whole = weights(tiny.path), weights(trained(recipe).output)
+    report = fine_tuning.train(small_pairs(), tmp_path / "model", replace(recipe, strength=0.25), base=tiny)
+    assert report.losses == trained(recipe).losses
+    expected = {name: 0.75 * before[name] + 0.25 * weight for name, weight in whole.items()}
+    assert difference(weights(report.output), expected) <= 1e-6
+    assert changed(weights(report.output), before) == changed(whole, before)
+
+
 def test_more_tokens_than_the_model_reads(tmp_path: Path, tiny: ModelSource) -> None:
     """Texts are cut where the model ends, though longer ones were wanted."""
     pairs = [replace(pair, quote=f"{pair.quote} {'dust ' * 100}") for pair in small_pairs()[:16]]

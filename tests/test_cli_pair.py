@@ -192,11 +192,11 @@ def test_a_header_that_is_guessed_is_said(cli: Cli) -> None:
         ("one.tsv", "love\n", "one.tsv:1: expected two columns, found 1"),
         ("empty.csv", "a,b\nlove,  \n", "empty.csv:2: expected a text in 'b'"),
         ("number.jsonl", '{"a": "love", "b": 3}\n', "number.jsonl:1: expected a text in 'b'"),
-        ("half.jsonl", '{"a": "love", "b": "\\ud800"}\n', "half.jsonl:1: 'b' holds half of a surrogate pair"),
+        ("half.jsonl", '{"a": "love", "b": "\\ud800"}\n', "half.jsonl:1: 'b' is not valid UTF-8"),
         ("broken.jsonl", '\n{"a": "love"\n', "broken.jsonl:2: not JSON"),
         ("scalar.jsonl", "7\n", "scalar.jsonl:1: expected an object or array with two texts"),
         ("folded.csv", 'a,b\n"love\nwar",sea\nlove\n', "folded.csv:4: expected a text in 'b'"),
-        ("latin.csv", b"a,b\nlove,\xe9\n", "latin.csv is not valid UTF-8"),
+        ("latin.csv", b"a,b\nlove,\xe9\n", "latin.csv:2: 'b' is not valid UTF-8"),
         ("missing.csv", None, "missing.csv cannot be read: No such file or directory"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ from library import Library
 from quotefind.encoders import Encoder, open_encoder
 from quotefind.index.sources import Source
 from quotefind.index.writer import open_to_write
+
+# A shell that runs the tests in the background may have them ignore Ctrl-C, and every process that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

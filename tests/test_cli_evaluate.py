@@ -502,5 +502,5 @@ def test_the_real_model_beats_chance_and_is_named(bundled_home: Path, tmp_path: 
     done = run((sys.executable, "-m", "quotefind"), "evaluate", file, "--json", home=bundled_home)
     assert (done.code, done.err) == (0, "")
     assert done.json["model"] == model
-    assert done.json["systems"][0]["measures"]["RR@10"]["mean"] == 1
+    assert done.json["systems"][0]["measures"]["RR@10"]["mean"] >= 0.5
     assert done.json["topics"] == 1

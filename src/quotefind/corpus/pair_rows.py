@@ -93,7 +93,7 @@ def _opened(source: Path | BinaryIO) -> TextIO:
 def _table_rows(
     stream: TextIO, name: str, kind: str, header: bool, tell: Callable[[str], None] | None
 ) -> Iterator[tuple[int, dict[str, Any], tuple[str, str]]]:
-    reader = csv.reader(stream, delimiter="\t" if kind == "tsv" else ",")
+    reader = csv.reader(stream, delimiter="\t" if kind == "tsv" else ",", strict=True)
     keys: list[str] = []
     columns = ("", "")
     line = 1

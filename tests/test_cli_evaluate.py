@@ -399,7 +399,7 @@ def test_progress_is_for_terminals_only(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ([], "Say what is judged: a FILE, or --from-tags, or --topics with --qrels"),
+        ([], "Say what is judged, by one of these alone: a FILE, --from-tags, or --topics with --qrels"),
         (["judged.jsonl", "--from-tags"], "Say what is judged"),
         (["judged.jsonl", "--topics", "t", "--qrels", "q"], "Say what is judged"),
         (["--from-tags", "--topics", "t", "--qrels", "q"], "Say what is judged"),

@@ -334,10 +334,11 @@ def test_a_run_killed_from_outside_goes_on(tiny: Path, pairs: Path, tmp_path: Pa
 
 
 def test_an_interrupted_training(tiny: Path, pairs: Path, tmp_path: Path, home: Path) -> None:
-    """Ctrl-C ends with 130 and one line; what was done is kept for --resume."""
+    """Ctrl-C ends with 130 and says how to go on; what was done is kept for --resume."""
     interrupted = (sys.executable, "-c", OFTEN + SIGNAL.format("SIGINT") + ENTRY)
     done = run(interrupted, "train", pairs, "--output", tmp_path, "--model", tiny, *STEPS, home=home, **QUICK)
-    assert (done.code, done.out, done.err) == (130, "", "quotefind: interrupted\n")
+    hint = "quotefind: to go on from the last checkpoint, if there is one: the same command with --resume\n"
+    assert (done.code, done.out, done.err) == (130, "", hint + "quotefind: interrupted\n")
     assert (tmp_path / "checkpoints" / "checkpoint-4" / "trainer_state.json").is_file()
 
 

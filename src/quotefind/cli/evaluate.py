@@ -98,7 +98,7 @@ def evaluate(
 def _check(judged: Path | None, topics: Path | None, qrels: Path | None, *, tags: bool, of_tags: bool) -> None:
     """Refuse what does not go together; `of_tags` is whether an option of --from-tags was given."""
     if sum((judged is not None, tags, topics is not None or qrels is not None)) != 1:
-        raise UsageError("Say what is judged: a FILE, or --from-tags, or --topics with --qrels.")
+        raise UsageError("Say what is judged, by one of these alone: a FILE, --from-tags, or --topics with --qrels.")
     if (topics is None) != (qrels is None):
         raise UsageError("--topics and --qrels belong together.")
     if of_tags and not tags:

@@ -121,7 +121,11 @@ def train(
     from quotefind.training.fine_tuning import train as fine_tune
 
     with session.progress_bar(quiet=quiet) as progress:
-        report = fine_tune(read, directory, recipe, base=base, resume=resume, progress=progress)
+        try:
+            report = fine_tune(read, directory, recipe, base=base, resume=resume, progress=progress)
+        except KeyboardInterrupt:
+            session.warn("to go on from the last checkpoint, if there is one: the same command with --resume")
+            raise
     if json:
         print(output.to_json(asdict(report) | {"output": str(report.output)}))  # noqa: T201
     elif not quiet:

@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,6 +25,8 @@ from quotefind.encoders.prepared import find_prepared
 from quotefind.encoders.resolve import fingerprint_of, resolve
 from quotefind.training.fine_tuning import TrainingReport
 from quotefind.training.recipe import LOSSES, Recipe
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 STEPS = ["--batch-size", "8", "--epochs", "2", "--learning-rate", "0.001"]
 KEYS = ["output", "pairs", "held_out", "steps", "seconds", "losses", "before", "after"]
@@ -45,17 +46,6 @@ def hook(self, args, state, control, **kwargs):
 telling.TellingCallback.on_log = hook
 """
 ENTRY = "from quotefind.cli import main; main()"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Train in one thread: for so little, several are slower."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import importlib.util
 import json
 import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from quotefind.training import fine_tuning
 from quotefind.training.fine_tuning import TrainingReport
 from quotefind.training.pairs_file import TrainingPair
 from quotefind.training.recipe import CARD_RECIPE, Recipe
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 # 40 pairs make 5 batches, so that a run has 10 steps.
 RECIPE = Recipe(batch_size=8, epochs=2, learning_rate=1e-3)
@@ -45,17 +47,6 @@ FILES = {
 
 class KilledError(Exception):
     """What ends a run in the middle."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Train in one thread: for so little, several are slower."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

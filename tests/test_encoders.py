@@ -421,6 +421,16 @@ def test_a_model_that_changed_is_another_one(tmp_path: Path) -> None:
         open_encoder(str(path), device="cpu", fingerprint=before)
 
 
+def test_a_model_that_was_moved_has_its_new_name(tmp_path: Path) -> None:
+    """A model prepared in one directory is known by the directory it was opened from, once it was moved."""
+    path = make_model(tmp_path / "model")
+    fingerprint = open_encoder(str(path), device="cpu").fingerprint
+    moved = path.rename(tmp_path / "moved")
+    encoder = open_encoder(str(moved), device="cpu")
+    assert isinstance(encoder, OnnxEncoder)
+    assert (encoder.name, encoder.fingerprint) == (str(moved), fingerprint)
+
+
 def test_a_prepared_model_is_opened_without_its_source(tiny: Path, home_with_tiny: Path) -> None:
     """What is prepared under a fingerprint is opened by it alone, whatever became of the files it was made from."""
     assert home_with_tiny.is_dir()

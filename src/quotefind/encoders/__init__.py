@@ -7,6 +7,7 @@ a model that cannot be exported, sentence-transformers encodes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from quotefind.errors import IndexUnusableError
@@ -82,7 +83,8 @@ def open_encoder(
     if devices == ["cpu"]:
         ready = prepare(source, found, progress)
         if ready.backend == "onnx":
-            return OnnxEncoder(ready)
+            # It may have been prepared under another name, from a directory that was moved since.
+            return OnnxEncoder(replace(ready, name=source.name))
         reason = ready.reason
     from quotefind.encoders.sbert import SentenceTransformersEncoder
 

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quotefind.encoders import Encoder
-from quotefind.errors import ModelError
 from quotefind.index import database
 from quotefind.index.reader import Index
 from quotefind.index.writer import open_to_write
 from quotefind.progress import Progress, silent
 from quotefind.search import FindOptions, find, search_terms
+from quotefind.training.extra import require
 from quotefind.training.judgements import JudgedQuery
 
 if TYPE_CHECKING:
@@ -91,10 +91,7 @@ def require_measures() -> None:
     Raises:
         ModelError: it is not installed.
     """
-    from importlib.util import find_spec
-
-    if find_spec("ir_measures") is None:
-        raise ModelError("Evaluation needs ir-measures. To install it: pip install 'quotefind[train]'")
+    require("Evaluation", "ir-measures")
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from quotefind.encoders.resolve import BASE_MODEL, BASE_REPOSITORY, BASE_REVISIO
 from quotefind.errors import ModelError, UsageError
 from quotefind.paths import make_private
 from quotefind.progress import Progress, silent
+from quotefind.training.extra import require
 from quotefind.training.pairs_file import TrainingPair
 from quotefind.training.recipe import LOSSES, Recipe
 
@@ -92,7 +93,7 @@ def train(
             training diverges.
         ModelError: the model cannot be opened, or a library that training needs is not installed.
     """
-    _check_installed(recipe)
+    require("Training", "datasets", "accelerate", *(["peft"] if recipe.lora_rank else []))
     base = base or resolve(BASE_MODEL)
     trained = [pair for pair in pairs if not pair.held_out]
     if not trained:
@@ -144,15 +145,6 @@ def train(
         before,
         after,
     )
-
-
-def _check_installed(recipe: Recipe) -> None:
-    from importlib.util import find_spec
-
-    needed = ["datasets", "accelerate", *(["peft"] if recipe.lora_rank else [])]
-    missing = [name for name in needed if find_spec(name) is None]
-    if missing:
-        raise ModelError(f"Training needs {' and '.join(missing)}. To install it: pip install 'quotefind[train]'")
 
 
 def _begun(output: Path, plan: dict[str, Any], *, resume: bool) -> Path | None:

@@ -20,7 +20,7 @@ LAYERS = [
     {"search", "pairs"},
     {"index", "encoders"},
     {"similarity", "corpus"},
-    {"records", "errors", "paths", "text", "progress"},
+    {"records", "errors", "paths", "own_files", "text", "progress"},
 ]
 # Within a layer.
 ALSO = {("__main__", "cli"), ("index", "encoders"), ("records", "text"), ("paths", "errors"), ("pairs", "search")}

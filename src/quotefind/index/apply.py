@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import time
-import zlib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from quotefind.encoders import Encoder
-from quotefind.index.database import transaction
-from quotefind.index.matrix import MatrixWriter, open_matrix
+from quotefind.index.database import SEAL_QUOTES, seal, transaction
+from quotefind.index.encoding import Encoding
+from quotefind.index.matrix import MatrixWriter, checksum_of, word_sum
 from quotefind.index.sources import STANDARD_INPUT, ChangedFile, Changes, Source, options_text
 from quotefind.index.state import WriteState
 from quotefind.index.summary import Summary
@@ -75,17 +74,14 @@ class Application:
         """Prepare to change `index`; `encoder` is opened when the first text needs it."""
         self._index = index
         self._connection = index.connection
-        self._progress = progress
-        self._given_encoder = encoder
-        self._encoder: Encoder | None = None
+        self._encoding = Encoding(index, encoder, progress)
         self._changes = Changes()
         self._file_ids: list[int] = []
         (self._last_old,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM quotes").fetchone()
         self._updated: set[int] = set()
         self.unsettled: set[int] = set()
         self._ids: dict[tuple[str, str], int] = {}
-        self._added = self._reused = self._repeats = self._encoded = self._truncated = 0
-        self._encoding_seconds = 0.0
+        self._added = self._reused = self._repeats = self._truncated = 0
 
     def run(self, changes: Changes, sources: list[Source], gone: set[str]) -> None:
         """Bring the staged `changes` in: remember `sources`, forget those at the locations `gone`."""
@@ -97,15 +93,14 @@ class Application:
             self._register_files()
             self._resolve()
             self._update_attributions()
+            self._connection.executemany(f"{SEAL_QUOTES} WHERE id = ?", ((quote_id,) for quote_id in self._updated))
         self._add_new()
         with transaction(self._connection):
             self._settle_places(gone)
             self._remove_orphans()
             self._forget(gone)
-            rate = (
-                self._encoded / self._encoding_seconds if self._encoded >= 32 else self._index.require_manifest().rate
-            )
-            self._index.store(rate=rate)
+            enough = self._encoding.encoded >= 32
+            self._index.store(rate=self._encoding.rate if enough else self._index.require_manifest().rate)
         self._count(sources)
         self._connection.execute("DROP TABLE temp.staged")
 
@@ -116,8 +111,8 @@ class Application:
         summary.reused = self._reused
         summary.repeats = self._repeats
         summary.truncated = self._truncated
-        summary.encoded = self._encoded
-        summary.rate = self._encoded / self._encoding_seconds if self._encoded else 0.0
+        summary.encoded = self._encoding.encoded
+        summary.rate = self._encoding.rate
 
     def _remember(self, sources: list[Source]) -> None:
         for source in sources:
@@ -199,33 +194,28 @@ class Application:
             matrix.close()
 
     def _add_chunk(self, records: list[tuple[Any, ...]], matrix: MatrixWriter, total: int) -> None:
-        texts = {record[4]: record[5] for record in records}
-        known, cut = self._known_vectors(list(texts), matrix)
-        missing = [digest for digest in texts if digest not in known]
-        vectors, lengths = self._encode([texts[digest] for digest in missing], total)
-        for digest, vector, length in zip(missing, vectors, lengths, strict=True):
-            known[digest] = vector
-            cut[digest] = length
+        known, cut = self._encoding.vectors_of({record[4]: record[5] for record in records}, matrix, total)
         first = matrix.rows
         rows = np.stack([known[record[4]] for record in records])
         with transaction(self._connection):
             matrix.append(rows)
             for row, (vector, record) in enumerate(zip(rows, records, strict=True), first):
                 self._insert(row, vector, cut[record[4]], record)
-            self._index.store(rows=matrix.rows)
+            known_sum = self._index.require_manifest().word_sum
+            self._index.store(rows=matrix.rows, word_sum=(known_sum + word_sum(rows)) % 2**32)
         self._added += len(records)
         self._truncated += sum(cut[record[4]] for record in records)
 
     def _insert(self, row: int, vector: Vectors, truncated: bool, record: tuple[Any, ...]) -> None:
         _, file, line, name, digest, text, author, work, year, tags = record
         quote_id = self._connection.execute(
-            "INSERT INTO quotes (name, digest, row, checksum, text, chars, author_id, work_id, year, tags, truncated)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO quotes (name, digest, row, checksum, text, chars, author_id, work_id, year, tags, truncated,"
+            " seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 name,
                 digest,
                 row,
-                zlib.crc32(vector.tobytes()),
+                checksum_of(vector),
                 text,
                 len(text),
                 self._id_of("authors", author),
@@ -233,6 +223,7 @@ class Application:
                 year,
                 tags,
                 truncated,
+                seal(name, text, author, work, year, tags),
             ),
         ).lastrowid
         self._tag(quote_id or 0, tags)
@@ -241,37 +232,6 @@ class Application:
             "INSERT INTO places (file_id, quote_id, line) VALUES (?, ?, ?)", (file, quote_id, line)
         )
         self._connection.execute("UPDATE staged SET quote_id = ? WHERE name = ?", (quote_id, name))
-
-    def _known_vectors(
-        self, digests: list[bytes], matrix: MatrixWriter
-    ) -> tuple[dict[bytes, Vectors], dict[bytes, bool]]:
-        """Return the vectors of texts that another quote of the index has too, and whether they were cut."""
-        rows: dict[bytes, int] = {}
-        cut: dict[bytes, bool] = {}
-        for digest in digests:
-            found = self._connection.execute("SELECT row, truncated FROM quotes WHERE digest = ?", (digest,)).fetchone()
-            if found:
-                rows[digest], cut[digest] = found[0], bool(found[1])
-        if not rows:
-            return {}, {}
-        manifest = self._index.require_manifest()
-        mapped = open_matrix(matrix.path, rows=matrix.rows, dim=manifest.dimension, mend="")
-        return {digest: np.array(mapped[row]) for digest, row in rows.items()}, cut
-
-    def _encode(self, texts: list[str], total: int) -> tuple[Vectors, list[bool]]:
-        if not texts:
-            return np.empty((0, self._index.require_manifest().dimension), np.float32), []
-        if self._encoder is None:
-            given = self._given_encoder
-            self._encoder = given() if callable(given) else given
-        started = time.monotonic()
-        done = self._encoded
-        vectors = self._encoder.encode_quotes(texts, lambda stage, n=0, _=0: self._progress(stage, done + n, total))
-        most = self._encoder.max_tokens
-        truncated = [length > most for length in self._encoder.count_tokens(texts)]
-        self._encoding_seconds += time.monotonic() - started
-        self._encoded += len(texts)
-        return vectors, truncated
 
     def _id_of(self, table: str, name: str | None) -> int | None:
         if name is None:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from quotefind.errors import IndexUnusableError
+from quotefind.own_files import check_own, open_own
+from quotefind.paths import index_argument
 
 FILE_NAME = "index.sqlite"
-FORMAT = 1
+FORMAT = 2
+# Formats of earlier versions that a writer brings up to date: see `upgrade`.
+UPGRADABLE = ("1",)
 # A reader or a second writer waits so long for the moment in which another process commits.
 _BUSY_SECONDS = 30.0
 
@@ -44,7 +53,8 @@ CREATE TABLE quotes (
     work_id INTEGER REFERENCES works (id),
     year INTEGER,
     tags TEXT NOT NULL,             -- a JSON array, as the source gives them
-    truncated INTEGER NOT NULL      -- whether the encoder cut it
+    truncated INTEGER NOT NULL,     -- whether the encoder cut it
+    seal INTEGER NOT NULL           -- CRC-32 of all that a hit shows of it, see `seal`
 );
 CREATE UNIQUE INDEX quotes_row ON quotes (row);
 CREATE INDEX quotes_digest ON quotes (digest);
@@ -76,6 +86,18 @@ CREATE VIRTUAL TABLE words USING fts5 (
 );
 """
 
+# Seals quotes whose attribution was changed; a condition may follow.
+SEAL_QUOTES = """
+UPDATE quotes SET seal = seal(
+    name, text, (SELECT name FROM authors WHERE id = author_id), (SELECT name FROM works WHERE id = work_id), year, tags
+)
+"""
+
+
+def seal(name: str, text: str, author: str | None, work: str | None, year: int | None, tags: str) -> int:
+    """Return the CRC-32 of all that a hit shows of a quote: SQLite does not notice when a byte of a text changes."""
+    return zlib.crc32(repr((name, text, author, work, year, tags)).encode("utf-8", "surrogatepass"))
+
 
 def connect_to_write(directory: Path) -> sqlite3.Connection:
     """Open the database in `directory`, made if it is not there; the caller holds the writer's lock.
@@ -84,7 +106,7 @@ def connect_to_write(directory: Path) -> sqlite3.Connection:
     """
     path = directory / FILE_NAME
     with damage_reported(directory):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        os.close(open_own(path, os.O_RDWR | os.O_CREAT))
         connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
@@ -93,6 +115,7 @@ def connect_to_write(directory: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA wal_autocheckpoint = 16384")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA trusted_schema = OFF")
+        connection.create_function("seal", 6, seal, deterministic=True)
         return connection
 
 
@@ -101,8 +124,10 @@ def connect_to_read(directory: Path) -> sqlite3.Connection:
 
     Raises:
         sqlite3.Error: it is not there, or is no database.
+        OSError: it is a link, a directory, a pipe or a device.
     """
     path = directory / FILE_NAME
+    check_own(path)
     address = path.absolute().as_uri()
     try:
         connection = sqlite3.connect(f"{address}?mode=ro", uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
@@ -116,6 +141,18 @@ def connect_to_read(directory: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA query_only = ON")
     connection.execute("PRAGMA trusted_schema = OFF")
     return connection
+
+
+def integers(found: Iterable[tuple[int, ...]]) -> NDArray[np.int64]:
+    """Return the numbers of all rows of a result, one behind the other.
+
+    Raises:
+        sqlite3.DatabaseError: one of them is no whole number, because the database is damaged.
+    """
+    try:
+        return np.fromiter((number for row in found for number in row), np.int64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise sqlite3.DatabaseError(f"no whole number where one was written: {error}") from error
 
 
 @contextmanager
@@ -142,7 +179,19 @@ def damage_reported(directory: Path) -> Iterator[None]:
             raise
         raise IndexUnusableError(damage(directory, error)) from error
     except OSError as error:
-        raise IndexUnusableError(f"The index in {directory} cannot be used: {error}.") from error
+        raise unusable(directory, error) from error
+
+
+def unusable(directory: Path, error: OSError) -> IndexUnusableError:
+    """Return what to raise where the system refuses a file of the index in `directory`."""
+    path = error.filename or directory
+    mend = f" {index_again(directory)}" if error.errno in (errno.ELOOP, errno.EINVAL) else ""
+    return IndexUnusableError(f"The index in {directory} cannot be used: {path}: {error.strerror or error}.{mend}")
+
+
+def index_again(directory: Path) -> str:
+    """Return what mends an index whose database is lost."""
+    return f"Delete {directory} and index its sources again. To make it: quotefind index SOURCE…{index_argument(directory)}"
 
 
 def damage(directory: Path, error: sqlite3.DatabaseError) -> str:
@@ -150,9 +199,14 @@ def damage(directory: Path, error: sqlite3.DatabaseError) -> str:
     path = directory / FILE_NAME
     name = getattr(error, "sqlite_errorname", "")
     if name in ("SQLITE_FULL", "SQLITE_IOERR_WRITE"):
-        return f"{path} cannot be written ({error}): the disk is full or fails. What was committed before is safe."
+        return (
+            f"{path} cannot be written ({error}): the disk that it is on, or the one for temporary files, is full. "
+            "What was committed before is safe."
+        )
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
         return f"{path} cannot be opened ({error}); look at the permissions of {directory}."
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return f"{path} is being written by another program and did not become free; try again."
-    return f"{path} is damaged ({error}). Delete {directory} and index its sources again."
+    if name.startswith("SQLITE_IOERR"):
+        return f"{path} cannot be read or written ({error}); look at the disk, and try again."
+    return f"{path} is damaged ({error}). {index_again(directory)}"

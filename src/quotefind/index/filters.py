@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quotefind.errors import UsageError
+from quotefind.index.database import integers
 from quotefind.text import fold
 
 
@@ -47,8 +48,8 @@ def _beginning(folded: str) -> str:
     return folded if first.isalpha() and first.upper() == first.lower() else f" {folded}"
 
 
-def matching_rows(connection: sqlite3.Connection, where: Filter) -> NDArray[np.int64]:
-    """Return the row numbers (n,) of the quotes that satisfy `where`, ascending."""
+def matching_rows(connection: sqlite3.Connection, where: Filter) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the row numbers (n,) of the quotes that satisfy `where`, ascending, and the CRC-32 (n,) of each row."""
     conditions: list[str] = []
     values: list[str | int] = []
     for table, column, names in (("authors", "author_id", where.authors), ("works", "work_id", where.works)):
@@ -66,5 +67,6 @@ def matching_rows(connection: sqlite3.Connection, where: Filter) -> NDArray[np.i
     if where.max_chars is not None:
         conditions.append("chars <= ?")
         values.append(where.max_chars)
-    statement = f"SELECT row FROM quotes WHERE {' AND '.join(conditions) or '1'} ORDER BY row"
-    return np.fromiter((row for (row,) in connection.execute(statement, values)), np.int64)
+    statement = f"SELECT row, checksum FROM quotes WHERE {' AND '.join(conditions) or '1'} ORDER BY row"
+    rows, checksums = integers(connection.execute(statement, values)).reshape(-1, 2).T
+    return np.ascontiguousarray(rows), checksums

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from quotefind.errors import IndexUnusableError
-from quotefind.index.database import FORMAT
+from quotefind.index.database import FILE_NAME, FORMAT, UPGRADABLE, index_again
+from quotefind.paths import index_argument
+
+_MATRIX = re.compile(r"vectors-[0-9]{1,9}\.npy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,7 @@ class Manifest:
         max_tokens: where the model cuts texts.
         matrix: the file name of the matrix.
         rows: how many rows of it count, dead ones among them.
+        word_sum: what `matrix.word_sum` gives for these rows.
         rate: quotes encoded in a second when that was last measured; 0 before.
         created: when the index was made, ISO 8601, UTC.
         updated: when it was last written to.
@@ -42,6 +47,7 @@ class Manifest:
     format: int = FORMAT
     dtype: str = "float32"
     rows: int = 0
+    word_sum: int = 0
     rate: float = 0.0
     rewrite: str = ""
     rewrite_fingerprint: str = ""
@@ -61,16 +67,26 @@ def read_manifest(connection: sqlite3.Connection, directory: Path) -> Manifest |
     if values.get("format") != str(FORMAT):
         raise IndexUnusableError(
             f"The index in {directory} has format {values.get('format')}; this version of quotefind reads format "
-            f"{FORMAT}. Update quotefind, or delete {directory} and index its sources again."
+            f"{FORMAT}. {_what_mends(values.get('format', ''), directory)}"
         )
     kinds = {"int": int, "float": float, "str": str}
     try:
-        return Manifest(**{f.name: kinds[str(f.type)](values[f.name]) for f in fields(Manifest)})
-    except (KeyError, ValueError) as error:
+        manifest = Manifest(**{f.name: kinds[str(f.type)](values[f.name]) for f in fields(Manifest)})
+        # These files are opened and deleted: none may lie elsewhere.
+        if not (_MATRIX.fullmatch(manifest.matrix) and _MATRIX.fullmatch(manifest.rewrite or manifest.matrix)):
+            raise ValueError(f"no name of a matrix: {manifest.matrix!r}, {manifest.rewrite!r}")
+        return manifest
+    except (KeyError, TypeError, ValueError) as error:
         raise IndexUnusableError(
-            f"The manifest of the index in {directory} is damaged ({error}). Delete {directory} and index its sources "
-            "again."
+            f"The manifest in {directory / FILE_NAME} is damaged ({error}). {index_again(directory)}"
         ) from error
+
+
+def _what_mends(found: str, directory: Path) -> str:
+    if found in UPGRADABLE:
+        return f"To bring it up to date, with nothing encoded again: quotefind index{index_argument(directory)}"
+    again = index_again(directory)
+    return f"Update quotefind, or {again[0].lower()}{again[1:]}"
 
 
 def write_manifest(connection: sqlite3.Connection, manifest: Manifest) -> None:

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import errno
 import os
+import zlib
+from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from quotefind.errors import IndexUnusableError
+from quotefind.own_files import open_own, sync_directory
 from quotefind.similarity import Vectors
 
 _MAGIC = b"\x93NUMPY\x01\x00"
@@ -45,10 +49,11 @@ class MatrixWriter:
         self.path = path
         self.rows = rows
         self._dim = dim
-        flags = os.O_RDWR | getattr(os, "O_BINARY", 0) | (os.O_CREAT if rows == 0 else 0)
-        self._file = os.fdopen(os.open(path, flags, 0o600), "r+b", buffering=0)
+        self._file = os.fdopen(open_own(path, os.O_RDWR | (os.O_CREAT if rows == 0 else 0)), "r+b", buffering=0)
         self._file.truncate(max(_HEADER, self._end(rows)))
         self._write_header()
+        if rows == 0:
+            sync_directory(path.parent)  # else a power failure could lose the file that the database names
 
     def append(self, vectors: Vectors) -> None:
         """Write `vectors` (n, dim) behind the last row; they are on the disk when this returns."""
@@ -75,21 +80,69 @@ class MatrixWriter:
 def open_matrix(path: Path, *, rows: int, dim: int, mend: str) -> Vectors:
     """Return the first `rows` rows of the matrix at `path`, mapped into memory, read-only.
 
+    Only these are mapped: a writer may cut off and add what lies behind them at any time.
+
     Raises:
-        IndexUnusableError: the file is missing, is no such matrix or has fewer rows; the message ends with `mend`.
+        IndexUnusableError: the file is no such matrix or has fewer rows; the message ends with `mend`.
+        FileNotFoundError: it is missing.
     """
     try:
-        matrix = np.load(path, mmap_mode="r", allow_pickle=False)
+        with os.fdopen(open_own(path, os.O_RDONLY), "rb") as file:
+            shape, kind = _read_header(file)
+            size = os.fstat(file.fileno()).st_size
+            fits = kind == "float32" and len(shape) == 2 and shape[1] == dim and shape[0] >= rows
+            if not fits or size < _HEADER + rows * dim * _ITEM:
+                raise IndexUnusableError(
+                    f"{path} is not the matrix of this index: it holds {kind} of shape {shape} in {size} bytes, "
+                    f"expected float32 of at least {rows} rows of {dim}. {mend}"
+                )
+            if rows == 0:  # nothing cannot be mapped
+                return np.empty((0, dim), np.float32)
+            return np.memmap(file, "<f4", "r", offset=_HEADER, shape=(rows, dim))
     except FileNotFoundError:
         raise
     except (OSError, ValueError, EOFError) as error:
-        raise IndexUnusableError(f"{path} cannot be read as a matrix ({error}). {mend}") from error
-    fits = isinstance(matrix, np.ndarray) and matrix.dtype == np.dtype("<f4") and matrix.ndim == 2
-    if not fits or matrix.shape[1] != dim or len(matrix) < rows:
-        shape = getattr(matrix, "shape", "none")
-        kind = getattr(matrix, "dtype", "unknown")
-        raise IndexUnusableError(
-            f"{path} is not the matrix of this index: it holds {kind} of shape {shape}, expected float32 of at least "
-            f"{rows} rows of {dim}. {mend}"
-        )
-    return np.asarray(matrix[:rows]) if rows == 0 else matrix[:rows]
+        reason = getattr(error, "strerror", None) or error
+        raise IndexUnusableError(f"{path} cannot be read as a matrix ({reason}). {mend}") from error
+
+
+def _read_header(file: BinaryIO) -> tuple[tuple[int, ...], str]:
+    """Return the shape and the type of the numbers that the header of a `.npy` file states; nothing is unpickled.
+
+    Raises:
+        ValueError: it is no header, or not of the form that `header` writes.
+    """
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError("another version of the .npy format")
+    shape, by_columns, dtype = np.lib.format.read_array_header_1_0(file)
+    if file.tell() != _HEADER or by_columns:
+        raise ValueError("another layout than that of an index")
+    return shape, "float32" if dtype == np.dtype("<f4") else str(dtype)
+
+
+def damaged_matrix(path: Path, what: str, argument: str) -> IndexUnusableError:
+    """Return the error for a matrix of which `what` is wrong; `argument` names its index on a command line."""
+    return IndexUnusableError(f"{path} is damaged: {what}. To mend it: quotefind index --rebuild{argument}")
+
+
+def word_sum(rows: Vectors) -> int:
+    """Return the sum of all 32-bit words of `rows` (n, d) modulo 2^32.
+
+    It tells a damaged matrix from a whole one at the speed of memory, which a CRC does not. That two rows have changed
+    places it does not see; the CRC-32 of each row does.
+    """
+    words = np.ascontiguousarray(rows, "<f4").view("<u4")
+    return int(np.add.reduce(words, axis=None, dtype=np.uint32))
+
+
+def first_changed(rows: Vectors, checksums: Iterable[int]) -> int | None:
+    """Return the position of the first of `rows` (n, d) whose CRC-32 is not the one in `checksums`; None: all are."""
+    for position, (row, checksum) in enumerate(zip(np.ascontiguousarray(rows), checksums, strict=True)):
+        if checksum_of(row) != checksum:
+            return position
+    return None
+
+
+def checksum_of(row: Vectors) -> int:
+    """Return the CRC-32 of the bytes of a row (d,)."""
+    return zlib.crc32(row.data)

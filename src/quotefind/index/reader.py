@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from quotefind.errors import IndexUnusableError
 from quotefind.index import database
 from quotefind.index.filters import Filter, matching_rows
 from quotefind.index.manifest import read_manifest
-from quotefind.index.matrix import open_matrix
+from quotefind.index.matrix import damaged_matrix, first_changed, open_matrix, word_sum
 from quotefind.paths import index_argument
 from quotefind.records import Quote
 from quotefind.similarity import Ranking, Vectors, top_k
@@ -28,8 +29,11 @@ from quotefind.text import text_digest
 _PARAMETERS = 500
 # k1 + 1 in FTS5's BM25: what a term contributes at most, in units of its idf.
 _LARGEST_TERM = 2.2
+# Above one of so many rows it is faster to check the whole matrix by its sum than these rows by their CRC-32.
+_FEW = 20
 _QUOTES = """
-SELECT quotes.row, quotes.name, text, authors.name, works.name, year, tags, path, min(places.file_id), line
+SELECT quotes.row, checksum, seal, quotes.name, text, authors.name, works.name, year, tags, path, min(places.file_id),
+    line
 FROM quotes
 LEFT JOIN authors ON authors.id = author_id
 LEFT JOIN works ON works.id = work_id
@@ -65,10 +69,11 @@ class Index:
         """
         self.directory = directory
         self._argument = index_argument(directory)
-        if not (directory / database.FILE_NAME).exists():
-            raise self._missing()
+        self._selected: tuple[Filter, NDArray[np.int64]] | None = None
         for attempt in range(10):
             with database.damage_reported(directory):
+                if not os.path.lexists(directory / database.FILE_NAME):
+                    raise self._missing()
                 self._connection = database.connect_to_read(directory)
                 try:
                     self._connection.execute("BEGIN")
@@ -97,9 +102,9 @@ class Index:
     @staticmethod
     def exists(directory: Path) -> bool:
         """Whether there is an index in `directory`, be it usable or not."""
-        if not (directory / database.FILE_NAME).exists():
-            return False
         with database.damage_reported(directory):
+            if not os.path.lexists(directory / database.FILE_NAME):
+                return False
             connection = database.connect_to_read(directory)
             try:
                 return read_manifest(connection, directory) is not None
@@ -126,10 +131,18 @@ class Index:
         return self.manifest.rows - len(self.dead)
 
     def search(self, queries: Vectors, k: int, where: Filter | None = None) -> list[Ranking]:
-        """Return for each of `queries` (q, d) the `k` nearest quotes that satisfy `where`, by cosine similarity."""
+        """Return for each of `queries` (q, d) the `k` nearest quotes that satisfy `where`, by cosine similarity.
+
+        Raises:
+            IndexUnusableError: a row that is ranked is not what was written.
+        """
         if not np.isfinite(queries).all():
             raise ValueError("a query vector is not finite")
-        rows = self.rows_where(where) if where else None
+        rows = None
+        if where:
+            rows = self.rows_where(where)
+        else:
+            self._check_matrix()
         without = self.dead if rows is None and len(self.dead) else None
         try:
             return top_k(self.matrix, queries, k, rows=rows, without=without)
@@ -171,40 +184,66 @@ class Index:
         return max(math.log((self.count - holding + 0.5) / (holding + 0.5)), 1e-6)
 
     def rows_where(self, where: Filter) -> NDArray[np.int64]:
-        """Return the rows (n,) of the quotes that satisfy `where`, ascending; without conditions, of all."""
-        with database.damage_reported(self.directory):
-            return matching_rows(self._connection, where)
-
-    def vectors(self, rows: NDArray[np.int64]) -> Vectors:
-        """Return the vectors (n, d) of `rows`.
+        """Return the rows (n,) of the quotes that satisfy `where`, ascending; without conditions, of all.
 
         Raises:
-            IndexUnusableError: one of them is damaged.
+            IndexUnusableError: one of these rows is not what was written.
         """
-        vectors = np.asarray(self.matrix[rows])
-        if not np.isfinite(vectors).all():
-            raise self._damaged_matrix("a row of the matrix is not finite")
-        return vectors
+        if self._selected is None or self._selected[0] != where:
+            with database.damage_reported(self.directory):
+                rows, checksums = matching_rows(self._connection, where)
+            if _FEW * len(rows) > len(self.matrix):
+                self._check_matrix()
+            else:
+                self._check_rows(rows, checksums)
+            self._selected = where, rows
+        return self._selected[1]
+
+    def _check_matrix(self) -> None:
+        """Look whether the matrix is what was written, the first time that all of it is needed."""
+        if not self._whole:
+            raise self._damaged_matrix("it is not what was written")
+
+    @cached_property
+    def _whole(self) -> bool:
+        return word_sum(self.matrix) == self.manifest.word_sum
+
+    def _check_rows(self, rows: NDArray[np.int64], checksums: Iterable[int]) -> None:
+        if len(rows) and not 0 <= rows.min() <= rows.max() < len(self.matrix):
+            raise self._damaged_database("a quote has a row beyond the matrix")
+        changed = first_changed(self.matrix[rows], checksums)
+        if changed is not None:
+            raise self._damaged_matrix(f"row {rows[changed]} is not what was written")
+
+    def vectors(self, rows: NDArray[np.int64]) -> Vectors:
+        """Return the vectors (n, d) of `rows`, which `search`, `rows_where` or `quotes` has given, and so checked."""
+        return np.asarray(self.matrix[rows])
 
     def quotes(self, rows: Iterable[int]) -> list[Quote]:
-        """Return the quotes in `rows`, in that order."""
+        """Return the quotes in `rows`, in that order.
+
+        Raises:
+            IndexUnusableError: what the database holds of one, or its row of the matrix, is not what was written.
+        """
         wanted = [int(row) for row in rows]
         found: dict[int, Quote] = {}
         with database.damage_reported(self.directory):
             for start in range(0, len(wanted), _PARAMETERS):
                 part = wanted[start : start + _PARAMETERS]
                 statement = _QUOTES.format(marks=", ".join("?" for _ in part))
-                for row, name, text, author, work, year, tags, path, _, line in self._connection.execute(
-                    statement, part
-                ):
+                rows, checksums = [], []
+                for row, checksum, seal, name, *shown, path, _, line in self._connection.execute(statement, part):
+                    if database.seal(name, *shown) != seal:
+                        raise self._damaged_database(f"quote {name} is not what was written")
+                    text, author, work, year, tags = shown
                     found[row] = Quote(text, author, work, year, tuple(json.loads(tags)), path, line, name)
+                    rows.append(row)
+                    checksums.append(checksum)
+                self._check_rows(np.array(rows, np.int64), checksums)
         try:
             return [found[row] for row in wanted]
         except KeyError as error:
-            raise IndexUnusableError(
-                f"Row {error} of the matrix in {self.directory} belongs to no quote. "
-                f"To mend it: quotefind index --rebuild{self._argument}"
-            ) from error
+            raise self._damaged_database(f"row {error} of the matrix belongs to no quote") from error
 
     def row_of(self, quote_id: str) -> int | None:
         """Return the row of the quote whose id is, or alone begins with, `quote_id`; None where there is none."""
@@ -263,13 +302,14 @@ class Index:
         """The rows (n,) of the matrix that belong to no quote, ascending."""
         with database.damage_reported(self.directory):
             rows = self._connection.execute("SELECT row FROM dead WHERE row < ? ORDER BY row", (self.manifest.rows,))
-            return np.fromiter((row for (row,) in rows), np.int64)
+            return database.integers(rows)
 
     def _damaged_matrix(self, what: str) -> IndexUnusableError:
-        return IndexUnusableError(
-            f"{self.directory / self.manifest.matrix} is damaged: {what}. "
-            f"To mend it: quotefind index --rebuild{self._argument}"
-        )
+        return damaged_matrix(self.directory / self.manifest.matrix, what, self._argument)
+
+    def _damaged_database(self, what: str) -> IndexUnusableError:
+        path = self.directory / database.FILE_NAME
+        return IndexUnusableError(f"{path} is damaged: {what}. {database.index_again(self.directory)}")
 
     def _missing(self) -> IndexUnusableError:
         return IndexUnusableError(

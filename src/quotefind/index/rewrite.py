@@ -7,22 +7,24 @@ old one in a single transaction. A run that is killed goes on where it last comm
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
 from quotefind.encoders import Encoder
+from quotefind.errors import IndexUnusableError
 from quotefind.index.database import transaction
-from quotefind.index.matrix import MatrixWriter, open_matrix
+from quotefind.index.matrix import MatrixWriter, checksum_of, first_changed, open_matrix, rows_in, word_sum
 from quotefind.index.state import WriteState
 from quotefind.progress import Progress
 from quotefind.similarity import Vectors
 
 _CHUNK = 2048
+_WRITTEN = "SELECT coalesce(max(row) + 1, 0), count(*) FROM rewritten"
 
-# From the rows and the texts of some quotes to their vectors, and whether each text was cut.
-_Make = Callable[[list[int], list[str]], tuple[Vectors, list[bool] | None]]
+# From the rows, their checksums and the texts of some quotes to their vectors, and whether each text was cut.
+_Make = Callable[[list[int], list[int], list[str]], tuple[Vectors, list[bool] | None]]
 
 
 def compact(index: WriteState, progress: Progress) -> int:
@@ -35,8 +37,10 @@ def compact(index: WriteState, progress: Progress) -> int:
         index.directory / manifest.matrix, rows=manifest.rows, dim=manifest.dimension, mend="Try --rebuild."
     )
 
-    def copy(rows: list[int], _: list[str]) -> tuple[Vectors, None]:
-        return np.asarray(matrix[rows]), None
+    def copy(rows: list[int], checksums: list[int], _: list[str]) -> tuple[Vectors, None]:
+        vectors = np.asarray(matrix[rows])
+        index.check_rows(rows, vectors, checksums)
+        return vectors, None
 
     _rewrite(
         index, {"fingerprint": manifest.fingerprint, "dimension": manifest.dimension}, copy, progress, "compacting"
@@ -48,7 +52,7 @@ def encode_anew(index: WriteState, encoder: Encoder, progress: Progress) -> int:
     """Encode every quote with `encoder`, which becomes the one of the index; return how many were encoded."""
     encoded = 0
 
-    def encode(_: list[int], texts: list[str]) -> tuple[Vectors, list[bool]]:
+    def encode(_: list[int], __: list[int], texts: list[str]) -> tuple[Vectors, list[bool]]:
         nonlocal encoded
         encoded += len(texts)
         truncated = [length > encoder.max_tokens for length in encoder.count_tokens(texts)]
@@ -82,15 +86,15 @@ def _rewrite(index: WriteState, changes: dict[str, str | int], make: _Make, prog
     connection = index.connection
     manifest = index.require_manifest()
     fingerprint, dim = changes["fingerprint"], int(changes["dimension"])
-    if manifest.rewrite_fingerprint != fingerprint or not (index.directory / manifest.rewrite).is_file():
+    if manifest.rewrite_fingerprint != fingerprint or not _can_go_on(index, dim):
         with transaction(connection):
             connection.execute("DELETE FROM rewritten")
             number = int(re.sub(r"\D", "", manifest.matrix)) + 1
             index.store(rewrite=f"vectors-{number}.npy", rewrite_fingerprint=fingerprint)
-    name = index.require_manifest().rewrite
+    path = index.directory / index.require_manifest().rewrite
     (total,) = connection.execute("SELECT count(*) FROM quotes").fetchone()
-    (rows, done) = connection.execute("SELECT coalesce(max(row) + 1, 0), count(*) FROM rewritten").fetchone()
-    matrix = MatrixWriter(index.directory / name, rows=rows, dim=dim)
+    (rows, done) = connection.execute(_WRITTEN).fetchone()
+    matrix = MatrixWriter(path, rows=rows, dim=dim)
     try:
         while done < total:
             done += _copy_chunk(index, matrix, make)
@@ -98,6 +102,7 @@ def _rewrite(index: WriteState, changes: dict[str, str | int], make: _Make, prog
         rows = matrix.rows
     finally:
         matrix.close()
+    checked_sum = _check_copy(index, path, rows, dim)
     old = index.directory / manifest.matrix
     with transaction(connection):
         # A unique index is checked row by row, so it would stand in the way of an exchange.
@@ -115,29 +120,52 @@ def _rewrite(index: WriteState, changes: dict[str, str | int], make: _Make, prog
             " INSERT INTO dead SELECT row FROM number WHERE row NOT IN (SELECT row FROM quotes) AND ? > ?",
             (rows, rows, total),
         )
-        index.store(matrix=name, rows=rows, rewrite="", rewrite_fingerprint="", **changes)
+        index.store(matrix=path.name, rows=rows, word_sum=checked_sum, rewrite="", rewrite_fingerprint="", **changes)
     try:
         old.unlink(missing_ok=True)
     except OSError:  # see remove_leftovers
         return
 
 
+def _can_go_on(index: WriteState, dim: int) -> bool:
+    """Whether what a killed run has written of another matrix is still there."""
+    (rows, _) = index.connection.execute(_WRITTEN).fetchone()
+    path = index.directory / index.require_manifest().rewrite
+    return path.is_file() and rows_in(path, dim) >= rows
+
+
+def _check_copy(index: WriteState, path: Path, rows: int, dim: int) -> int:
+    """Compare the new matrix with what was written, perhaps by an earlier run, and return its `word_sum`.
+
+    Raises:
+        IndexUnusableError: it was damaged since; the next run begins it anew.
+    """
+    matrix = open_matrix(path, rows=rows, dim=dim, mend="Try again.")
+    noted = index.connection.execute("SELECT row, checksum FROM rewritten ORDER BY row")
+    while part := noted.fetchmany(_CHUNK):
+        if first_changed(matrix[[row for row, _ in part]], (checksum for _, checksum in part)) is not None:
+            path.unlink()
+            raise IndexUnusableError(f"{path} was damaged while it was made, and is deleted. Run the command again.")
+    return word_sum(matrix)
+
+
 def _copy_chunk(index: WriteState, matrix: MatrixWriter, make: _Make) -> int:
     quotes = index.connection.execute(
-        "SELECT id, row, text, truncated FROM quotes WHERE id NOT IN (SELECT quote_id FROM rewritten)"
+        "SELECT id, row, checksum, text, truncated FROM quotes WHERE id NOT IN (SELECT quote_id FROM rewritten)"
         " ORDER BY id LIMIT ?",
         (_CHUNK,),
     ).fetchall()
-    vectors, truncated = make([row for _, row, _, _ in quotes], [text for _, _, text, _ in quotes])
-    cut = truncated if truncated is not None else [bool(was) for _, _, _, was in quotes]
+    ids, rows, checksums, texts, were_cut = map(list, zip(*quotes, strict=True))
+    vectors, truncated = make(rows, checksums, texts)
+    cut = were_cut if truncated is None else truncated
     first = matrix.rows
     with transaction(index.connection):
         matrix.append(vectors)
         index.connection.executemany(
             "INSERT INTO rewritten (quote_id, row, checksum, truncated) VALUES (?, ?, ?, ?)",
             [
-                (quote_id, row, zlib.crc32(vector.tobytes()), was_cut)
-                for row, (vector, was_cut, (quote_id, *_)) in enumerate(zip(vectors, cut, quotes, strict=True), first)
+                (quote_id, row, checksum_of(vector), was_cut)
+                for row, (quote_id, vector, was_cut) in enumerate(zip(ids, vectors, cut, strict=True), first)
             ],
         )
     return len(quotes)

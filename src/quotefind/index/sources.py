@@ -85,9 +85,12 @@ def remembered(connection: sqlite3.Connection) -> list[Source]:
     """Return the sources of the index, in the order in which they came."""
     sources = []
     for location, text in connection.execute("SELECT location, options FROM sources ORDER BY id"):
-        options = json.loads(text)
-        skip_bad = options.pop("skip_bad")
-        sources.append(Source(location, ReadOptions(**options), skip_bad))
+        try:
+            options = json.loads(text)
+            skip_bad = options.pop("skip_bad")
+            sources.append(Source(location, ReadOptions(**options), skip_bad))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise sqlite3.DatabaseError(f"no options of a source: {error}") from error
     return sources
 
 

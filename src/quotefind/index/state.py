@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,8 +11,9 @@ from pathlib import Path
 from quotefind.encoders import Encoder
 from quotefind.errors import IndexUnusableError
 from quotefind.index.manifest import Manifest, read_manifest, write_manifest
-from quotefind.index.matrix import MatrixWriter, rows_in
+from quotefind.index.matrix import MatrixWriter, damaged_matrix, first_changed, rows_in
 from quotefind.paths import index_argument
+from quotefind.similarity import Vectors
 
 # Called with a model and the fingerprint that it must have; either may be None.
 OpenEncoder = Callable[[str | None, str | None], Encoder]
@@ -82,6 +83,17 @@ class WriteState:
             raise IndexUnusableError(
                 f"{path} is cut short: it holds {rows} rows of {manifest.dimension}, expected {manifest.rows}. {mend}"
             )
+
+    def check_rows(self, rows: Sequence[int], vectors: Vectors, checksums: Iterable[int]) -> None:
+        """Look whether `vectors` (n, d), read from `rows`, have their `checksums`: what is copied must be whole.
+
+        Raises:
+            IndexUnusableError: one has not.
+        """
+        position = first_changed(vectors, checksums)
+        if position is not None:
+            path = self.directory / self.require_manifest().matrix
+            raise damaged_matrix(path, f"row {rows[position]} is not what was written", self.argument)
 
 
 def now() -> str:

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from quotefind.encoders import Encoder
 from quotefind.errors import IndexUnusableError, SourceError, UsageError
-from quotefind.index import apply, database, rewrite
+from quotefind.index import apply, database, rewrite, upgrade
 from quotefind.index.database import transaction
 from quotefind.index.lock import release_for_good, writer_lock
 from quotefind.index.manifest import Manifest, write_manifest
@@ -278,6 +278,7 @@ def open_to_write(directory: Path, open_encoder: OpenEncoder, *, wait: float = 0
 def _opened(directory: Path, open_encoder: OpenEncoder) -> Iterator[IndexWriter]:
     connection = database.connect_to_write(directory)
     try:
+        upgrade.upgrade(connection, directory)
         writer = IndexWriter(directory, connection, open_encoder)
         rewrite.remove_leftovers(writer)
         yield writer

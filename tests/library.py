@@ -22,6 +22,7 @@ class Library:
         self.directory = directory
         self.folder = sources
         self.folder.mkdir(exist_ok=True)
+        self.encoders = encoders
         self.encoder = encoders[0]
         self.models = FakeModels(*encoders)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 
@@ -39,6 +40,9 @@ class OnnxEncoder:
         self.pooling = model.pooling
         self.max_tokens = model.max_tokens
         self._model = model
+        model.check(weights=False)  # before the parsers below, of which not all survive any file, see them
+        self._check = _WeightsCheck(model)
+        self._check.start()
         try:
             self._tokenizer = Tokenizer.from_file(str(model.path / "tokenizer.json"))
         except Exception as error:  # tokenizers raises plain Exception
@@ -61,9 +65,11 @@ class OnnxEncoder:
 
     def _encode(self, texts: Sequence[str], progress: Progress) -> Vectors:
         try:
-            return unit_rows(self._vectors(texts, progress))
+            vectors = unit_rows(self._vectors(texts, progress))
         except ValueError as error:
             raise self._damaged(error) from error
+        self._check.result()
+        return vectors
 
     def _vectors(self, texts: Sequence[str], progress: Progress) -> Vectors:
         vectors = np.empty((len(texts), self.dim), np.float32)
@@ -123,7 +129,6 @@ class OnnxEncoder:
         options.intra_op_num_threads = 1  # every core runs batches of its own, so that none waits for another
         options.inter_op_num_threads = 1
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-        self._model.check()  # what is stored must not come from damaged weights
         return self._open(options)
 
     def _open(self, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
@@ -140,6 +145,32 @@ class OnnxEncoder:
             f"The prepared model in {self._model.path} cannot be opened ({' '.join(str(error).split())[:200]}). "
             "Delete that directory; the next run makes it again."
         )
+
+
+class _WeightsCheck(threading.Thread):
+    """Reads the weights once while the model is opened and asked: what comes from damaged ones is never returned."""
+
+    def __init__(self, model: PreparedModel) -> None:
+        super().__init__(daemon=True)
+        self._model = model
+        self._error: ModelError | None = None
+
+    def run(self) -> None:
+        """Read them."""
+        try:
+            self._model.check(weights=True)
+        except ModelError as error:
+            self._error = error
+
+    def result(self) -> None:
+        """Wait for the end.
+
+        Raises:
+            ModelError: they are not what was written.
+        """
+        self.join()
+        if self._error is not None:
+            raise self._error
 
 
 def _batches(tokens: list[list[int]]) -> Iterator[NDArray[np.int64]]:

@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -16,7 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quotefind.encoders.adapter import merge_adapter
-from quotefind.encoders.prepared import FORMAT, INFO, PreparedModel, digest_of, directory_of, find_prepared
+from quotefind.encoders.prepared import (
+    FORMAT,
+    INFO,
+    WEIGHTS,
+    PreparedModel,
+    checksum_of,
+    directory_of,
+    find_prepared,
+    seal,
+)
 from quotefind.encoders.resolve import ModelSource
 from quotefind.errors import ModelError
 from quotefind.paths import make_private
@@ -49,14 +57,16 @@ def prepare(source: ModelSource, fingerprint: str, progress: Progress) -> Prepar
             ready = find_prepared(fingerprint)
             if ready is None:
                 progress("preparing the model (once)")
-                _check_space(source, directory.parent)
-                beside = Path(tempfile.mkdtemp(prefix=".making-", dir=directory.parent))
+                beside = directory.with_name(f".making-{directory.name}")
+                _remove(beside)  # a killed run may have left it
+                beside.mkdir(mode=0o700)
                 try:
+                    _check_space(source, beside)
                     _make(source, fingerprint, beside)
-                    shutil.rmtree(directory, ignore_errors=True)
+                    _remove(directory)
                     beside.replace(directory)
                 finally:
-                    shutil.rmtree(beside, ignore_errors=True)
+                    _remove(beside)
                 ready = find_prepared(fingerprint)
     except OSError as error:
         raise ModelError(
@@ -77,6 +87,18 @@ def _check_space(source: ModelSource, directory: Path) -> None:
     free = shutil.disk_usage(directory).free
     if free < needed:
         raise OSError(f"{needed / 1e6:.0f} MB are needed, {free / 1e6:.0f} MB are free")
+    probe = directory / "probe"
+    with probe.open("wb") as file:
+        file.truncate(int(1.1 * weights))  # fails where the user may not write so large a file
+    probe.unlink()
+
+
+def _remove(path: Path) -> None:
+    """Delete whatever stands at `path`, as far as that goes; a link, not what it leads to."""
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    else:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _make(source: ModelSource, fingerprint: str, directory: Path) -> None:
@@ -111,8 +133,8 @@ def _make(source: ModelSource, fingerprint: str, directory: Path) -> None:
             )
         )
     del info["path"]
-    info["files"] = {path.name: [path.stat().st_size, digest_of(path)] for path in sorted(directory.iterdir())}
-    info["format"] = FORMAT
+    info["files"] = {path.name: [path.stat().st_size, checksum_of(path)] for path in sorted(directory.iterdir())}
+    info |= {"seal": seal(info), "format": FORMAT}
     (directory / INFO).write_text(json.dumps(info, indent=1), encoding="utf-8")
 
 
@@ -191,7 +213,7 @@ def _export(model: SentenceTransformer, directory: Path) -> None:
     options.log_severity_level = 3
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.optimized_model_filepath = str(directory / "model.onnx")
-    options.add_session_config_entry("session.optimized_model_external_initializers_file_name", "weights.bin")
+    options.add_session_config_entry("session.optimized_model_external_initializers_file_name", WEIGHTS)
     options.add_session_config_entry("session.optimized_model_external_initializers_min_size_in_bytes", "1024")
     options.add_session_config_entry("session.disable_prepacking", "1")  # packed weights could not be mapped
     onnxruntime.InferenceSession(str(exported), options, providers=["CPUExecutionProvider"])

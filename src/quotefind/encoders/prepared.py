@@ -7,15 +7,21 @@ memory), `tokenizer.json` and `prepared.json` (what is known of it, written last
 from __future__ import annotations
 
 import json
+import os
 import platform
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from quotefind.errors import ModelError
+from quotefind.own_files import check_own, open_own
 from quotefind.paths import models_directory
 
 INFO = "prepared.json"
-FORMAT = 3
+WEIGHTS = "weights.bin"
+FORMAT = 4
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,7 @@ class PreparedModel:
         query_prompt: what is put before each request.
         difference: the largest difference to sentence-transformers that was measured.
         reason: why it could not be exported; empty if it could.
-        files: the names of its files, with the size in bytes and the SHA-256 of each.
+        files: the names of its files, with the size in bytes and the CRC-32 of each.
     """
 
     path: Path
@@ -48,35 +54,68 @@ class PreparedModel:
     query_prompt: str = ""
     difference: float = 0.0
     reason: str = ""
-    files: dict[str, list[int | str]] = field(default_factory=dict)
+    files: dict[str, list[int]] = field(default_factory=dict)
 
-    def check(self) -> None:
-        """Read every file and compare it with what was written; a search looks at the sizes only.
+    def check(self, *, weights: bool) -> None:
+        """Read the weights, or every other file, and compare it with what was written.
 
         Raises:
             ModelError: a file is another.
         """
-        for name, (_, digest) in self.files.items():
-            if digest_of(self.path / name) != digest:
+        for name, (_, checksum) in self.files.items():
+            if (name == WEIGHTS) != weights:
+                continue
+            path = self.path / name
+            try:
+                found = checksum_of(path)
+            except OSError as error:
+                raise ModelError(f"{path} cannot be read: {error.strerror or error}. {self.mend}") from error
+            if found != checksum:
                 raise ModelError(
-                    f"{self.path / name} is damaged: it is not what was written when the model was prepared. "
-                    f"Delete {self.path}; the next run makes it again."
+                    f"{path} is damaged: it is not what was written when the model was prepared. {self.mend}"
                 )
+
+    @property
+    def mend(self) -> str:
+        """The sentence that says what to do where a file is damaged."""
+        return f"Delete {self.path}; the next run makes it again."
 
 
 def find_prepared(fingerprint: str) -> PreparedModel | None:
     """Return the prepared model with this fingerprint, or None where there is none that is whole."""
     directory = directory_of(fingerprint)
     try:
-        info = json.loads((directory / INFO).read_text(encoding="utf-8"))
-        if info.pop("format") != FORMAT:
+        info = json.loads(_read_own(directory / INFO))
+        if info.pop("format") != FORMAT or info.pop("seal") != seal(info):
             return None
         model = PreparedModel(path=directory, **info)
-        if any((directory / name).stat().st_size != size for name, (size, _) in model.files.items()):
-            return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        for name, (size, _) in model.files.items():
+            check_own(directory / name)
+            if (directory / name).stat().st_size != size:
+                return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     return model if model.fingerprint == fingerprint else None
+
+
+def seal(info: dict[str, Any]) -> int:
+    """Return the CRC-32 of what is known of a prepared model: a number in it that changed would change the vectors."""
+    return zlib.crc32(json.dumps(info, sort_keys=True).encode())
+
+
+def checksum_of(path: Path) -> int:
+    """Return the CRC-32 of the file at `path`, read without holding it in memory."""
+    checksum = 0
+    buffer = memoryview(bytearray(_BLOCK))
+    with os.fdopen(open_own(path, os.O_RDONLY), "rb", buffering=0) as stream:
+        while count := stream.readinto(buffer):
+            checksum = zlib.crc32(buffer[:count], checksum)
+    return checksum
+
+
+def _read_own(path: Path) -> str:
+    with os.fdopen(open_own(path, os.O_RDONLY), encoding="utf-8") as stream:
+        return stream.read(_BLOCK)
 
 
 def digest_of(path: Path) -> str:

@@ -191,7 +191,8 @@ def unusable(directory: Path, error: OSError) -> IndexUnusableError:
 
 def index_again(directory: Path) -> str:
     """Return what mends an index whose database is lost."""
-    return f"Delete {directory} and index its sources again. To make it: quotefind index SOURCE…{index_argument(directory)}"
+    command = f"quotefind index SOURCE…{index_argument(directory)}"
+    return f"Delete {directory} and index its sources again. To make it: {command}"
 
 
 def damage(directory: Path, error: sqlite3.DatabaseError) -> str:

@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from quotefind.errors import IndexLockedError, IndexUnusableError
 from quotefind.index.state import now
+from quotefind.own_files import check_own, open_own
 from quotefind.paths import make_private
 
 _LOCK = "writer.lock"
@@ -29,6 +30,7 @@ def writer_lock(directory: Path, *, wait: float = 0.0) -> Iterator[None]:
     """
     try:
         make_private(directory)
+        check_own(directory / _LOCK)
         lock = FileLock(directory / _LOCK, timeout=wait, mode=0o600)
         lock.acquire()
     except Timeout as error:
@@ -42,22 +44,23 @@ def writer_lock(directory: Path, *, wait: float = 0.0) -> Iterator[None]:
     try:
         who = {"process": os.getpid(), "machine": socket.gethostname(), "since": now()}
         try:
-            descriptor = os.open(holder, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            descriptor = open_own(holder, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 json.dump(who, file)
         except OSError as error:
             raise IndexUnusableError(f"The index in {directory} cannot be written: {error}.") from error
         yield
     finally:
-        holder.unlink(missing_ok=True)
+        with suppress(OSError):  # it only tells who holds the lock
+            holder.unlink()
         lock.release()
 
 
 def release_for_good(directory: Path) -> None:
     """Delete the files of the lock, which is held; who waits for it finds that out and makes them anew."""
-    (directory / _HOLDER).unlink(missing_ok=True)
-    with suppress(OSError):  # Windows keeps a file that is open
-        (directory / _LOCK).unlink()
+    for name in (_HOLDER, _LOCK):
+        with suppress(OSError):  # Windows keeps a file that is open
+            (directory / name).unlink()
 
 
 def _holder(directory: Path) -> str:

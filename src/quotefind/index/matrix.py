@@ -50,10 +50,14 @@ class MatrixWriter:
         self.rows = rows
         self._dim = dim
         self._file = os.fdopen(open_own(path, os.O_RDWR | (os.O_CREAT if rows == 0 else 0)), "r+b", buffering=0)
-        self._file.truncate(max(_HEADER, self._end(rows)))
-        self._write_header()
-        if rows == 0:
-            sync_directory(path.parent)  # else a power failure could lose the file that the database names
+        try:
+            self._file.truncate(max(_HEADER, self._end(rows)))
+            self._write_header()
+            if rows == 0:
+                sync_directory(path.parent)  # else a power failure could lose the file that the database names
+        except BaseException:
+            self._file.close()
+            raise
 
     def append(self, vectors: Vectors) -> None:
         """Write `vectors` (n, dim) behind the last row; they are on the disk when this returns."""

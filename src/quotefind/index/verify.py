@@ -70,7 +70,8 @@ def verify(index: Index, progress: Progress = silent) -> int:
 
 
 def _check_quotes(index: Index, progress: Progress) -> tuple[list[str], list[str]]:
-    in_database, in_matrix = [], []
+    in_database: list[str] = []
+    in_matrix: list[str] = []
     for number, values in enumerate(index.connection.execute(_QUOTES), 1):
         row, checksum = values[0], values[2]
         in_database += _check_quote(values)

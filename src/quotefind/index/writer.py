@@ -296,7 +296,8 @@ def _as_remembered(sources: list[Source], known: dict[str, Source]) -> list[Sour
 
 def _clear(directory: Path, *, with_lock: bool) -> None:
     """Delete what was begun of an index, while the lock is held."""
-    (directory / database.FILE_NAME).unlink(missing_ok=True)
+    with suppress(OSError):  # what is left of it is no index, and is used by the next run
+        (directory / database.FILE_NAME).unlink()
     if with_lock:
         release_for_good(directory)
 

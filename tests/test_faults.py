@@ -1,0 +1,76 @@
+"""Whatever fails, and wherever: the index answers from what was committed, and is brought to its end later."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import killing
+import pytest
+from boundaries import at_boundary
+from fake_encoder import FakeEncoder
+from library import Library
+
+from quotefind.errors import IndexUnusableError, SourceError
+from quotefind.index import apply, rewrite
+
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows knows neither fork nor SIGKILL")
+# How many boundaries a scenario has at least: fewer, and the test would look at less than it says.
+LEAST = {"first index": 40, "adding": 30, "refreshing": 25, "pruning": 15, "compacting": 25, "rebuilding": 25}
+
+
+@POSIX
+@pytest.mark.parametrize("scenario", killing.SCENARIOS)
+def test_killed_at_every_boundary(tmp_path: Path, scenario: str) -> None:
+    """Killed before any write, sync, rename or commit, an index is whole, and nothing committed is encoded again."""
+    done = subprocess.run(
+        [sys.executable, killing.__file__, scenario, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "error"},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert int(done.stdout) >= LEAST[scenario]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
+@pytest.mark.parametrize("scenario", ["adding", "refreshing", "compacting", "rebuilding"])
+def test_refused_at_every_boundary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scenario: str, code: int
+) -> None:
+    """A disk that is full or fails at any write is an error of ours; what was there answers, and the rest comes later."""
+    monkeypatch.setattr(apply, "_CHUNK", 4)
+    monkeypatch.setattr(rewrite, "_CHUNK", 4)
+    begin, change = killing.SCENARIOS[scenario]
+    refused = number = 0
+    reached = True
+
+    def refuse() -> None:
+        raise OSError(code, os.strerror(code), "somewhere")
+
+    while reached:
+        number += 1
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        library = Library(folder / "index", folder / "sources", FakeEncoder(), FakeEncoder("other", dim=16))
+        begin(library)
+        before = killing.committed(library)
+        with at_boundary(number, refuse, statements=False) as seen:
+            try:
+                change(library)
+            except IndexUnusableError as error:
+                assert str(library.directory) in str(error)
+                refused += 1
+            except SourceError as error:
+                assert str(library.folder) in str(error)
+        reached = len(seen) >= number
+        after = killing.committed(library)
+        if scenario == "adding":
+            assert before.items() <= after.items()
+        change(library)
+        assert killing.committed(library).keys() >= after.keys() - set(killing.OLD)
+    assert refused >= 10

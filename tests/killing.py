@@ -23,8 +23,8 @@ from quotefind.index.verify import verify
 from quotefind.index.writer import open_to_write
 from quotefind.search import FindOptions, find
 
-OLD = [f"old quote number {n}" for n in range(18)]
-NEW = [f"new quote number {n}" for n in range(14)]
+OLD = [f"old quote number {n}" for n in range(12)]
+NEW = [f"new quote number {n}" for n in range(7)]
 
 
 def nothing(library: Library) -> None:
@@ -46,7 +46,7 @@ def grown(library: Library) -> None:
 def changed(library: Library) -> None:
     """Begin with an index of which half the quotes have gone, some others changed their author, and new ones came."""
     filled(library)
-    library.write("a.txt", *(f"{text} -- Anna Example" for text in OLD[:4]), *OLD[4:9], *NEW)
+    library.write("a.txt", *(f"{text} -- Anna Example" for text in OLD[:4]), *OLD[4:7], *NEW)
 
 
 def with_dead_rows(library: Library) -> None:
@@ -59,7 +59,7 @@ def with_dead_rows(library: Library) -> None:
 def two_sources(library: Library) -> None:
     """Begin with two sources that share quotes, of which one is gone."""
     filled(library)
-    library.update(library.write("b.txt", *OLD[9:], *NEW))
+    library.update(library.write("b.txt", *OLD[7:], *NEW))
     (library.folder / "a.txt").unlink()
 
 

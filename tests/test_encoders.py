@@ -7,6 +7,7 @@ import random
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -477,17 +478,99 @@ def test_a_damaged_prepared_model_is_made_again_or_refused(
 
 @pytest.mark.parametrize("name", ["model.onnx", "weights.bin", "tokenizer.json"])
 def test_damage_in_the_middle_is_found_before_anything_is_stored(tiny: Path, home_with_tiny: Path, name: str) -> None:
-    """One other byte in a file of a prepared model is an error that names it as soon as texts are encoded in bulk."""
+    """One other byte in a file of a prepared model is an error that names it, before anybody gets a vector."""
     assert home_with_tiny.is_dir()
     model = prepared_of(tiny)
     data = bytearray((model.path / name).read_bytes())
     data[len(data) // 2] ^= 1
     (model.path / name).write_bytes(data)
     model = prepared_of(tiny)  # the sizes are those that were written
-    with pytest.raises(ModelError, match=f"{model.path / name} is damaged.*Delete {model.path}"):
-        model.check()
-    with pytest.raises(ModelError, match=f"Delete {model.path}|{model.path}.*Delete that directory"):
-        open_encoder(str(tiny), device="cpu").encode_quotes(["hope and fear"] * 9)
+    damaged = f"{model.path / name} is damaged.*Delete {model.path}"
+    with pytest.raises(ModelError, match=damaged):
+        model.check(weights=name == "weights.bin")
+    for count in (1, 9):
+        with pytest.raises(ModelError, match=damaged):
+            open_encoder(str(tiny), device="cpu").encode_quotes(["hope and fear"] * count)
+
+
+@pytest.fixture
+def made(tiny_home: Path, home_with_tiny: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of models that are made anew from now on, for which whole copies of the small one are taken."""
+    whole = tiny_home / prepared_of(tiny).path.relative_to(home_with_tiny)
+    names: list[str] = []
+
+    def make(source: ModelSource, _: str, directory: Path) -> None:
+        shutil.copytree(whole, directory, dirs_exist_ok=True)
+        names.append(source.name)
+
+    monkeypatch.setattr(prepare, "_make", make)
+    return names
+
+
+def change_a_number(path: Path) -> None:
+    """Have a prepared model say that it cuts texts elsewhere, in as many characters."""
+    path.write_text(path.read_text().replace('"max_tokens": 48', '"max_tokens": 47'))
+
+
+def make_folder(path: Path) -> None:
+    """Put a folder in the place of a file."""
+    path.unlink()
+    path.mkdir()
+
+
+def make_link(path: Path) -> None:
+    """Put a link to a copy in the place of a file."""
+    copy = path.parents[3] / "copy"
+    path.rename(copy)
+    path.symlink_to(copy)
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("prepared.json", change_a_number),
+        *itertools.product(["model.onnx", "weights.bin", "tokenizer.json", "prepared.json"], [make_folder, make_link]),
+    ],
+)
+def test_what_stands_in_the_place_of_a_prepared_file_is_not_taken_for_it(
+    tiny: Path, made: list[str], name: str, damage: Callable[[Path], None]
+) -> None:
+    """A folder, a link or a changed number in a prepared model has it made again; the link is not followed."""
+    model = prepared_of(tiny)
+    before = OnnxEncoder(model).encode_queries(["hope"])
+    damage(model.path / name)
+    assert largest_difference(open_encoder(str(tiny), device="cpu").encode_queries(["hope"]), before) == 0
+    assert made == [str(tiny)]
+    assert all(path.is_file() and not path.is_symlink() for path in prepared_of(tiny).path.iterdir())
+
+
+def test_what_a_killed_preparation_left_is_removed(tiny: Path, made: list[str]) -> None:
+    """A half-made model does not stay behind when its process is killed: the next one takes its place."""
+    model = prepared_of(tiny)
+    (model.path / "prepared.json").unlink()
+    left = model.path.with_name(f".making-{model.path.name}")
+    left.mkdir()
+    (left / "exported.onnx").write_bytes(b"half")
+    open_encoder(str(tiny), device="cpu")
+    assert made == [str(tiny)]
+    assert sorted(path.name for path in model.path.parent.iterdir() if path.suffix != ".lock") == [model.path.name]
+    assert not (model.path / "exported.onnx").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_a_limit_on_the_size_of_files_is_said_before_anything_is_made(home: Path, tiny: Path) -> None:
+    """Where the system refuses files as large as the weights, that is the error; no slower way is noted for good."""
+    import resource
+
+    assert not home.exists()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(ModelError, match=r"cannot be prepared in .*File too large.*QUOTEFIND_HOME"):
+            open_encoder(str(tiny), device="cpu")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert find_prepared(fingerprint_of(resolve.resolve(str(tiny)))) is None
 
 
 @pytest.mark.parametrize("count", [1, 9])

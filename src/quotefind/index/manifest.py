@@ -9,6 +9,7 @@ from pathlib import Path
 
 from quotefind.errors import IndexUnusableError
 from quotefind.index.database import FILE_NAME, FORMAT, UPGRADABLE, index_again
+from quotefind.index.matrix import has_rows
 from quotefind.paths import index_argument
 
 _MATRIX = re.compile(r"vectors-[0-9]{1,9}\.npy")
@@ -87,6 +88,17 @@ def _what_mends(found: str, directory: Path) -> str:
         return f"To bring it up to date, with nothing encoded again: quotefind index{index_argument(directory)}"
     again = index_again(directory)
     return f"Update quotefind, or {again[0].lower()}{again[1:]}"
+
+
+def missing_index(directory: Path) -> IndexUnusableError:
+    """Return the error for a directory that holds no manifest: there was no index yet, or its database was lost."""
+    there = f"There is no index in {directory}"
+    if has_rows(directory):
+        return IndexUnusableError(
+            f"{there} any more: {directory / FILE_NAME} is gone or empty, though its matrix is there. "
+            f"{index_again(directory)}"
+        )
+    return IndexUnusableError(f"{there}. To make it: quotefind index SOURCE…{index_argument(directory)}")
 
 
 def write_manifest(connection: sqlite3.Connection, manifest: Manifest) -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from quotefind.similarity import Vectors
 _MAGIC = b"\x93NUMPY\x01\x00"
 _HEADER = 128
 _ITEM = 4
+_ROWS = re.compile(rb"'shape': \(([0-9]{1,15}), ")
 
 
 def header(rows: int, dim: int) -> bytes:
@@ -91,13 +92,17 @@ def open_matrix(path: Path, *, rows: int, dim: int, mend: str) -> Vectors:
         FileNotFoundError: it is missing.
     """
     try:
-        with os.fdopen(open_own(path, os.O_RDONLY), "rb") as file:
-            shape, kind = _read_header(file)
+        with os.fdopen(open_own(path, os.O_RDONLY), "rb", buffering=0) as file:
+            start = file.read(_HEADER)
+            if len(start) < _HEADER:
+                raise ValueError("it is cut short")
+            if not _is_header(start, rows, dim):  # a writer may just be writing it
+                file.seek(0)
+                start = file.read(_HEADER)
             size = os.fstat(file.fileno()).st_size
-            fits = kind == "float32" and len(shape) == 2 and shape[1] == dim and shape[0] >= rows
-            if not fits or size < _HEADER + rows * dim * _ITEM:
+            if not _is_header(start, rows, dim) or size < _HEADER + rows * dim * _ITEM:
                 raise IndexUnusableError(
-                    f"{path} is not the matrix of this index: it holds {kind} of shape {shape} in {size} bytes, "
+                    f"{path} is not the matrix of this index: it has {size} bytes and begins with {start[:80]!r}, "
                     f"expected float32 of at least {rows} rows of {dim}. {mend}"
                 )
             if rows == 0:  # nothing cannot be mapped
@@ -105,23 +110,20 @@ def open_matrix(path: Path, *, rows: int, dim: int, mend: str) -> Vectors:
             return np.memmap(file, "<f4", "r", offset=_HEADER, shape=(rows, dim))
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise IndexUnusableError(f"{path} cannot be read as a matrix ({reason}). {mend}") from error
 
 
-def _read_header(file: BinaryIO) -> tuple[tuple[int, ...], str]:
-    """Return the shape and the type of the numbers that the header of a `.npy` file states; nothing is unpickled.
+def _is_header(start: bytes, rows: int, dim: int) -> bool:
+    """Whether `start` is, to the last byte, what `header` writes for at least `rows` rows of `dim`."""
+    stated = _ROWS.search(start)
+    return stated is not None and int(stated[1]) >= rows and start == header(int(stated[1]), dim)
 
-    Raises:
-        ValueError: it is no header, or not of the form that `header` writes.
-    """
-    if np.lib.format.read_magic(file) != (1, 0):
-        raise ValueError("another version of the .npy format")
-    shape, by_columns, dtype = np.lib.format.read_array_header_1_0(file)
-    if file.tell() != _HEADER or by_columns:
-        raise ValueError("another layout than that of an index")
-    return shape, "float32" if dtype == np.dtype("<f4") else str(dtype)
+
+def has_rows(directory: Path) -> bool:
+    """Whether there is a matrix with rows in `directory`, whatever the database says."""
+    return any(path.is_file() and path.stat().st_size > _HEADER for path in directory.glob("vectors-*.npy"))
 
 
 def damaged_matrix(path: Path, what: str, argument: str) -> IndexUnusableError:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from quotefind.errors import IndexUnusableError
 from quotefind.index import database
 from quotefind.index.filters import Filter, matching_rows
-from quotefind.index.manifest import read_manifest
-from quotefind.index.matrix import damaged_matrix, first_changed, open_matrix, word_sum
+from quotefind.index.manifest import missing_index, read_manifest
+from quotefind.index.matrix import damaged_matrix, first_changed, has_rows, open_matrix, word_sum
 from quotefind.paths import index_argument
 from quotefind.records import Quote
 from quotefind.similarity import Ranking, Vectors, top_k
@@ -73,13 +73,13 @@ class Index:
         for attempt in range(10):
             with database.damage_reported(directory):
                 if not os.path.lexists(directory / database.FILE_NAME):
-                    raise self._missing()
+                    raise missing_index(directory)
                 self._connection = database.connect_to_read(directory)
                 try:
                     self._connection.execute("BEGIN")
                     manifest = read_manifest(self._connection, directory)
                     if manifest is None:
-                        raise self._missing()
+                        raise missing_index(directory)
                     self.manifest = manifest
                     self.matrix = open_matrix(
                         directory / manifest.matrix,
@@ -104,10 +104,10 @@ class Index:
         """Whether there is an index in `directory`, be it usable or not."""
         with database.damage_reported(directory):
             if not os.path.lexists(directory / database.FILE_NAME):
-                return False
+                return has_rows(directory)
             connection = database.connect_to_read(directory)
             try:
-                return read_manifest(connection, directory) is not None
+                return read_manifest(connection, directory) is not None or has_rows(directory)
             finally:
                 connection.close()
 
@@ -310,8 +310,3 @@ class Index:
     def _damaged_database(self, what: str) -> IndexUnusableError:
         path = self.directory / database.FILE_NAME
         return IndexUnusableError(f"{path} is damaged: {what}. {database.index_again(self.directory)}")
-
-    def _missing(self) -> IndexUnusableError:
-        return IndexUnusableError(
-            f"There is no index in {self.directory}. To make it: quotefind index SOURCE…{self._argument}"
-        )

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from quotefind.encoders import Encoder
 from quotefind.errors import IndexUnusableError
-from quotefind.index.manifest import Manifest, read_manifest, write_manifest
-from quotefind.index.matrix import MatrixWriter, damaged_matrix, first_changed, rows_in
+from quotefind.index.manifest import Manifest, missing_index, read_manifest, write_manifest
+from quotefind.index.matrix import MatrixWriter, damaged_matrix, first_changed, has_rows, rows_in
 from quotefind.paths import index_argument
 from quotefind.similarity import Vectors
 
@@ -33,6 +33,8 @@ class WriteState:
         self.directory = directory
         self.connection = connection
         self.manifest = read_manifest(connection, directory)
+        if self.manifest is None and has_rows(directory):
+            raise missing_index(directory)
         self.opener = open_encoder
         self.argument = index_argument(directory)
 
@@ -43,9 +45,7 @@ class WriteState:
             IndexUnusableError: there is no index here yet.
         """
         if self.manifest is None:
-            raise IndexUnusableError(
-                f"There is no index in {self.directory}. To make it: quotefind index SOURCE…{self.argument}"
-            )
+            raise missing_index(self.directory)
         return self.manifest
 
     def store(self, **changes: object) -> None:

@@ -130,10 +130,14 @@ def in_own_process(function: Callable[..., Any], **arguments: Any) -> tuple[Any,
 
     Arguments and value go as JSON, so a path arrives as a string.
     """
-    module = Path(function.__code__.co_filename).stem
-    command = [sys.executable, __file__, module, function.__name__, json.dumps(arguments, default=str)]
-    cost, output = run(command)
+    cost, output = run(call_command(function, **arguments))
     return json.loads(output.splitlines()[-1]), cost
+
+
+def call_command(function: Callable[..., Any], **arguments: Any) -> list[str]:
+    """Return the command that calls `function` of a benchmark in a new Python; its last line is the value, as JSON."""
+    module = Path(function.__code__.co_filename).stem
+    return [sys.executable, __file__, module, function.__name__, json.dumps(arguments, default=str)]
 
 
 def rounds(contestants: dict[str, Callable[[], Any]], runs: int, warm_up: int = 0) -> dict[str, list[Any]]:

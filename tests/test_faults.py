@@ -17,6 +17,7 @@ from library import Library
 
 from quotefind.errors import IndexUnusableError, SourceError
 from quotefind.index import apply, rewrite
+from quotefind.index.reader import Index
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows knows neither fork nor SIGKILL")
 # How many boundaries a scenario has at least: fewer, and the test would look at less than it says.
@@ -36,6 +37,26 @@ def test_killed_at_every_boundary(tmp_path: Path, scenario: str) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert int(done.stdout) >= LEAST[scenario]
+
+
+def test_killed_while_the_database_is_made(library: Library) -> None:
+    """What SQLite had begun of a new database is taken back by the next reader, for which there is no index yet."""
+    library.directory.mkdir()
+    begun = (
+        "import os, sqlite3, sys\n"
+        "connection = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "connection.execute('PRAGMA cache_size = 1')\n"
+        "connection.execute('CREATE TABLE a (b)')\n"
+        "connection.execute('BEGIN')\n"
+        "connection.executemany('INSERT INTO a VALUES (?)', [('x' * 1000,)] * 100)\n"
+        "os._exit(0)"
+    )
+    database = library.directory / "index.sqlite"
+    subprocess.run([sys.executable, "-c", begun, str(database)], check=True)
+    assert database.with_name("index.sqlite-journal").stat().st_size > 0
+    assert not Index.exists(library.directory)
+    library.update(library.write("a.txt", *killing.OLD))
+    assert library.texts() == sorted(killing.OLD)
 
 
 @pytest.mark.parametrize("scenario", ["adding", "refreshing", "compacting", "rebuilding"])

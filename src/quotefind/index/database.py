@@ -128,14 +128,21 @@ def connect_to_read(directory: Path) -> sqlite3.Connection:
     """
     path = directory / FILE_NAME
     check_own(path)
+    address = path.absolute().as_uri()
     try:
-        return _connect(f"{path.absolute().as_uri()}?mode=ro")
-    except sqlite3.OperationalError:
+        return _connect(f"{address}?mode=ro")
+    except sqlite3.OperationalError as error:
+        if os.access(directory, os.W_OK):
+            if not getattr(error, "sqlite_errorname", "").startswith("SQLITE_READONLY"):
+                raise
+            # A run was killed as it made the database; only who may write can take back what it began.
+            _connect(f"{address}?mode=rw").close()
+            return _connect(f"{address}?mode=ro")
         # A log needs a directory that can be written; where it cannot be, nobody is writing either.
         log = path.with_name(f"{FILE_NAME}-wal")
-        if os.access(directory, os.W_OK) or (log.exists() and log.stat().st_size):
+        if log.exists() and log.stat().st_size:
             raise
-        return _connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1")
+        return _connect(f"{address}?mode=ro&immutable=1")
 
 
 def _connect(address: str) -> sqlite3.Connection:

@@ -1,0 +1,120 @@
+"""What `faults.py` does to an index in processes of its own, and how it looks at what is left.
+
+The encoder is a fake one that says it is the real one: a vector is drawn by the CRC-32 of its text, so that a quote
+finds itself, and every text that is encoded is written down.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import time
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+# Quotes that are asked for themselves when an index is looked at.
+_ASKED = 20
+
+
+class TextEncoder:
+    """An `Encoder` that says it is the real one; a vector is drawn by its text, and each text is written to `log`."""
+
+    def __init__(self, identity: dict[str, Any], log: Path, pause: float = 0.0) -> None:
+        """Pretend to be what `identity` says; take `pause` seconds for a text."""
+        self.name, self.fingerprint = identity["name"], identity["fingerprint"]
+        self.dim, self.pooling, self.max_tokens = identity["dim"], identity["pooling"], identity["max_tokens"]
+        self._log = log
+        self._pause = pause
+
+    def encode_quotes(self, texts: Sequence[str], progress: object = None) -> Any:  # noqa: ARG002
+        """Return (n, dim) float32 unit rows."""
+        import numpy as np
+
+        names = [zlib.crc32(text.encode()) for text in texts]
+        with self._log.open("a", encoding="ascii") as stream:
+            stream.writelines(f"{name}\n" for name in names)
+        time.sleep(self._pause * len(texts))
+        rows = np.stack([np.random.default_rng(name).standard_normal(self.dim) for name in names])
+        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+    def encode_queries(self, texts: Sequence[str]) -> Any:
+        """Return (n, dim) float32 unit rows."""
+        return self.encode_quotes(texts)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Say that no text is too long."""
+        return [1] * len(texts)
+
+
+def change(index: str, source: str, log: str, job: str, identity: dict[str, Any], pause: float = 0.0) -> None:
+    """Do `job` to an index: "index" a source, "compact" it or encode it anew ("rebuild"); end as the program does."""
+    from quotefind.errors import QuotefindError
+    from quotefind.index.sources import Source
+    from quotefind.index.writer import IndexWriter, open_to_write
+
+    jobs: dict[str, Callable[[IndexWriter], object]] = {
+        "index": lambda writer: writer.update([Source(source)]),
+        "compact": lambda writer: writer.compact(),
+        "rebuild": lambda writer: writer.rebuild(),
+    }
+    encoder = TextEncoder(identity, Path(log), pause)
+    try:
+        with open_to_write(Path(index), lambda _model, _fingerprint: encoder, wait=30) as writer:
+            jobs[job](writer)
+    except QuotefindError as error:
+        os.write(2, f"quotefind: {error}\n".encode())
+        os._exit(error.exit_code)
+
+
+def look(index: str, identity: dict[str, Any]) -> dict[str, Any]:
+    """Look at an index as somebody who knows nothing of what was done to it.
+
+    Returns:
+        The CRC-32 of its texts, sorted, those of texts that a rebuild has encoded and not finished with, and what is
+        wrong.
+    """
+    from quotefind import Filter, Index, QuotefindError, verify
+
+    found: dict[str, Any] = {"quotes": [], "begun": [], "faults": []}
+    try:
+        if not Index.exists(Path(index)):
+            return found
+        with Index(Path(index)) as opened:
+            verify(opened)
+            texts = [quote.text for quote in opened.quotes(opened.rows_where(Filter()))]
+            found["quotes"] = sorted(zlib.crc32(text.encode()) for text in texts)
+            begun = opened.connection.execute("SELECT text FROM quotes JOIN rewritten ON quote_id = quotes.id")
+            found["begun"] = [zlib.crc32(text.encode()) for (text,) in begun]
+            some = random.Random(0).sample(texts, min(_ASKED, len(texts)))
+            if some:
+                asked = TextEncoder(identity, Path(os.devnull)).encode_queries(some)
+                for text, ranking in zip(some, opened.search(asked, 1), strict=True):
+                    (first,) = opened.quotes(ranking.rows.tolist())
+                    if first.text != text or ranking.scores[0] < 1 - 1e-5:
+                        found["faults"].append(f"{text[:40]!r} finds {first.text[:40]!r}")
+    except QuotefindError as error:
+        found["faults"].append(str(error))
+    return found
+
+
+def write_part(path: str, count: int, first: int) -> None:
+    """Write `count` quotes, the numbered fortunes from `first` on, as a source."""
+    import synthetic
+
+    synthetic.write_numbered(path, count, first)
+
+
+def read_until(index: str, end: str, identity: dict[str, Any]) -> dict[str, Any]:
+    """Open and search an index again and again until the file `end` is there; return how often, and what was wrong."""
+    rounds, faults = 0, []
+    while not Path(end).exists():
+        faults += look(index, identity)["faults"]
+        rounds += 1
+    return {"rounds": rounds, "faults": faults[:5]}
+
+
+if __name__ == "__main__":
+    sys.exit("faults.py runs this.")

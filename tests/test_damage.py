@@ -7,6 +7,8 @@ import pickle
 import random
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
@@ -192,3 +194,51 @@ def is_refused(directory: Path) -> bool:
         except IndexUnusableError:
             return True
     return False
+
+
+_KILLED = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from cli_tools import WordEncoder
+from quotefind.index import apply
+from quotefind.index.sources import Source
+from quotefind.index.writer import open_to_write
+apply._CHUNK = 5
+with open_to_write(Path(sys.argv[2]), lambda model, fingerprint: WordEncoder()) as writer:
+    writer.update([Source(sys.argv[3])])
+    os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("suffix", ["wal", "shm"])
+def test_a_damaged_log_of_a_killed_run_gives_an_older_state(tmp_path: Path, suffix: str) -> None:
+    """One bit flipped in what a killed run left beside the database: a committed state answers, or an error."""
+    texts = [f"Love and war number {n} by the sea" for n in range(20)]
+    source = tmp_path / "a.txt"
+    source.write_text("\n".join(texts))
+    killed = tmp_path / "killed"
+    words = [sys.executable, "-c", _KILLED, str(Path(__file__).parent), str(killed), str(source)]
+    subprocess.run(words, check=True)
+    whole = (killed / f"index.sqlite-{suffix}").read_bytes()
+    assert whole
+    states = [texts[:count] for count in range(0, 21, 5)]
+    chance = random.Random(3)
+    seen = set()
+    for number in range(60):
+        work = tmp_path / str(number)
+        shutil.copytree(killed, work)
+        place = chance.randrange(len(whole))
+        damaged = whole[:place] + bytes([whole[place] ^ (1 << chance.randrange(8))]) + whole[place + 1 :]
+        (work / f"index.sqlite-{suffix}").write_bytes(damaged)
+        try:
+            answer = sorted((quote[3] for quote in found(work, Filter())), key=texts.index)
+            with Index(work) as index:
+                all_texts = [quote.text for quote in index.quotes(index.rows_where(Filter()))]
+            assert all_texts in states, f"byte {place}"
+            assert set(answer) <= set(all_texts)
+            seen.add(len(all_texts))
+        except IndexUnusableError:
+            seen.add(-1)
+    assert 20 in seen
+    assert suffix == "shm" or len(seen) > 1

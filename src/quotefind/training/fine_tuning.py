@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from quotefind.encoders.adapter import merge_adapter
 from quotefind.encoders.prepare import load
 from quotefind.encoders.resolve import BASE_MODEL, BASE_REPOSITORY, BASE_REVISION, ModelSource, fingerprint_of, resolve
+from quotefind.encoders.scratch import private_scratch
 from quotefind.errors import ModelError, UsageError
 from quotefind.paths import make_private
 from quotefind.progress import Progress, silent
@@ -66,6 +67,7 @@ class TrainingReport:
     after: dict[str, float]
 
 
+@private_scratch()
 def train(
     pairs: Sequence[TrainingPair],
     output: Path,
@@ -102,6 +104,7 @@ def train(
     checkpoint = _begun(output, plan, resume=resume)
     started = time.monotonic()
     progress("loading the model")
+    output.mkdir(parents=True, exist_ok=True)  # with the permissions that the user's files have
     with _only_errors():
         if recipe.keep_apart:
             _check_apart(trained, recipe)

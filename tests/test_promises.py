@@ -176,6 +176,8 @@ def test_no_command_opens_a_socket(home_with_model: Path, tmp_path: Path, tiny: 
     write_pairs(tmp_path / "pairs.jsonl", small_pairs())
     (tmp_path / "requests.txt").write_text("hope\nwisdom\n")
     (tmp_path / "tiny").symlink_to(tiny, target_is_directory=True)
+    before = os.umask(0o022)
+    os.umask(before)
     for arguments in [call for calls in OTHERS.values() for call in calls]:
         trains = arguments[0] in ("evaluate", "train")
         done = run(
@@ -190,6 +192,9 @@ def test_no_command_opens_a_socket(home_with_model: Path, tmp_path: Path, tiny: 
         )
         assert done.code == 0, (arguments, done)
         assert trains or modules(done) & HEAVY == set()
+    # What was asked for as a directory of files to use elsewhere has the permissions that the user's files have.
+    for name in ("out", "runs"):
+        assert os.name == "nt" or (tmp_path / name).stat().st_mode & 0o777 == 0o777 & ~before
 
 
 def test_every_command_is_tried_without_a_network() -> None:
@@ -223,14 +228,25 @@ def test_a_model_that_is_not_here_is_not_fetched(home_with_model: Path, tmp_path
     assert "quotefind model download some/model" in done.err
 
 
-def test_preparing_the_model_opens_no_socket(home: Path) -> None:
-    """The very first use, which exports the model, opens no socket either, and says nothing."""
-    done = run(
-        program(), "pair", "A happy family.", "A happy family!", home=home, HF_HUB_OFFLINE="0", PYTHONWARNINGS=""
-    )
+def test_preparing_the_model_opens_no_socket(home: Path, tmp_path: Path) -> None:
+    """The very first use, which exports the model, opens no socket either, says nothing, and leaves nothing elsewhere.
+
+    Its directories are for the user alone, whatever the umask; libraries are kept from the shared temporary directory.
+    """
+    places = {name: str(tmp_path / name) for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_DATA_HOME")}
+    for place in places.values():
+        Path(place).mkdir()
+    arguments = ["pair", "A happy family.", "A happy family!"]
+    statement = f"os.umask(0); {ENTRY}"
+    done = run(program(statement), *arguments, home=home, HF_HUB_OFFLINE="0", PYTHONWARNINGS="", **places)
     assert done.code == 0, done
     assert float(done.out) > 0.8
     assert "torch" in modules(done)
+    assert {name: list(Path(place).rglob("*")) for name, place in places.items()} == dict.fromkeys(places, [])
+    made = [home, *(path for path in home.rglob("*") if path.is_dir() or path.suffix == ".lock")]
+    assert os.name == "nt" or {path.name: oct(path.stat().st_mode & 0o077) for path in made} == {
+        path.name: "0o0" for path in made
+    }
 
 
 def test_the_driver_sees_a_socket(home: Path) -> None:

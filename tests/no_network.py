@@ -1,4 +1,4 @@
-"""Connections forbidden by the kernel, to this process and all that it starts: also to native code, which no hook sees."""
+"""Connections forbidden by the kernel, to this process and all that it starts, native code included."""
 
 from __future__ import annotations
 

@@ -198,7 +198,7 @@ def test_no_command_opens_a_socket(home_with_model: Path, tmp_path: Path, tiny: 
 
 
 def test_every_command_is_tried_without_a_network() -> None:
-    """The commands that are run above, and in the searches, are all that the program has, but for the one that fetches."""
+    """The commands that are run above, and in the searches, are all of the program but for the one that fetches."""
     tried = {*OTHERS, *(name.partition(",")[0] for name in SEARCHES), FETCHES}
     assert tried == set(commands(typer.main.get_command(app)))
 
@@ -242,7 +242,7 @@ def test_preparing_the_model_opens_no_socket(home: Path, tmp_path: Path) -> None
     assert done.code == 0, done
     assert float(done.out) > 0.8
     assert "torch" in modules(done)
-    assert {name: list(Path(place).rglob("*")) for name, place in places.items()} == dict.fromkeys(places, [])
+    assert {name: list(Path(place).rglob("*")) for name, place in places.items()} == {name: [] for name in places}
     made = [home, *(path for path in home.rglob("*") if path.is_dir() or path.suffix == ".lock")]
     assert os.name == "nt" or {path.name: oct(path.stat().st_mode & 0o077) for path in made} == {
         path.name: "0o0" for path in made

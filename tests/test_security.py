@@ -8,9 +8,9 @@ import os
 import re
 import shutil
 import stat
-import sys
 import tomllib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ class Boom:
         self._mark = mark
 
     def __reduce__(self) -> tuple[Any, ...]:
+        """Tell the pickle what to call."""
         return Path.touch, (self._mark,)
 
 
@@ -157,13 +158,11 @@ def test_no_code_of_a_model_runs(tiny: Path, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
     opened: list[object] = []
     monkeypatch.setattr(torch, "load", lambda file, *_, **__: opened.append(file))
-    try:
+    if name in HARMLESS:
         prepare.load(resolve(str(model)), "cpu")
-    except ModelError as error:
-        assert str(model) in str(error)
-        assert name not in HARMLESS
     else:
-        assert name in HARMLESS
+        with pytest.raises(ModelError, match=re.escape(str(model))):
+            prepare.load(resolve(str(model)), "cpu")
     assert not mark.exists()
     assert opened == []
 
@@ -184,10 +183,8 @@ def test_a_model_does_not_decide_where_files_are_written(tiny: Path, tmp_path: P
     edit(model / "tokenizer_config.json", lambda config: config.update(chat_template=templates))
     before = {path for path in tmp_path.rglob("*") if model not in path.parents}
     output = tmp_path / "a" / "b" / "output"
-    try:
+    with suppress(ModelError, ValueError):  # as transformers likes: refused, or written where it may be
         prepare.load(resolve(str(model)), "cpu").save_pretrained(str(output))
-    except (ModelError, ValueError) as error:
-        assert "escaped" in str(error)  # refused
     after = {path for path in tmp_path.rglob("*") if model not in path.parents and path not in output.parents}
     assert {path for path in after - before if output not in (path, *path.parents)} == set()
     assert not list(tmp_path.rglob("*escaped*"))
@@ -235,7 +232,7 @@ def test_a_pickled_matrix_is_refused(library: Library, tmp_path: Path) -> None:
 
 @POSIX
 def test_private_directories_have_private_parents(tmp_path: Path) -> None:
-    """What has to be made for a private directory is private too, whatever the umask; what was there stays as it was."""
+    """What has to be made for a private directory is private too, whatever the umask; what was there keeps its mode."""
     there = tmp_path / "there"
     there.mkdir()
     there.chmod(0o755)
@@ -272,7 +269,7 @@ def test_using_an_index_leaves_nothing_elsewhere(real_home: Path, home: Path, tm
     for arguments in (["index", source], ["find", "feathers", "--hybrid"], ["pair", "-k", "2"]):
         done = run(program(f"os.umask(0); {ENTRY}"), *arguments, home=home, **places)
         assert done.code == 0, done
-    assert {name: list(Path(place).rglob("*")) for name, place in places.items()} == dict.fromkeys(places, [])
+    assert {name: list(Path(place).rglob("*")) for name, place in places.items()} == {name: [] for name in places}
     made = [home / "indexes", *(home / "indexes").rglob("*")]
     assert {"index.sqlite", "vectors-1.npy"} <= {path.name for path in made}
     assert {path.name: oct(path.stat().st_mode & 0o077) for path in made if path.stat().st_mode & 0o077} == {}
@@ -288,7 +285,7 @@ def requirement(text: str) -> tuple[str, str]:
 
 
 def test_every_dependency_is_accounted_for() -> None:
-    """The table of SECURITY.md names each dependency of pyproject.toml with the versions that it has there, and no other."""
+    """The table of SECURITY.md names each dependency of pyproject.toml, with the same versions, and no other."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     wanted = [
         *project["project"]["dependencies"],

@@ -1,23 +1,39 @@
-"""What the program promises of starting, importing and the network, each held in a process of its own."""
+"""What the program promises of starting, importing, the network and pickles, each held in a process of its own."""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer.main
 from cli_tools import Run, run, write_records
 
-# Runs the program as its entry point does, and shows at the end what was imported. Any socket ends the process at once.
-DRIVER = """
+from quotefind.cli import app
+
+# Runs the program as its entry point does, and shows at the end what was imported. Any socket and any object out of a
+# pickle end the process at once: in Python by a hook that says which, in native code and in other processes by the
+# kernel. The variables are those of machines that test, where ONNX Runtime would tell nobody of itself.
+DRIVER = f"""
 import atexit, os, sys
 
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from no_network import forbid_connections
+del sys.path[0]
+
+for name in "CI", "GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL", "TEAMCITY_VERSION", "TF_BUILD", "ORT_DISABLE_TELEMETRY":
+    os.environ.pop(name, None)
+
 def hook(event, arguments):
-    if event.startswith("socket.") and event != "socket.gethostname":
-        os.write(2, f"SOCKET {event} {arguments}".encode())
+    if event == "pickle.find_class" or event.startswith("socket.") and event != "socket.gethostname":
+        os.write(2, ("%s %s %s" % (event.partition(".")[0].upper(), event, arguments)).encode())
         os.kill(os.getpid(), 9)
 
+forbid_connections()
 sys.addaudithook(hook)
 end = os._exit
 
@@ -113,19 +129,85 @@ def test_searching_imports_no_torch_and_opens_no_socket(bundled_home: Path, name
     assert modules(done) & HEAVY == set()
 
 
-def test_the_other_commands_open_no_socket(home_with_model: Path, tmp_path: Path) -> None:
-    """index, verify, rebuild and info work without a socket, and without torch where the model is prepared."""
-    source = write_records(tmp_path / "a.jsonl", [{"text": "Hope is the thing with feathers."}])
-    for arguments in (
-        ["index", str(source)],
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small random model."""
+    from test_encoders import make_model
+
+    return make_model(tmp_path_factory.mktemp("tiny") / "model")
+
+
+# What is run of each other command, in the order in which it is: an index of two quotes, and what needs one.
+OTHERS: dict[str, list[list[str]]] = {
+    "index": [
+        ["index", "a.jsonl"],
+        ["index", "-", "--input-format", "txt"],
+        ["index"],
         ["index", "--verify"],
+        ["index", "--compact"],
         ["index", "--rebuild"],
-        ["info"],
-        ["find", "hope"],
-    ):
-        done = run(program(), *arguments, home=home_with_model)
-        assert done.code == 0, done
-        assert modules(done) & HEAVY == set()
+        ["index", "--prune", "--json"],
+        ["index", "a.jsonl", "--index", "./elsewhere"],
+        ["index", "--remove", "a.jsonl", "--index", "./elsewhere"],
+    ],
+    "info": [["info"], ["info", "--json"]],
+    "evaluate": [["evaluate", "judged.jsonl", "--runs", "runs"]],
+    "model show": [["model", "show"]],
+    "find": [["find", "hope", "--like", "Know thyself."], ["find", "--queries", "requests.txt", "--format", "trec"]],
+    "train": [["train", "pairs.jsonl", "--output", "out", "--model", "./tiny", "--epochs", "1", "--batch-size", "8"]],
+}
+FETCHES = "model download"
+
+
+def commands(command: Any, *names: str) -> Iterator[str]:
+    """Yield the names of `command` and of all commands in it that do something."""
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from commands(inner, *names, name)
+    if not hasattr(command, "commands"):
+        yield " ".join(names)
+
+
+def test_no_command_opens_a_socket(home_with_model: Path, tmp_path: Path, tiny: Path) -> None:
+    """Every command but `model download` works where no process can connect; nor does one read a pickle."""
+    from training_tools import small_pairs, write_pairs
+
+    write_records(tmp_path / "a.jsonl", [{"text": "Hope is the thing with feathers."}, {"text": "Know thyself."}])
+    write_records(tmp_path / "judged.jsonl", [{"query": "hope", "quote": "Hope is the thing with feathers."}])
+    write_pairs(tmp_path / "pairs.jsonl", small_pairs())
+    (tmp_path / "requests.txt").write_text("hope\nwisdom\n")
+    (tmp_path / "tiny").symlink_to(tiny, target_is_directory=True)
+    before = os.umask(0o022)
+    os.umask(before)
+    for arguments in [call for calls in OTHERS.values() for call in calls]:
+        trains = arguments[0] in ("evaluate", "train")
+        done = run(
+            program(),
+            *arguments,
+            home=home_with_model,
+            cwd=tmp_path,
+            stdin=b"Brevity is the soul of wit.\n",
+            OMP_NUM_THREADS="1",
+            PYTHONWARNINGS="ignore" if trains else "error",
+            HF_HUB_OFFLINE="0",
+        )
+        assert done.code == 0, (arguments, done)
+        assert trains or modules(done) & HEAVY == set()
+    # What was asked for as a directory of files to use elsewhere has the permissions that the user's files have.
+    for name in ("out", "runs"):
+        assert os.name == "nt" or (tmp_path / name).stat().st_mode & 0o777 == 0o777 & ~before
+
+
+def test_every_command_is_tried_without_a_network() -> None:
+    """The commands that are run above, and in the searches, are all of the program but for the one that fetches."""
+    tried = {*OTHERS, *(name.partition(",")[0] for name in SEARCHES), FETCHES}
+    assert tried == set(commands(typer.main.get_command(app)))
+
+
+def test_only_a_download_connects(home: Path, tmp_path: Path) -> None:
+    """`model download` is what the hook ends, which shows that the hook would see it elsewhere."""
+    done = run(program(), *FETCHES.split(), "some/model", home=home, HF_HOME=str(tmp_path), HF_HUB_OFFLINE="0")
+    assert done.code == -9, done
+    assert done.err.startswith("SOCKET socket.")
 
 
 def test_a_model_that_is_not_here_is_not_fetched(home_with_model: Path, tmp_path: Path) -> None:
@@ -146,14 +228,25 @@ def test_a_model_that_is_not_here_is_not_fetched(home_with_model: Path, tmp_path
     assert "quotefind model download some/model" in done.err
 
 
-def test_preparing_the_model_opens_no_socket(home: Path) -> None:
-    """The very first use, which exports the model, opens no socket either, and says nothing."""
-    done = run(
-        program(), "pair", "A happy family.", "A happy family!", home=home, HF_HUB_OFFLINE="0", PYTHONWARNINGS=""
-    )
+def test_preparing_the_model_opens_no_socket(home: Path, tmp_path: Path) -> None:
+    """The very first use, which exports the model, opens no socket either, says nothing, and leaves nothing elsewhere.
+
+    Its directories are for the user alone, whatever the umask; libraries are kept from the shared temporary directory.
+    """
+    places = {name: str(tmp_path / name) for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_DATA_HOME")}
+    for place in places.values():
+        Path(place).mkdir()
+    arguments = ["pair", "A happy family.", "A happy family!"]
+    statement = f"os.umask(0); {ENTRY}"
+    done = run(program(statement), *arguments, home=home, HF_HUB_OFFLINE="0", PYTHONWARNINGS="", **places)
     assert done.code == 0, done
     assert float(done.out) > 0.8
     assert "torch" in modules(done)
+    assert {name: list(Path(place).rglob("*")) for name, place in places.items()} == {name: [] for name in places}
+    made = [home, *(path for path in home.rglob("*") if path.is_dir() or path.suffix == ".lock")]
+    assert os.name == "nt" or {path.name: oct(path.stat().st_mode & 0o077) for path in made} == {
+        path.name: "0o0" for path in made
+    }
 
 
 def test_the_driver_sees_a_socket(home: Path) -> None:
@@ -161,6 +254,29 @@ def test_the_driver_sees_a_socket(home: Path) -> None:
     done = run(program("import socket; socket.socket()"), home=home)
     assert done.code == -9
     assert done.err.startswith("SOCKET socket.__new__")
+
+
+def test_the_driver_sees_a_pickle(home: Path) -> None:
+    """The hook ends a process that takes an object out of a pickle."""
+    done = run(program("import pickle; pickle.loads(b'cos\\nsystem\\n.')"), home=home)
+    assert done.code == -9
+    assert done.err.startswith("PICKLE pickle.find_class ('os', 'system')")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the filter is one of Linux")
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import ctypes; ctypes.CDLL(None).socket(2, 1, 0)",
+        "import subprocess; leave(subprocess.call([sys.executable, '-c', 'import socket; socket.socket()']))",
+    ],
+)
+def test_the_driver_sees_a_socket_in_native_code_and_in_other_processes(home: Path, statement: str) -> None:
+    """The kernel ends who makes a socket past the hook of Python."""
+    if run(program("leave(not forbid_connections())"), home=home).code:
+        pytest.skip("this system has no such filter")
+    done = run(program(statement), home=home)
+    assert done.code in (-signal.SIGSYS, 256 - signal.SIGSYS), done
 
 
 def test_paths_without_quotefind_home(tmp_path: Path, real_home: Path) -> None:

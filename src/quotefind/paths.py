@@ -56,8 +56,13 @@ def bundled_quotes() -> Path:
 
 
 def make_private(directory: Path) -> Path:
-    """Make `directory` and its parents, for this user alone where the system knows users; return it."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make `directory` and its parents, for this user alone where the system knows users; return it.
+
+    What was there keeps its permissions.
+    """
+    for path in reversed((directory, *directory.parents)):  # Path.mkdir would make the parents as the umask says
+        if not path.is_dir():
+            path.mkdir(mode=0o700, exist_ok=True)
     return directory
 
 

@@ -145,9 +145,10 @@ def _answers(index: Index, requests: Iterator[list[str]], options: FindOptions) 
     encoder: Encoder | None = None
     for batch in requests:
         encoder = encoder or session.encoder_of(index)
+        hits = find_hits(index, encoder, batch, options)  # which first looks whether these are requests
         long = sum(length > encoder.max_tokens for length in encoder.count_tokens(batch))
         if long:
             what = "a request is" if long == 1 else f"{long} requests are"
             session.warn(f"{what} longer than {encoder.max_tokens} tokens; what stands behind these does not count")
-        yield find_hits(index, encoder, batch, options)
+        yield hits
         sys.stdout.flush()

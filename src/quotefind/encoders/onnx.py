@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from quotefind.encoders.prepared import PreparedModel
+from quotefind.encoders.runtime import onnxruntime
 from quotefind.errors import ModelError
 from quotefind.progress import Progress, silent
 from quotefind.similarity import Vectors, unit_rows

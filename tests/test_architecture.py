@@ -20,7 +20,7 @@ LAYERS = [
     {"search", "pairs"},
     {"index", "encoders"},
     {"similarity", "corpus"},
-    {"records", "errors", "paths", "text", "progress"},
+    {"records", "errors", "paths", "text", "progress", "interrupts"},
 ]
 # Within a layer.
 ALSO = {("__main__", "cli"), ("index", "encoders"), ("records", "text"), ("paths", "errors"), ("pairs", "search")}

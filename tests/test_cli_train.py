@@ -45,7 +45,7 @@ def hook(self, args, state, control, **kwargs):
 
 telling.TellingCallback.on_log = hook
 """
-ENTRY = "from quotefind.cli import main; main()"
+ENTRY = "from quotefind.__main__ import main; main()"
 
 
 @pytest.fixture(scope="module")

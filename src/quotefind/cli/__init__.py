@@ -6,11 +6,12 @@ import os
 import sys
 from contextlib import suppress
 from io import TextIOWrapper
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 from typer.core import TyperGroup
 
+from quotefind import interrupts
 from quotefind.cli import evaluate, find, index, info, model, pair, train
 from quotefind.errors import QuotefindError
 
@@ -40,8 +41,8 @@ class _ErrorBoundary(TyperGroup):
             _say(f"quotefind: {where}{error.strerror or error}")
             raise typer.Exit(2) from error
         except KeyboardInterrupt as error:
-            _say("quotefind: interrupted")
-            raise typer.Exit(130) from error
+            interrupts.say(*getattr(error, "__notes__", ()))
+            raise typer.Exit(interrupts.EXIT_CODE) from error
         return result
 
 
@@ -99,15 +100,8 @@ def _keep_only(first: list[str]) -> None:
 
 
 def main() -> None:
-    """Run the program."""
-    if sys.stdout is None or sys.stderr is None:  # closed by whoever started us
-        nowhere = open(os.devnull, "w")  # noqa: PTH123, SIM115
-        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
-    streams = [sys.stdout, sys.stderr]
-    for stream in streams:
-        # UTF-8 everywhere, also into a pipe on Windows; what cannot be shown must not end the program.
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    """Run the program; it ends with its exit code. See `quotefind.__main__`, which begins earlier."""
+    streams = _standard_streams()
     _keep_only(sys.argv[1:2])
     if sys.argv[1:3] != ["model", "download"]:  # nothing else may ask the hub, whatever library it calls
         os.environ["HF_HUB_OFFLINE"] = "1"
@@ -119,10 +113,27 @@ def main() -> None:
     except OSError as error:  # help and version are written outside of the boundary
         _say(f"quotefind: the output cannot be written: {error.strerror}")
         code = 2
+    if code == interrupts.EXIT_CODE and not interrupts.said():  # outside of the boundary
+        interrupts.say()
     for stream in streams:
         with suppress(OSError, ValueError):  # what could not be written was said where it was written
             stream.flush()
+    if code == interrupts.EXIT_CODE:
+        interrupts.leave()
     if "torch" in sys.modules:  # it may have started processes, which it also ends
         sys.exit(code)
     # All is written and closed. To take ONNX Runtime and its mapped weights apart would cost 50 ms more.
     os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+
+
+def _standard_streams() -> list[TextIO]:
+    """Make stdout and stderr fit to write to, and return them."""
+    if sys.stdout is None or sys.stderr is None:  # closed by whoever started us
+        nowhere = open(os.devnull, "w")  # noqa: PTH123, SIM115
+        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
+    streams = [sys.stdout, sys.stderr]
+    for stream in streams:
+        # UTF-8 everywhere, also into a pipe on Windows; what cannot be shown must not end the program.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    return streams

@@ -88,7 +88,7 @@ class OnnxEncoder:
                     done += len(batch)
                     progress("encoding", done, len(texts))
         finally:
-            pool.shutdown(cancel_futures=True)  # so that an interrupt waits for the running batches only
+            pool.shutdown(wait=False, cancel_futures=True)  # an interrupt does not wait for the running batches
         return vectors
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from quotefind import limits
 from quotefind.encoders.adapter import merge_adapter
 from quotefind.encoders.prepared import FORMAT, INFO, PreparedModel, digest_of, directory_of, find_prepared
 from quotefind.encoders.resolve import ModelSource
@@ -124,6 +125,7 @@ def load(source: ModelSource, device: str, *, attention: str | None = None) -> S
     Raises:
         ModelError: it cannot be opened.
     """
+    limits.check(limits.TORCH)
     with _quiet():
         from sentence_transformers import SentenceTransformer
 

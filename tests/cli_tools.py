@@ -210,11 +210,11 @@ def _read(descriptor: int) -> bytes:
 
 def main(opener: Callable[..., Any] = open_words) -> None:
     """Be the program with another encoder."""
-    import quotefind.cli
+    import quotefind.__main__
     import quotefind.encoders
 
     quotefind.encoders.open_encoder = opener
-    quotefind.cli.main()
+    quotefind.__main__.main()
 
 
 if __name__ == "__main__":

@@ -18,12 +18,20 @@ LAYERS = [
     {"refresh"},
     {"training"},
     {"search", "pairs"},
+    {"checkpoint"},
     {"index", "encoders"},
     {"similarity", "corpus"},
-    {"records", "errors", "paths", "own_files", "text", "progress"},
+    {"records", "errors", "paths", "own_files", "text", "progress", "interrupts", "limits"},
 ]
 # Within a layer.
-ALSO = {("__main__", "cli"), ("index", "encoders"), ("records", "text"), ("paths", "errors"), ("pairs", "search")}
+ALSO = {
+    ("__main__", "cli"),
+    ("index", "encoders"),
+    ("records", "text"),
+    ("paths", "errors"),
+    ("limits", "errors"),
+    ("pairs", "search"),
+}
 
 
 def part_of(module: str) -> str:

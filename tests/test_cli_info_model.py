@@ -292,14 +292,14 @@ def test_every_class_of_error_is_in_that_list() -> None:
     assert {kind.exit_code for kind in found} == {2, 3, 4, 5}
 
 
-def test_a_message_of_several_lines_keeps_them(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The line ends of a message are the program's own and stay."""
+def test_a_message_is_one_line(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line end in a message, which a file name may hold, is made visible: an error is one line."""
 
     def fail(_: object) -> None:
-        raise errors.ModelError("Either of these:\n  this\n  that")
+        raise errors.SourceError("a\nb.txt cannot be read.\r")
 
     monkeypatch.setattr("quotefind.cli.info.index_directory", fail)
-    assert cli("info").err == "quotefind: Either of these:\n  this\n  that\n"
+    assert cli("info").err == "quotefind: a␊b.txt cannot be read.␍\n"
 
 
 def test_a_bug_keeps_its_traceback(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

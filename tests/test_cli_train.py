@@ -45,7 +45,7 @@ def hook(self, args, state, control, **kwargs):
 
 telling.TellingCallback.on_log = hook
 """
-ENTRY = "from quotefind.cli import main; main()"
+ENTRY = "from quotefind.__main__ import main; main()"
 
 
 @pytest.fixture(scope="module")
@@ -327,8 +327,8 @@ def test_an_interrupted_training(tiny: Path, pairs: Path, tmp_path: Path, home: 
     """Ctrl-C ends with 130 and says how to go on; what was done is kept for --resume."""
     interrupted = (sys.executable, "-c", OFTEN + SIGNAL.format("SIGINT") + ENTRY)
     done = run(interrupted, "train", pairs, "--output", tmp_path, "--model", tiny, *STEPS, home=home, **QUICK)
-    hint = "quotefind: to go on from the last checkpoint, if there is one: the same command with --resume\n"
-    assert (done.code, done.out, done.err) == (130, "", hint + "quotefind: interrupted\n")
+    hint = "the same command with --resume goes on from the last checkpoint, if there is one"
+    assert (done.code, done.out, done.err) == (130, "", f"quotefind: interrupted; {hint}\n")
     assert (tmp_path / "checkpoints" / "checkpoint-4" / "trainer_state.json").is_file()
 
 

@@ -47,7 +47,7 @@ def leave(code):
 os._exit = leave
 atexit.register(report)  # where torch is loaded, the program ends in the ordinary way
 """
-ENTRY = "from quotefind.cli import main; main()"
+ENTRY = "from quotefind.__main__ import main; main()"
 HEAVY = {"torch", "transformers", "sentence_transformers"}
 LIGHT = HEAVY | {"numpy", "onnxruntime", "tokenizers", "huggingface_hub", "sqlite3"}
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations_with_replacement, islice
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from quotefind.checkpoint import Checkpoint, Found
 from quotefind.encoders import Encoder
 from quotefind.errors import UsageError
 from quotefind.index.filters import Filter
@@ -21,6 +26,8 @@ from quotefind.text import is_unicode, normalise
 _BLOCK = 2048
 # As in similarity: what float32 may be off by.
 _MARGIN = 4e-6
+# What a process that is killed can lose of a long comparison.
+_SECONDS_BETWEEN_CHECKPOINTS = 30.0
 
 
 def similarities(encoder: Encoder, texts: Sequence[str]) -> NDArray[np.float64]:
@@ -68,37 +75,54 @@ def closest_pairs(
     min_score: float | None = None,
     where: Filter | None = None,
     progress: Progress = silent,
+    checkpoints: Path | None = None,
 ) -> list[Pair]:
     """Return the `top` closest pairs of quotes of `index`, closest first; ties by row.
 
     Exact: every pair is compared, block by block, in memory that does not grow with the index. The time grows with the
     square of the number of quotes.
+
+    Args:
+        index: whose quotes are compared.
+        top: how many pairs, at most.
+        min_score: leave out pairs with a lower cosine similarity.
+        where: compare only quotes that satisfy this.
+        progress: told the blocks.
+        checkpoints: a directory in which is kept what was found so far: every half minute, and where an interrupt comes
+            (a note of KeyboardInterrupt then says so). The same call on the same quotes goes on from there.
     """
     rows = index.rows_where(where or Filter())
-    best_rows = np.empty((0, 2), np.int64)
-    best_scores = np.empty(0, np.float64)
-    cut = -np.inf if min_score is None else min_score
     blocks = -(-len(rows) // _BLOCK)
-    done, total = 0, blocks * (blocks + 1) // 2
-    for i in range(0, len(rows), _BLOCK):
-        left = index.vectors(rows[i : i + _BLOCK])
-        for j in range(i, len(rows), _BLOCK):
+    total = blocks * (blocks + 1) // 2
+    found, checkpoint = Found(0, np.empty((0, 2), np.int64), np.empty(0, np.float64)), None
+    if checkpoints is not None and total > 1:
+        checkpoint = Checkpoint(checkpoints, f"{index.digest(rows)}-{_BLOCK}-{top}-{min_score}")
+        found = checkpoint.load() or found
+    saved, left, left_start = time.monotonic(), np.empty((0, 0), np.float32), -1
+    try:
+        for i, j in islice(combinations_with_replacement(range(0, len(rows), _BLOCK), 2), found.done, None):
+            if i != left_start:
+                left, left_start = index.vectors(rows[i : i + _BLOCK]), i
             right = left if i == j else index.vectors(rows[j : j + _BLOCK])
+            cut = max([-np.inf if min_score is None else min_score, *found.scores[top - 1 :]])
             near = _near(left, right, cut, top, within=i == j)
-            if len(near):
-                scores = _exact(left, right, near)
-                pairs = np.column_stack((rows[i + near[:, 0]], rows[j + near[:, 1]]))
-                best_rows, best_scores = _best(
-                    np.concatenate((best_rows, pairs)), np.concatenate((best_scores, scores)), top, min_score
-                )
-                if len(best_scores) == top:
-                    cut = max(cut, best_scores[-1])
-            done += 1
-            progress("comparing", done, total)
-    quotes = iter(index.quotes(best_rows.ravel().tolist()))
+            pairs = np.column_stack((rows[i + near[:, 0]], rows[j + near[:, 1]]))
+            # In one assignment, so that an interrupt finds all of a block or nothing of it.
+            found = _with(found, pairs, _exact(left, right, near), top, min_score)
+            progress("comparing", found.done, total)
+            if checkpoint is not None and time.monotonic() - saved > _SECONDS_BETWEEN_CHECKPOINTS:
+                checkpoint.save(found)
+                saved = time.monotonic()
+    except KeyboardInterrupt as interrupt:
+        if checkpoint is not None and found.done and checkpoint.save(found):
+            interrupt.add_note(f"the same command goes on where it stopped ({100 * found.done // total} %)")
+        raise
+    if checkpoint is not None:
+        checkpoint.remove()
+    quotes = iter(index.quotes(found.rows.ravel().tolist()))
     return [
         Pair(rank, score, a, b)
-        for rank, (score, a, b) in enumerate(zip(best_scores.tolist(), quotes, quotes, strict=True), 1)
+        for rank, (score, a, b) in enumerate(zip(found.scores.tolist(), quotes, quotes, strict=True), 1)
     ]
 
 
@@ -106,7 +130,7 @@ def _near(left: Vectors, right: Vectors, cut: float, top: int, *, within: bool) 
     """Return the positions (m, 2) in `left` and `right` of the pairs that can be among the `top` and above `cut`."""
     scores = left @ right.T
     if within:
-        scores[np.tril_indices(len(left))] = -np.inf
+        scores[np.tri(len(left), dtype=bool)] = -np.inf
     count = scores.size - (len(left) * (len(left) + 1) // 2 if within else 0)
     if top < count:
         highest = float(np.partition(scores, scores.size - top, axis=None)[scores.size - top]) if cut < 0.5 else cut
@@ -115,21 +139,27 @@ def _near(left: Vectors, right: Vectors, cut: float, top: int, *, within: bool) 
 
 
 def _exact(left: Vectors, right: Vectors, near: NDArray[np.int64]) -> NDArray[np.float64]:
-    parts = [
-        np.einsum("nd,nd->n", left[part[:, 0]], right[part[:, 1]], dtype=np.float64, casting="safe")
-        for part in np.array_split(near, -(-len(near) // _BLOCK))
-    ]
-    return np.concatenate(parts).clip(-1, 1)
+    scores = np.empty(len(near), np.float64)
+    for start in range(0, len(near), _BLOCK):
+        part = near[start : start + _BLOCK]
+        scores[start : start + _BLOCK] = np.einsum(
+            "nd,nd->n", left[part[:, 0]], right[part[:, 1]], dtype=np.float64, casting="safe"
+        )
+    return scores.clip(-1, 1)
 
 
-def _best(
-    pairs: NDArray[np.int64], scores: NDArray[np.float64], top: int, min_score: float | None
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _with(
+    found: Found, pairs: NDArray[np.int64], scores: NDArray[np.float64], top: int, min_score: float | None
+) -> Found:
+    """Return the `top` best of `found` and of the `pairs` of one more block."""
+    if not len(scores):
+        return replace(found, done=found.done + 1)
+    pairs, scores = np.concatenate((found.rows, pairs)), np.concatenate((found.scores, scores))
     order = np.lexsort((pairs[:, 1], pairs[:, 0], -scores))
     if min_score is not None:
         order = order[scores[order] >= min_score]
     order = order[:top]
-    return pairs[order], scores[order]
+    return Found(found.done + 1, pairs[order], scores[order])
 
 
 def _checked(text: str) -> str:

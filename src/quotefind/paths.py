@@ -4,6 +4,7 @@
 |---|---|---|
 | named indexes | the user's data directory | `QUOTEFIND_HOME` (then `$QUOTEFIND_HOME/indexes`) |
 | prepared models | the user's cache directory | `QUOTEFIND_HOME` (then `$QUOTEFIND_HOME/cache/models`) |
+| checkpoints of `pair` | the user's cache directory | `QUOTEFIND_HOME` (then `$QUOTEFIND_HOME/cache/checkpoints`) |
 """
 
 from __future__ import annotations
@@ -44,6 +45,11 @@ def index_argument(directory: Path) -> str:
 def models_directory() -> Path:
     """Return the directory in which models are kept once they are prepared."""
     return _home("cache") / "models"
+
+
+def checkpoints_directory() -> Path:
+    """Return the directory in which is kept how far long work has come that was interrupted."""
+    return _home("cache") / "checkpoints"
 
 
 def bundled_quotes() -> Path:

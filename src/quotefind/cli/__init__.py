@@ -6,17 +6,18 @@ import os
 import sys
 from contextlib import suppress
 from io import TextIOWrapper
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
+from quotefind import interrupts, limits
 from quotefind.cli import evaluate, find, index, info, model, pair, train
-from quotefind.errors import QuotefindError
+from quotefind.errors import ModelError, QuotefindError
 
 _EPILOG = (
     "Exit codes: 0 found, 1 nothing found, 2 wrong usage, 3 a source cannot be read, 4 the index is missing, locked or "
-    "damaged, 5 the model or an optional part is missing, 130 interrupted."
+    "damaged, 5 the model or an optional part is missing or memory does not suffice, 130 interrupted."
 )
 
 
@@ -28,27 +29,54 @@ class _ErrorBoundary(TyperGroup):
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
-        except QuotefindError as error:
-            _say(f"quotefind: {error}")
-            raise typer.Exit(error.exit_code) from error
+        except KeyboardInterrupt as interrupt:
+            interrupts.say(*getattr(interrupt, "__notes__", ()))
+            raise typer.Exit(interrupts.EXIT_CODE) from interrupt
         except BrokenPipeError as error:
             # Whoever read our output has enough. Python would complain once more when it closes the stream.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from error
-        except OSError as error:
-            where = f"{error.filename}: " if error.filename else "the output cannot be written: "
-            _say(f"quotefind: {where}{error.strerror or error}")
-            raise typer.Exit(2) from error
-        except KeyboardInterrupt as error:
-            _say("quotefind: interrupted")
-            raise typer.Exit(130) from error
+        except Exception as error:
+            if interrupts.came():  # a library made another error of it
+                interrupts.say()
+                raise typer.Exit(interrupts.EXIT_CODE) from error
+            known = _known(error)
+            if known is None:
+                raise
+            message, code = known
+            _say(f"quotefind: {message}")
+            raise typer.Exit(code) from error
         return result
 
 
-def _say(message: str) -> None:
-    from quotefind.cli.output import printable_lines
+def _known(error: Exception) -> tuple[str, int] | None:
+    """Return what to say of an error that a user can mend, and the exit code; None for any other."""
+    lacking = limits.shortage(error)
+    if isinstance(error, QuotefindError):
+        said = str(error)
+        return said if lacking is None or said.startswith(lacking) else lacking, error.exit_code
+    if lacking is not None:
+        return lacking, ModelError.exit_code
+    if isinstance(error, OSError):
+        where = error.filename or "the output cannot be written"
+        return f"{where}: {error.strerror or error}", 2
+    return None
 
-    print(printable_lines(message), file=sys.stderr)  # noqa: T201
+
+class _Command(TyperCommand):
+    """A command that needs numbers, and so memory for the libraries that reckon with them."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it."""
+        limits.check(limits.LIBRARIES)
+        return super().invoke(ctx)
+
+
+def _say(message: str) -> None:
+    from quotefind.cli.output import printable
+
+    with suppress(OSError, ValueError):  # nobody listens
+        print(printable(message), file=sys.stderr)  # noqa: T201
 
 
 def _version(wanted: bool) -> None:
@@ -81,12 +109,12 @@ def quotefind(
     """
 
 
-app.command("index")(index.index)
-app.command("find")(find.find)
-app.command("pair")(pair.pair)
-app.command("info")(info.info)
-app.command("train")(train.train)
-app.command("evaluate")(evaluate.evaluate)
+app.command("index", cls=_Command)(index.index)
+app.command("find", cls=_Command)(find.find)
+app.command("pair", cls=_Command)(pair.pair)
+app.command("info", cls=_Command)(info.info)
+app.command("train", cls=_Command)(train.train)
+app.command("evaluate", cls=_Command)(evaluate.evaluate)
 app.add_typer(model.app, name="model")
 
 
@@ -99,15 +127,8 @@ def _keep_only(first: list[str]) -> None:
 
 
 def main() -> None:
-    """Run the program."""
-    if sys.stdout is None or sys.stderr is None:  # closed by whoever started us
-        nowhere = open(os.devnull, "w")  # noqa: PTH123, SIM115
-        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
-    streams = [sys.stdout, sys.stderr]
-    for stream in streams:
-        # UTF-8 everywhere, also into a pipe on Windows; what cannot be shown must not end the program.
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    """Run the program; it ends with its exit code. See `quotefind.__main__`, which begins earlier."""
+    streams = _standard_streams()
     _keep_only(sys.argv[1:2])
     if sys.argv[1:3] != ["model", "download"]:  # nothing else may ask the hub, whatever library it calls
         os.environ["HF_HUB_OFFLINE"] = "1"
@@ -119,10 +140,27 @@ def main() -> None:
     except OSError as error:  # help and version are written outside of the boundary
         _say(f"quotefind: the output cannot be written: {error.strerror}")
         code = 2
+    if code == interrupts.EXIT_CODE and not interrupts.said():  # outside of the boundary
+        interrupts.say()
     for stream in streams:
         with suppress(OSError, ValueError):  # what could not be written was said where it was written
             stream.flush()
+    if code == interrupts.EXIT_CODE:
+        interrupts.leave()
     if "torch" in sys.modules:  # it may have started processes, which it also ends
         sys.exit(code)
     # All is written and closed. To take ONNX Runtime and its mapped weights apart would cost 50 ms more.
     os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+
+
+def _standard_streams() -> list[TextIO]:
+    """Make stdout and stderr fit to write to, and return them."""
+    if sys.stdout is None or sys.stderr is None:  # closed by whoever started us
+        nowhere = open(os.devnull, "w")  # noqa: PTH123, SIM115
+        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
+    streams = [sys.stdout, sys.stderr]
+    for stream in streams:
+        # UTF-8 everywhere, also into a pipe on Windows; what cannot be shown must not end the program.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    return streams

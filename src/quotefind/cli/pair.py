@@ -27,6 +27,7 @@ from quotefind.cli.options import (
     WorkOption,
 )
 from quotefind.errors import SourceError, UsageError
+from quotefind.paths import checkpoints_directory
 
 
 def pair(
@@ -90,7 +91,14 @@ def pair(
             found = companions(opened, session.encoder_of(opened), texts[0], top, min_score=min_score, where=where)
         else:
             with session.progress_bar(quiet=quiet) as progress:
-                found = closest_pairs(opened, top, min_score=min_score, where=where, progress=progress)
+                found = closest_pairs(
+                    opened,
+                    top,
+                    min_score=min_score,
+                    where=where,
+                    progress=progress,
+                    checkpoints=checkpoints_directory(),
+                )
     if not output.show_pairs(found, style, from_index=True):
         session.warn("no pairs found")
         raise typer.Exit(1)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
+from quotefind import limits
 from quotefind.errors import SourceError
 from quotefind.paths import index_directory
 from quotefind.progress import Progress, silent
@@ -98,10 +99,16 @@ class _Bar:
         return bar
 
 
-def encoder_opener(device: str = "cpu", progress: Progress = silent) -> Callable[[str | None, str | None], Encoder]:
-    """Return what opens an encoder on `device` from a model and the fingerprint that it must have."""
+def encoder_opener(
+    device: str = "cpu", progress: Progress = silent, *, mapped: int = 0
+) -> Callable[[str | None, str | None], Encoder]:
+    """Return what opens an encoder on `device` from a model and the fingerprint that it must have.
+
+    `mapped` is how many bytes of files are mapped into memory beside it, as limits count them.
+    """
 
     def open_it(model: str | None, fingerprint: str | None) -> Encoder:
+        limits.check(limits.ENCODING + mapped)
         from quotefind.encoders import open_encoder
 
         encoder = open_encoder(model, device=device, fingerprint=fingerprint, progress=progress)
@@ -128,7 +135,8 @@ def opened(index: str | None, *, refresh: bool) -> Iterator[Index]:
 def encoder_of(index: Index) -> Encoder:
     """Open the encoder that `index` was made with, on the CPU: for a few queries it starts first."""
     with progress_bar() as progress:
-        return encoder_opener(progress=progress)(index.manifest.model, index.manifest.fingerprint)
+        opener = encoder_opener(progress=progress, mapped=index.matrix.nbytes)
+        return opener(index.manifest.model, index.manifest.fingerprint)
 
 
 def filter_of(author: list[str] | None, work: list[str] | None, tag: list[str] | None, max_chars: int | None) -> Filter:

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from quotefind import interrupts
 from quotefind.cli import output, session
 from quotefind.cli.options import JsonOption, PairsFormatOption, QuietOption
 from quotefind.errors import UsageError
@@ -120,12 +121,9 @@ def train(
     base = resolve(model)
     from quotefind.training.fine_tuning import train as fine_tune
 
-    with session.progress_bar(quiet=quiet) as progress:
-        try:
-            report = fine_tune(read, directory, recipe, base=base, resume=resume, progress=progress)
-        except KeyboardInterrupt:
-            session.warn("to go on from the last checkpoint, if there is one: the same command with --resume")
-            raise
+    go_on = interrupts.advice("the same command with --resume goes on from the last checkpoint, if there is one")
+    with session.progress_bar(quiet=quiet) as progress, go_on:
+        report = fine_tune(read, directory, recipe, base=base, resume=resume, progress=progress)
     if json:
         print(output.to_json(asdict(report) | {"output": str(report.output)}))  # noqa: T201
     elif not quiet:

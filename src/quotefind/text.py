@@ -10,6 +10,8 @@ _QUOTATION_MARKS = {'"': '"', "“": "”", "„": "“”", "«": "»", "»": "
 # Letters that Unicode does not take apart, though people type them without their strokes.
 _STROKES = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th"})
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
+# Combining characters are none of these, so that more than 100 of them in a row stand in such a run.
+_SIGNS = re.compile(r"[^\x00-\u02ff\w\s]{101,}")
 
 
 def normalise(text: str) -> str:
@@ -34,6 +36,22 @@ def fold(text: str) -> str:
         return _NOT_ALPHANUMERIC.sub(" ", text.lower()).strip()
     bare = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     return _NOT_ALPHANUMERIC.sub(" ", bare.casefold().translate(_STROKES)).strip()
+
+
+def piles_marks(text: str) -> bool:
+    """Whether more than 100 combining characters follow each other in `text`, as in no language.
+
+    Normal forms sort them by insertion: for a hundred thousand of them that takes a minute.
+    """
+    if text.isascii():
+        return False
+    for signs in _SIGNS.finditer(text):
+        piled = 0
+        for sign in signs[0]:
+            piled = piled + 1 if unicodedata.combining(sign) else 0
+            if piled > 100:
+                return True
+    return False
 
 
 def is_unicode(text: str) -> bool:

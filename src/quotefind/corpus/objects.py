@@ -18,7 +18,9 @@ from quotefind.corpus.fields import (
 from quotefind.corpus.options import BadRecord, ReadOptions
 from quotefind.records import Quote
 
-_MOST_SHAPES = 1000  # remembered sets of keys; files have one or two, but a hostile one must not fill the memory
+# Remembered sets of keys: files have one or two small ones, but a hostile one must not fill the memory.
+_MOST_SHAPES = 1000
+_MOST_KEYS = 100
 
 
 def object_reader(name: str, options: ReadOptions) -> Callable[[int, str, object], Quote | BadRecord]:
@@ -26,6 +28,8 @@ def object_reader(name: str, options: ReadOptions) -> Callable[[int, str, object
     shapes: dict[tuple[str, ...], tuple[str | None, ...]] = {}
 
     def columns_of(keys: tuple[str, ...]) -> tuple[str | None, ...]:
+        if len(keys) > _MOST_KEYS:
+            return tuple(find_columns(keys, options).values())
         columns = shapes.get(keys)
         if columns is None:
             if len(shapes) >= _MOST_SHAPES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from typing import TextIO
 
@@ -12,6 +13,9 @@ from quotefind.corpus.fields import FlawError
 LONGEST_RECORD = 2_000_000
 
 _CHUNK = 1 << 16
+
+# One limit for the whole process, 128 KiB by default, which a long passage exceeds; `Lines` says what is too long.
+csv.field_size_limit(LONGEST_RECORD)
 
 
 class Lines(Iterator[str]):
@@ -43,7 +47,7 @@ class Lines(Iterator[str]):
         self._left -= len(line)
         if self._left < 0:
             self._within = _goes_on(line)
-            raise FlawError(f"longer than {self._longest:,} characters; expected a quote, not a book")
+            raise FlawError(f"longer than {self._longest:,} characters; expected a line with an end")
         return line
 
     def begin(self) -> None:
@@ -51,9 +55,9 @@ class Lines(Iterator[str]):
         self._left = self._longest
 
 
-def each_line(stream: TextIO) -> Iterator[tuple[int, str | FlawError]]:
+def each_line(stream: TextIO, longest: int = LONGEST_RECORD) -> Iterator[tuple[int, str | FlawError]]:
     """Yield the number of each line of `stream`, every one a record, and the line, or why it is none."""
-    lines = Lines(stream)
+    lines = Lines(stream, longest)
     while True:
         lines.begin()
         try:

@@ -28,13 +28,9 @@ def object_reader(name: str, options: ReadOptions) -> Callable[[int, str, object
     shapes: dict[tuple[str, ...], tuple[str | None, ...]] = {}
 
     def columns_of(keys: tuple[str, ...]) -> tuple[str | None, ...]:
-        if len(keys) > _MOST_KEYS:
-            return tuple(find_columns(keys, options).values())
-        columns = shapes.get(keys)
-        if columns is None:
-            if len(shapes) >= _MOST_SHAPES:
-                shapes.clear()
-            columns = shapes[keys] = tuple(find_columns(keys, options).values())
+        columns = shapes.get(keys) or tuple(find_columns(keys, options).values())
+        if len(keys) <= _MOST_KEYS and len(shapes) < _MOST_SHAPES:
+            shapes[keys] = columns
         return columns
 
     def read(line: int, raw: str, value: object) -> Quote | BadRecord:

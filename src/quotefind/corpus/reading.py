@@ -29,7 +29,7 @@ def open_regular(path: Path) -> BinaryIO:
         OSError: it cannot be opened.
     """
     # A FIFO would be waited for until somebody writes; Windows knows neither FIFOs nor this flag.
-    stream = open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))  # noqa: PTH123, SIM115
+    stream = open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))  # noqa: SIM115
     if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
         stream.close()
         raise SourceError(f"{path}: not a file any more; read a pipe as - with --input-format NAME")

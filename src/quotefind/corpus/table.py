@@ -16,13 +16,10 @@ from quotefind.corpus.fields import (
     named_column,
     raw_problem,
 )
-from quotefind.corpus.lines import LONGEST_RECORD, Lines
+from quotefind.corpus.lines import Lines
 from quotefind.corpus.options import BadRecord, ReadOptions
 from quotefind.errors import SourceError
 from quotefind.records import Quote
-
-# One limit for the whole process, 128 KiB by default, which a long passage exceeds. `Lines` says what is too long.
-csv.field_size_limit(LONGEST_RECORD)
 
 _QUOTING = "a cell that begins with a quotation mark ends with one, and holds others doubled"
 

@@ -197,7 +197,7 @@ def _compare(
         if not by_content:
             changes.changed.append(ChangedFile(source, name, path))
             return
-        now = _digest(path, status.st_size)
+        now = _digest(path, min(status.st_size, source.options.max_bytes + 1))  # what is larger will not be read
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror or error}.") from error
     file = ChangedFile(source, name, path, status.st_size, status.st_mtime_ns, now)

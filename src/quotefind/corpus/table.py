@@ -20,6 +20,7 @@ from quotefind.corpus.lines import Lines
 from quotefind.corpus.options import BadRecord, ReadOptions
 from quotefind.errors import SourceError
 from quotefind.records import Quote
+from quotefind.text import unguard_formula
 
 _QUOTING = "a cell that begins with a quotation mark ends with one, and holds others doubled"
 
@@ -60,7 +61,7 @@ def _read_table(stream: TextIO, name: str, options: ReadOptions, delimiter: str)
             )
         else:
             row.append("")  # what a column that is not there, or not in this row, holds
-            yield make_quote(name, line, *(row[at] if at < len(row) else "" for at in positions))
+            yield make_quote(name, line, *(unguard_formula(row[at]) if at < len(row) else "" for at in positions))
 
 
 def _rows(stream: TextIO, delimiter: str) -> Iterator[_Row]:

@@ -47,7 +47,7 @@ class Lines(Iterator[str]):
         self._left -= len(line)
         if self._left < 0:
             self._within = _goes_on(line)
-            raise FlawError(f"longer than {self._longest:,} characters; expected a line with an end")
+            raise FlawError(f"longer than {self._longest:,} characters; expected a record with an end")
         return line
 
     def begin(self) -> None:

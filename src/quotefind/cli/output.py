@@ -21,8 +21,8 @@ PAIR_KEYS = ("rank", "score", "a", "b")
 INDEX_PAIR_KEYS = ("a_id", "a_author", "b_id", "b_author", "conflict")
 _DIGITS = 6  # of a score: what float32 vectors are good for
 
-# Controls, what ends a line, what turns the direction of text around, and what hides text: annotations and tags. Joiners
-# and variation selectors stay: emoji and Persian need them.
+# Controls, what ends a line, what turns the direction of text around, and what hides text: annotations and tags.
+# Joiners and variation selectors stay: emoji and Persian need them.
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
     "|[\ud800-\udfff]"

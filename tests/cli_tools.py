@@ -31,8 +31,11 @@ WORDS = ("love", "war", "sea", "time", "hope", "king")
 SCRIPT = Path(__file__).resolve()
 PROGRAM = (sys.executable, "-m", "quotefind")
 FAKE_PROGRAM = (sys.executable, str(SCRIPT))
-# What a terminal could obey: C0, DEL and C1 controls, marks and overrides of direction.
-CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+# What a terminal could obey, or what hides text: C0, DEL and C1 controls, separators of lines, marks and overrides of
+# direction, deprecated format characters, annotations and tags.
+CONTROL = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
 # Variables that would decide for the program how it writes.
 _DECIDING = (
     "PYTHONUNBUFFERED",

@@ -89,6 +89,8 @@ HOSTILE = {
     "OSC 8": "love \x1b]8;;http://x.example\x1b\\here\x1b]8;;\x1b\\ end",
     "OSC 52": "love \x1b]52;c;aGVsbG8=\x07 end",
     "direction": "love \u202egnp.exe\u202c \u2066a\u2069 \u200f end",
+    "hidden": "love \U000e0041\U000e0042 \ufff9a\ufffab\ufffb \u206a end",
+    "DCS": "love \x1bP1$r0m\x1b\\ \x1b]0;title\x07 \x9d52;c;aGk=\x9c end",
     "backspace": "love abc\b\b\bxyz\x7f end",
     "emoji and CJK": "love 👩‍👩‍👧‍👦 愛 ❤️ end",
     "markdown": "love `code` # <script>alert(1)</script> *x* _y_ \\z end",
@@ -203,6 +205,49 @@ def test_json_gives_any_text_back(text: str) -> None:
     written = output.to_json({"text": text})
     assert json.loads(written) == {"text": text}
     assert CONTROL.search(written) is None
+
+
+def test_what_emoji_and_scripts_need_stays() -> None:
+    """Joiners, variation selectors and combining characters are shown as they are."""
+    text = "👩‍👩‍👧 ❤️ می‌خواهم é 葛󠄀"
+    assert output.printable(text) == text
+
+
+FORMULAS = ["=1+1", '=HYPERLINK("http://x")', "+1(2)", "-2+3|cmd", "@SUM(A1)", "'=1+1", "＝1+1"]
+WORDS_ONLY = ["-- a dash", "+ hope", "@home", "'tis", "a=b", "-1", "1+1(2)"]
+
+
+@pytest.mark.parametrize(("style", "delimiter"), [("csv", ","), ("tsv", "\t")])
+def test_a_spreadsheet_runs_no_quote(cli: Cli, style: str, delimiter: str) -> None:
+    """A text that would be a formula gets an apostrophe in CSV and TSV, no other does, and indexing takes it off."""
+    texts = [f"{start} love" for start in (*FORMULAS, *WORDS_ONLY)]
+    cli.index([{"text": text, "author": text} for text in texts])
+    written = cli("find", "=love", "-k", "99", "--format", style).out
+    rows = {row["text"]: row for row in csv.DictReader(io.StringIO(written, newline=""), delimiter=delimiter)}
+    expected = {f"{'' if text.startswith(tuple(WORDS_ONLY)) else chr(39)}{text}" for text in texts}
+    assert rows.keys() == expected
+    for row in rows.values():
+        assert (row["author"], row["query"]) == (row["text"], "'=love")
+        assert float(row["score"]) <= 1
+    Path(f"again.{style}").write_text(written, encoding="utf-8")
+    assert cli("index", f"again.{style}", "--index", "again", "--quiet").code == 0
+    found = cli("find", "love", "-k", "99", "--index", "again", "--format", "jsonl")
+    assert sorted(found.texts) == sorted(texts)
+
+
+def test_pairs_of_an_index_are_guarded_and_columns_of_a_file_are_not(cli: Cli) -> None:
+    """Pairs of an index are guarded as hits are; a file of pairs keeps its columns as they came."""
+    cli.index([{"text": "=1+1 love"}, {"text": "@a(b) love"}])
+    assert cli("pair", "--format", "csv").out.splitlines()[1].split(",")[2:4] == ["'=1+1 love", "'@a(b) love"]
+    scored = cli("pair", "--pairs", "-", stdin="query\tquote\n=1+1 love\t-love\n")
+    assert scored.lines[1].split("\t")[:2] == ["=1+1 love", "-love"]
+
+
+@pytest.mark.parametrize("code", [0x7F, 0x2028, 0xFEFF, 0xE0001, 0xE007F])
+def test_json_escapes_are_those_of_json(code: int) -> None:
+    """What is escaped in JSON comes back, also beyond the 16 bits of one escape."""
+    assert json.loads(output.to_json(chr(code))) == chr(code)
+    assert chr(code) not in output.to_json(chr(code))
 
 
 @given(st.text())

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from quotefind.corpus import BadRecord, ReadOptions, read_stream
 from quotefind.errors import SourceError
 from quotefind.records import Quote
-from quotefind.text import normalise
+from quotefind.text import guard_formula, normalise
 
 
 def read(text: str, input_format: str, **options: str) -> list[Quote | BadRecord]:
@@ -242,7 +242,7 @@ def _as_table(delimiter: str) -> Callable[[list[dict[str, object]]], str]:
         out = io.StringIO()
         writer = csv.writer(out, delimiter=delimiter, quoting=csv.QUOTE_ALL)
         writer.writerow(["text", "author", "year", "tags"])
-        writer.writerows([r["text"], r["author"], r["year"], "|".join(r["tags"])] for r in records)  # type: ignore[arg-type]
+        writer.writerows([guard_formula(str(r["text"])), r["author"], r["year"], "|".join(r["tags"])] for r in records)  # type: ignore[arg-type]
         return out.getvalue()
 
     return write

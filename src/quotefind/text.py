@@ -10,6 +10,10 @@ _QUOTATION_MARKS = {'"': '"', "“": "”", "„": "“”", "«": "»", "»": "
 # Letters that Unicode does not take apart, though people type them without their strokes.
 _STROKES = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th"})
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
+# What a spreadsheet takes for a formula, also in its wide form, with the apostrophes that guard it.
+_FORMULA = re.compile(r"'*[\t\r]*(?:[=＝]|[+\-@＋－＠].*[(|])", re.DOTALL)
+# Combining characters are none of these, so that more than 100 of them in a row stand in such a run.
+_SIGNS = re.compile(r"[^\x00-\u02ff\w\s]{101,}")
 
 
 def normalise(text: str) -> str:
@@ -34,6 +38,32 @@ def fold(text: str) -> str:
         return _NOT_ALPHANUMERIC.sub(" ", text.lower()).strip()
     bare = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     return _NOT_ALPHANUMERIC.sub(" ", bare.casefold().translate(_STROKES)).strip()
+
+
+def piles_marks(text: str) -> bool:
+    """Whether more than 100 combining characters follow each other in `text`, as in no language.
+
+    Normal forms sort them by insertion: for a hundred thousand of them that takes a minute.
+    """
+    if text.isascii():
+        return False
+    for signs in _SIGNS.finditer(text):
+        piled = 0
+        for sign in signs[0]:
+            piled = piled + 1 if unicodedata.combining(sign) else 0
+            if piled > 100:
+                return True
+    return False
+
+
+def guard_formula(cell: str) -> str:
+    """Return `cell` with an apostrophe before it where a spreadsheet would run it as a formula."""
+    return f"'{cell}" if _FORMULA.match(cell) else cell
+
+
+def unguard_formula(cell: str) -> str:
+    """Return `cell` without the apostrophe that `guard_formula` put before it."""
+    return cell[1:] if cell[:1] == "'" and _FORMULA.match(cell) else cell
 
 
 def is_unicode(text: str) -> bool:

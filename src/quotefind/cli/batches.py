@@ -15,6 +15,8 @@ from quotefind.errors import SourceError
 # Requests encoded and ranked together at most; more would not make any of them faster.
 _BATCH = 256
 _CHUNK = 1 << 16
+# Bytes of a request at most, which may have no end; models read a thousand.
+_LONGEST = 100_000
 
 
 def batches_of_lines(path: Path | None, *, separator: str = "\n") -> Iterator[list[str]]:
@@ -23,7 +25,7 @@ def batches_of_lines(path: Path | None, *, separator: str = "\n") -> Iterator[li
     A batch is what is there already, up to 256: a program that writes one request and waits gets its answer.
 
     Raises:
-        SourceError: the file cannot be read, or a request is not UTF-8.
+        SourceError: the file cannot be read, or a request is not UTF-8 or longer than 100,000 bytes.
     """
     lines: queue.Queue[str | Exception | None] = queue.Queue(maxsize=4 * _BATCH)
     name = "standard input" if path is None else str(path)
@@ -47,6 +49,9 @@ def _read(path: Path | None, name: str, separator: str, lines: queue.Queue[str |
     try:
         with nullcontext(standard_input()) if path is None else path.open("rb") as stream:
             for number, line in enumerate(_split(stream, separator.encode()), 1):
+                if len(line) > _LONGEST:
+                    lines.put(SourceError(f"{name}:{number}: the request is longer than {_LONGEST:,} bytes."))
+                    return
                 try:
                     lines.put(line.decode("utf-8-sig" if number == 1 else "utf-8"))
                 except UnicodeDecodeError:
@@ -60,12 +65,14 @@ def _read(path: Path | None, name: str, separator: str, lines: queue.Queue[str |
 
 
 def _split(stream: BinaryIO, separator: bytes) -> Iterator[bytes]:
+    """Yield what stands between the separators; of what is too long no more than shows that it is."""
     if separator == b"\n":
-        yield from stream
+        while line := stream.readline(_LONGEST + 1):
+            yield line
         return
     rest = b""
     # read1 returns what is there; read would wait for a whole chunk.
-    while chunk := stream.read1(_CHUNK):  # type: ignore[attr-defined]
+    while len(rest) <= _LONGEST and (chunk := stream.read1(_CHUNK)):  # type: ignore[attr-defined]
         *whole, rest = (rest + chunk).split(separator)
         yield from whole
     if rest:

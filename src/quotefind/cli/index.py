@@ -16,6 +16,7 @@ from quotefind.cli.options import (
     IndexOption,
     InputFormatOption,
     JsonOption,
+    MaxBytesOption,
     NewModelOption,
     PruneOption,
     QuietOption,
@@ -54,6 +55,7 @@ def index(
     year_column: YearColumnOption = None,
     tags_column: TagsColumnOption = None,
     delimiter: DelimiterOption = None,
+    max_bytes: MaxBytesOption = 1_000_000_000,
     skip_bad: SkipBadOption = False,
     remove: RemoveOption = None,
     prune: PruneOption = False,
@@ -83,7 +85,7 @@ def index(
         _verify(name, json=json, quiet=quiet)
         return
     columns = (text_column, author_column, work_column, year_column, tags_column)
-    options = ReadOptions(input_format, encoding, *columns, delimiter)
+    options = ReadOptions(input_format, encoding, *columns, delimiter, max_bytes)
     given = [Source(location_of(source), options, skip_bad) for source in sources or []]
     if not given and (options != ReadOptions() or skip_bad):
         raise UsageError("These options say how a source is read; name the source too: quotefind index SOURCE…")

@@ -38,7 +38,8 @@ def show(
         from rich.markdown import Markdown
 
         _, ended, text = card.partition("\n---\n")  # of the metadata, which are for programs
-        output.console().print(Markdown(text if card.startswith("---\n") and ended else card))
+        # Where a link leads is shown, not hidden behind its words.
+        output.console().print(Markdown(text if card.startswith("---\n") and ended else card, hyperlinks=False))
     else:
         print(card)  # noqa: T201
 
@@ -62,4 +63,4 @@ def download(
     with session.progress_bar(quiet=quiet) as progress:
         source = fetch(name, progress)
     if not quiet:
-        print(f"{source.name} is in {source.path}")  # noqa: T201
+        print(output.printable(f"{source.name} is in {source.path}"))  # noqa: T201

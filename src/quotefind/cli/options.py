@@ -97,6 +97,9 @@ TagsColumnOption = Annotated[str | None, typer.Option("--tags-column", metavar="
 DelimiterOption = Annotated[
     str | None, typer.Option("--delimiter", metavar="CHAR", help="What stands between the cells of a CSV file, as ';'.")
 ]
+MaxBytesOption = Annotated[
+    int, typer.Option("--max-bytes", min=1, metavar="N", help="Read at most N bytes of each file, unpacked.")
+]
 SkipBadOption = Annotated[bool, typer.Option("--skip-bad", help="Pass records over that are no quotes, and list them.")]
 RemoveOption = Annotated[
     list[str] | None,

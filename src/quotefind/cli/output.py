@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from quotefind.cli.options import Format
 from quotefind.records import Hit, Pair, Quote
+from quotefind.text import guard_formula
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,8 +21,12 @@ PAIR_KEYS = ("rank", "score", "a", "b")
 INDEX_PAIR_KEYS = ("a_id", "a_author", "b_id", "b_author", "conflict")
 _DIGITS = 6  # of a score: what float32 vectors are good for
 
-# C1 controls, DEL, and what turns the direction of text around: a terminal may obey them.
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]|[\ud800-\udfff]")
+# Controls, what ends a line, what turns the direction of text around, and what hides text: annotations and tags.
+# Joiners and variation selectors stay: emoji and Persian need them.
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+    "|[\ud800-\udfff]"
+)
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>#|])")
 
 
@@ -135,27 +140,30 @@ def write_records(records: Iterable[dict[str, Any]], style: Format, keys: Sequen
 class RecordWriter:
     """Writes flat records as an array of JSON, as JSON Lines, CSV or TSV, one by one.
 
+    In CSV and TSV no text is a formula to a spreadsheet, unless `guarded` is false.
+
     Attributes:
         count: how many were written.
     """
 
-    def __init__(self, style: Format, keys: Sequence[str], *, header: bool = True) -> None:
+    def __init__(self, style: Format, keys: Sequence[str], *, header: bool = True, guarded: bool = True) -> None:
         """Begin, with a line of `keys` where `style` has one."""
         self.count = 0
+        self._guarded = guarded
         self._style = style
         self._keys = keys
         self._csv = None
         if style in (Format.csv, Format.tsv):
             self._csv = csv.writer(sys.stdout, delimiter="\t" if style is Format.tsv else ",", lineterminator="\n")
             if header:
-                self._csv.writerow(keys)
+                self._csv.writerow(map(self._cell, keys))
         elif style is Format.json:
             sys.stdout.write("[")
 
     def write(self, record: dict[str, Any]) -> None:
         """Write one record."""
         if self._csv is not None:
-            self._csv.writerow([_cell(record.get(key)) for key in self._keys])
+            self._csv.writerow([self._cell(record.get(key)) for key in self._keys])
         elif self._style is Format.json:
             sys.stdout.write(f"{',' if self.count else ''}\n{to_json(record)}")
         else:
@@ -167,10 +175,21 @@ class RecordWriter:
         if self._style is Format.json:
             sys.stdout.write("\n]\n" if self.count else "]\n")
 
+    def _cell(self, value: Any) -> Any:
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            value = "; ".join(value)
+        elif isinstance(value, (list, dict, bool)):
+            value = to_json(value)
+        if not isinstance(value, str):
+            return value
+        text = guard_formula(value) if self._guarded else value
+        # A file gets the text unchanged; a terminal must not obey it.
+        return printable(text) if sys.stdout.isatty() else text
+
 
 def to_json(value: Any) -> str:
     """Return `value` as JSON on one line, readable, with what a terminal could obey escaped."""
-    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(value, ensure_ascii=False))
+    return _UNSAFE.sub(_escape, json.dumps(value, ensure_ascii=False))
 
 
 def console() -> Console:
@@ -211,13 +230,9 @@ def _write_lines(items: Iterable[Any], line: Any) -> int:
     return count
 
 
-def _cell(value: Any) -> Any:
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        value = "; ".join(value)
-    elif isinstance(value, (list, dict, bool)):
-        value = to_json(value)
-    # A file gets the text unchanged; a terminal must not obey it.
-    return printable(value) if isinstance(value, str) and sys.stdout.isatty() else value
+def _escape(match: re.Match[str]) -> str:
+    units = match[0].encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 
 
 def _visible(match: re.Match[str]) -> str:

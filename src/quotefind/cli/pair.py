@@ -150,7 +150,7 @@ def _score_file(
                 keys = list(batch[0].values)
                 # A score that is there already, a reader's own say, is kept.
                 key = "cosine_score" if "score" in keys else "score"
-                writer = output.RecordWriter(style, [*keys, key], header="column_1" not in keys)
+                writer = output.RecordWriter(style, [*keys, key], header="column_1" not in keys, guarded=False)
             for row, score in zip(batch, scores, strict=True):
                 if style in (Format.csv, Format.tsv) and not row.values.keys() <= set(keys):
                     extra = ", ".join(row.values.keys() - set(keys))

@@ -63,6 +63,8 @@ class _Bar:
     def __call__(self, stage: str, done: int = 0, total: int = 0) -> None:
         from rich.progress import TaskID
 
+        from quotefind.cli.output import printable
+
         task = TaskID(0)
         if self._bar is None:
             self._bar = self._made()
@@ -74,7 +76,7 @@ class _Bar:
         self._stage = stage
         speed = self._bar.tasks[0].speed
         rate = f"{speed:.{0 if speed >= 10 else 1}f}/s" if speed and total else ""
-        self._bar.update(task, description=stage, completed=done, total=total or None, rate=rate)
+        self._bar.update(task, description=printable(stage), completed=done, total=total or None, rate=rate)
 
     def close(self) -> None:
         if self._bar is not None:

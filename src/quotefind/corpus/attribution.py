@@ -9,6 +9,7 @@ from functools import lru_cache
 _LAST_DASH = re.compile(r"(?P<words>.*)\s(?:—|--)[—-]*\s*", re.DOTALL)  # greedy, hence the last
 _LONGEST = 100  # characters behind the text
 _LONGEST_ON_OWN_LINE = 250  # fortunes tell whole stories there
+_LONGEST_RAW = 1_000  # with its white space, which is folded; nothing longer is looked at and remembered
 _MOST_WORDS = 8
 
 _LEAD_IN = re.compile(r"^(?:by|attr\.|attributed to)\s+", re.IGNORECASE)
@@ -75,7 +76,6 @@ def split_attribution(text: str) -> tuple[str, Attribution | None]:
     return words, attribution
 
 
-@lru_cache(maxsize=4096)  # a collection names the same authors again and again
 def parse_attribution(credit: str, *, own_line: bool = False) -> Attribution | None:
     """Return the attribution that `credit`, the words behind a dash, states, or None if it does not look like one.
 
@@ -84,6 +84,11 @@ def parse_attribution(credit: str, *, own_line: bool = False) -> Attribution | N
         own_line: it stands on a line of its own, which says so much that it may be longer, and begin in lower case
             or end in a full stop.
     """
+    return None if len(credit) > _LONGEST_RAW else _parse(credit, own_line)
+
+
+@lru_cache(maxsize=4096)  # a collection names the same authors again and again
+def _parse(credit: str, own_line: bool) -> Attribution | None:
     credit = _LEAD_IN.sub("", " ".join(credit.split()), count=1)
     if own_line:
         if credit[:1].islower() and _ends_sentence(credit):

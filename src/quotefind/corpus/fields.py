@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from itertools import islice
 
 from quotefind.corpus.options import BadRecord, ReadOptions
 from quotefind.records import Quote
-from quotefind.text import normalise
+from quotefind.text import normalise, piles_marks
 
 # Field of a quote -> the names its column or key usually has; where several are there, the first of these is taken.
 USUAL_NAMES: Mapping[str, tuple[str, ...]] = {
@@ -21,6 +22,15 @@ USUAL_NAMES: Mapping[str, tuple[str, ...]] = {
 
 # What no text can hold: NUL, and half of a surrogate pair.
 UNUSABLE = re.compile("[\0\ud800-\udfff]")
+
+# A quote, not a book; a name, not a text. What is longer would be shown, compared and searched in vain, and slowly.
+LONGEST_TEXT = 200_000
+LONGEST_NAME = 1_000
+MOST_TAGS = 1_000
+
+# Of names that a message lists: how many, and how much of each.
+_LISTED = 20
+_LISTED_CHARACTERS = 60
 
 _TAG_SEPARATOR = re.compile("[,;|]")
 _YEAR = re.compile(r"(-?[0-9]{1,4})|([0-9]{1,4}) ?BCE?")
@@ -58,8 +68,9 @@ def kind(value: object) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Return `names` for a message: quoted, escaped, on one line."""
-    return ", ".join(map(repr, names)) or "none"
+    """Return `names` for a message: quoted, escaped, on one line, the first 20 of them where there are more."""
+    some = [repr(name[:_LISTED_CHARACTERS]) for name in islice(names, _LISTED + 1)]
+    return ", ".join(some[:_LISTED] + ["…"] * (len(some) > _LISTED)) or "none"
 
 
 def find_columns(names: Iterable[str], options: ReadOptions) -> dict[str, str | None]:
@@ -84,14 +95,27 @@ def named_column(field: str, options: ReadOptions) -> str | None:
     return column
 
 
+def check_length(what: str, text: str, longest: int) -> None:
+    """Refuse a text that it would take for ever to normalise.
+
+    Raises:
+        FlawError: it has more than `longest` characters, or letters with more accents than any letter has.
+    """
+    if len(text) > longest:
+        raise FlawError(f"{what} has {len(text):,} characters; expected at most {longest:,}")
+    if piles_marks(text):
+        raise FlawError(f"{what} piles more than 100 accents on one letter; expected letters")
+
+
 def checked_text(text: object) -> str:
     """Return the normalised words of a quote.
 
     Raises:
-        FlawError: it is not a string, or holds no word.
+        FlawError: it is not a string, is longer than a quote, or holds no word.
     """
     if not isinstance(text, str):
         raise FlawError(f"the text is {kind(text)}; expected a string")
+    check_length("the text", text, LONGEST_TEXT)
     normal = normalise(text)
     if not normal:
         raise FlawError("the text is empty; expected the words of a quote")
@@ -104,12 +128,13 @@ def checked_name(field: str, value: object) -> str | None:
     """Return an author or a work with its white space folded; None for null and for nothing but blanks.
 
     Raises:
-        FlawError: it is not a string.
+        FlawError: it is not a string, or longer than a name.
     """
     if value is None:
         return None
     if not isinstance(value, str):
         raise FlawError(f"the {field} is {kind(value)}; expected a string or null")
+    check_length(f"the {field}", value, LONGEST_NAME)
     if not value.isascii():
         value = unicodedata.normalize("NFC", value)
     return " ".join(value.split()) or None
@@ -141,13 +166,15 @@ def checked_tags(value: object) -> tuple[str, ...]:
     """Return the tags of a list of strings, or of one string that separates them by `,`, `;` or `|`.
 
     Raises:
-        FlawError: it is neither.
+        FlawError: it is neither, or there are more of them than a quote can have.
     """
     if value is None or value == "":
         return ()
     parts = _TAG_SEPARATOR.split(value) if isinstance(value, str) else value
     if not isinstance(parts, list):
         raise FlawError(f"the tags are {kind(value)}; expected a list of strings or one string")
+    if len(parts) > MOST_TAGS:
+        raise FlawError(f"there are {len(parts):,} tags; expected at most {MOST_TAGS:,}")
     tags: dict[str, None] = {}
     for part in parts:
         if not isinstance(part, str):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import stat
 from collections import deque
+from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path
+from typing import NamedTuple
 
 from quotefind.corpus.formats import known_format
 from quotefind.errors import SourceError
@@ -32,22 +35,31 @@ def files_of(source: Path) -> tuple[list[Path], list[Path]]:
         return [source], []
     if not stat.S_ISDIR(mode):
         raise SourceError(f"{source}: neither a file nor a folder; read a pipe as - with --input-format NAME")
-    files: list[Path] = []
+    files: list[tuple[Path, bool]] = []
     passed: list[Path] = []
-    for path, is_regular in sorted(_walk(source), key=lambda found: found[0].as_posix()):
-        if is_regular and known_format(path) is not None:
-            files.append(path)
+    for found in sorted(_walk(source), key=lambda found: found.path.replace(os.sep, "/")):
+        path = Path(found.path)
+        if found.is_regular and known_format(path) is not None:
+            files.append((path, found.is_link))
         elif not _is_fortune_companion(path):
             passed.append(path)
     return _each_once(files), passed
 
 
-def _walk(root: Path) -> list[tuple[Path, bool]]:
-    """Return everything below `root` that is no folder and not hidden, each with whether it is a regular file.
+class _Found(NamedTuple):
+    """What a folder holds: where, whether it is a regular file or a link to one, and whether it is a link."""
+
+    path: str  # a `Path` takes ten times as long to make, which tells in a folder of a million files
+    is_regular: bool
+    is_link: bool
+
+
+def _walk(root: Path) -> list[_Found]:
+    """Return everything below `root` that is no folder and not hidden.
 
     Links to folders wait until the real folders are done, so that a file is named by its real path where it has one.
     """
-    found: list[tuple[Path, bool]] = []
+    found: list[_Found] = []
     visited: set[tuple[int, int]] = set()
     folders, links = [root], deque[Path]()
     while folders or links:
@@ -58,34 +70,43 @@ def _walk(root: Path) -> list[tuple[Path, bool]]:
                 continue
             visited.add((status.st_dev, status.st_ino))
             with os.scandir(folder) as entries:
-                listed = sorted((entry for entry in entries if entry.name[0] != "."), key=lambda entry: entry.name)
+                listed = sorted((entry for entry in entries if entry.name[0] != "."), key=attrgetter("name"))
         except OSError as error:
             raise SourceError(f"{folder}: cannot be listed: {error.strerror or error}") from None
         for entry in listed:
-            path, mode = folder / entry.name, _mode(entry)
+            mode = _mode(entry)
             if not stat.S_ISDIR(mode):
-                found.append((path, stat.S_ISREG(mode)))
+                found.append(_Found(entry.path, stat.S_ISREG(mode), entry.is_symlink()))
             elif entry.is_symlink():
-                links.append(path)
+                links.append(Path(entry.path))
             else:
-                folders.append(path)
+                folders.append(Path(entry.path))
     return found
 
 
 def _mode(entry: os.DirEntry[str]) -> int:
     """Return what `entry` is, 0 where that cannot be known: a link to nothing or to itself."""
     try:
+        if entry.is_file(follow_symlinks=False):  # the folder says so, which costs nothing
+            return stat.S_IFREG
         return entry.stat().st_mode
     except OSError:
         return 0
 
 
-def _each_once(paths: list[Path]) -> list[Path]:
-    """Return `paths` with one path for each real file: itself if it is there, else the first link."""
-    taken = {os.path.realpath(path) for path in paths if not path.is_symlink()}
+def _each_once(files: list[tuple[Path, bool]]) -> list[Path]:
+    """Return one path for each real file: itself if it is there, else the first link. With each: whether it is one."""
+    if not any(is_link for _, is_link in files):
+        return [path for path, _ in files]
+    real_folder = lru_cache(maxsize=None)(os.path.realpath)
+    taken = set()
+    for path, is_link in files:
+        if not is_link:
+            folder, name = os.path.split(str(path))
+            taken.add(f"{real_folder(folder)}{os.sep}{name}")
     kept: list[Path] = []
-    for path in paths:
-        if path.is_symlink():
+    for path, is_link in files:
+        if is_link:
             real = os.path.realpath(path)
             if real in taken:
                 continue

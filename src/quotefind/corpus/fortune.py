@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from quotefind.corpus.attribution import Attribution, parse_attribution, split_attribution
-from quotefind.corpus.fields import bad, make_quote, raw_problem
+from quotefind.corpus.fields import FlawError, bad, make_quote, raw_problem
+from quotefind.corpus.lines import Lines
 from quotefind.corpus.options import BadRecord, ReadOptions
 from quotefind.records import Quote
 
@@ -20,6 +21,9 @@ _ACCENTS = {"'": "\u0301", "`": "\u0300", "^": "\u0302", '"': "\u0308", ",": "\u
 def read_fortune(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
     """Yield the quotes of a fortune file; entries without a letter or digit, drawings mostly, are skipped."""
     for number, lines in _entries(stream):
+        if isinstance(lines, FlawError):
+            yield bad(name, number, str(lines))
+            continue
         if problem := raw_problem("".join(lines), options.encoding):
             yield bad(name, number, problem)
             continue
@@ -32,20 +36,34 @@ def read_fortune(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Qu
             yield make_quote(name, number, words, attribution.author, attribution.work)
 
 
-def _entries(stream: TextIO) -> Iterator[tuple[int, list[str]]]:
-    """Yield each entry that is not blank: the number of its first line, and its lines from there to its last one."""
+def _entries(stream: TextIO) -> Iterator[tuple[int, list[str] | FlawError]]:
+    """Yield each entry that is not blank: the number of its first line, and its lines, or why it is none."""
+    source = Lines(stream)
     first = 0
     lines: list[str] = []
-    for number, line in enumerate(stream, 1):
+    flaw: FlawError | None = None
+    while True:
+        try:
+            line = next(source)
+        except StopIteration:
+            break
+        except FlawError as error:
+            first = first or source.number
+            lines, flaw = [], error  # the rest of the entry is passed over
+            source.begin()
+            continue
         if line[0] == "%" and line.rstrip() == "%":
-            if lines:
-                yield first, lines
-            lines = []
-        elif lines or not line.isspace():
-            first = first if lines else number
+            if lines or flaw:
+                yield first, flaw or lines
+            first, lines, flaw = 0, [], None
+            source.begin()
+        elif lines or not (flaw or line.isspace()):
+            first = first or source.number
             lines.append(line)
-    if lines:
-        yield first, lines
+        else:
+            source.begin()
+    if lines or flaw:
+        yield first, flaw or lines
 
 
 def _split(lines: list[str]) -> tuple[str, Attribution | None]:

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import TextIO
 
-from quotefind.corpus.fields import bad, raw_problem
+from quotefind.corpus.fields import FlawError, bad, raw_problem
+from quotefind.corpus.lines import each_line
 from quotefind.corpus.objects import object_reader
 from quotefind.corpus.options import BadRecord, ReadOptions
 from quotefind.records import Quote
@@ -16,7 +17,10 @@ def read_json_lines(stream: TextIO, name: str, options: ReadOptions) -> Iterator
     """Yield the quotes of a file with one JSON string or object a line; blank lines are skipped."""
     read = object_reader(name, options)
     decode = json.JSONDecoder().decode
-    for number, line in enumerate(stream, 1):
+    for number, line in each_line(stream):
+        if isinstance(line, FlawError):
+            yield bad(name, number, str(line))
+            continue
         if line.isspace():
             continue
         try:

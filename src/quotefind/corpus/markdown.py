@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
 
 from quotefind.corpus.attribution import Attribution, parse_attribution, split_attribution
-from quotefind.corpus.fields import UNUSABLE, bad, make_quote, raw_problem, unusable
+from quotefind.corpus.fields import (
+    LONGEST_TEXT,
+    UNUSABLE,
+    FlawError,
+    bad,
+    check_length,
+    make_quote,
+    raw_problem,
+    unusable,
+)
 from quotefind.corpus.options import BadRecord, ReadOptions
 from quotefind.records import Quote
 
@@ -25,19 +34,35 @@ def read_markdown(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Q
 
     source = stream.read()
     lines = source.split("\n") if unusable(source) else []
-    tokens = MarkdownIt("commonmark").parse(UNUSABLE.sub("\ufffd", source) if lines else source)
+    # What stands outside of block quotes need not be looked into.
+    parser = MarkdownIt("commonmark").disable("inline")
+    links: dict[str, Any] = {}
+    tokens = parser.parse(UNUSABLE.sub("\ufffd", source) if lines else source, links)
+
+    def plain(inline: Token) -> str:
+        check_length("the text", inline.content, LONGEST_TEXT)
+        children: list[Token] = []
+        parser.inline.parse(inline.content, parser, links, children)
+        return _plain(children)
+
     for begin, end in _block_quotes(tokens):
         first, last = tokens[begin].map or [0, 0]
         behind = tokens[end + 1 : end + 3]
-        credit = behind[1] if len(behind) == 2 and behind[0].type == "paragraph_open" else None
-        if credit is not None and not _DASHED_BEHIND.match(_plain(credit)):
-            credit = None
-        if credit is not None and credit.map:
-            last = credit.map[1]
+        follows = behind[1] if len(behind) == 2 and behind[0].type == "paragraph_open" else None
+        try:
+            credit = plain(follows) if follows and len(follows.content) <= LONGEST_TEXT else ""
+            blocks = _blocks(tokens[begin + 1 : end], plain)
+        except FlawError as flaw:
+            yield bad(name, first + 1, str(flaw))
+            continue
+        if not _DASHED_BEHIND.match(credit):
+            credit = ""
+        elif follows and follows.map:
+            last = follows.map[1]
         if problem := raw_problem("\n".join(lines[first:last]), options.encoding):
             yield bad(name, first + 1, problem)
             continue
-        words, attribution = _split(_blocks(tokens[begin + 1 : end]), _plain(credit) if credit else "")
+        words, attribution = _split(blocks, credit)
         if attribution is not None:
             yield make_quote(name, first + 1, words, attribution.author, attribution.work)
         elif any(map(str.isalnum, words)):  # else it held nothing but code or a picture
@@ -57,9 +82,9 @@ def _block_quotes(tokens: Sequence[Token]) -> Iterator[tuple[int, int]]:
                 yield begin, at
 
 
-def _blocks(tokens: Sequence[Token]) -> list[str]:
+def _blocks(tokens: Sequence[Token], plain: Callable[[Token], str]) -> list[str]:
     """Return the text of each paragraph, heading and list item; a list of one item at the end keeps its dash."""
-    blocks = [_plain(token) for token in tokens if token.type == "inline"]
+    blocks = [plain(token) for token in tokens if token.type == "inline"]
     if blocks and tokens[-1].type == "bullet_list_close" and tokens[-1].markup == "-":
         level = tokens[-1].level
         begin = max(at for at, token in enumerate(tokens) if token.type == "bullet_list_open" and token.level == level)
@@ -68,15 +93,15 @@ def _blocks(tokens: Sequence[Token]) -> list[str]:
     return blocks
 
 
-def _plain(inline: Token) -> str:
-    """Return the text of an inline token without its markup, a line for each line."""
+def _plain(children: Sequence[Token]) -> str:
+    """Return the text of inline tokens without their markup, a line for each line."""
     parts = []
-    for child in inline.children or []:
+    for child in children:
         if child.type in ("softbreak", "hardbreak") or (
             child.type == "html_inline" and _BREAK_TAG.fullmatch(child.content)
         ):
             parts.append("\n")
-        elif child.type in ("text", "code_inline", "image"):
+        elif child.type in ("text", "text_special", "code_inline", "image"):
             parts.append(child.content)
     return "".join(parts)
 

@@ -18,7 +18,9 @@ from quotefind.corpus.fields import (
 from quotefind.corpus.options import BadRecord, ReadOptions
 from quotefind.records import Quote
 
-_MOST_SHAPES = 1000  # remembered sets of keys; files have one or two, but a hostile one must not fill the memory
+# Remembered sets of keys: files have one or two small ones, but a hostile one must not fill the memory.
+_MOST_SHAPES = 1000
+_MOST_KEYS = 100
 
 
 def object_reader(name: str, options: ReadOptions) -> Callable[[int, str, object], Quote | BadRecord]:
@@ -26,11 +28,9 @@ def object_reader(name: str, options: ReadOptions) -> Callable[[int, str, object
     shapes: dict[tuple[str, ...], tuple[str | None, ...]] = {}
 
     def columns_of(keys: tuple[str, ...]) -> tuple[str | None, ...]:
-        columns = shapes.get(keys)
-        if columns is None:
-            if len(shapes) >= _MOST_SHAPES:
-                shapes.clear()
-            columns = shapes[keys] = tuple(find_columns(keys, options).values())
+        columns = shapes.get(keys) or tuple(find_columns(keys, options).values())
+        if len(keys) <= _MOST_KEYS and len(shapes) < _MOST_SHAPES:
+            shapes[keys] = columns
         return columns
 
     def read(line: int, raw: str, value: object) -> Quote | BadRecord:

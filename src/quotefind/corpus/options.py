@@ -18,6 +18,7 @@ class ReadOptions:
         year_column: the column or key that holds the year.
         tags_column: the column or key that holds the tags.
         delimiter: the character between the cells of a CSV file; None: a comma.
+        max_bytes: how many bytes are read at most, of a compressed file when unpacked.
     """
 
     input_format: str | None = None
@@ -28,6 +29,7 @@ class ReadOptions:
     year_column: str | None = None
     tags_column: str | None = None
     delimiter: str | None = None
+    max_bytes: int = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)

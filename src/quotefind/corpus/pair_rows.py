@@ -12,11 +12,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
+from quotefind.corpus.fields import FlawError, check_length
+from quotefind.corpus.lines import Lines, each_line
 from quotefind.errors import SourceError, UsageError
 from quotefind.text import normalise
 
 FORMATS = ("tsv", "csv", "jsonl")
 _BATCH = 1024
+_LONGEST_ROW = 1_000_000  # characters: what has no end is refused before it fills the memory
 # Names that say which two columns are meant; otherwise it is the first two.
 KNOWN_COLUMNS = (
     ("sentence_0", "sentence_1"),
@@ -65,7 +68,7 @@ def read_rows(
         tell: told which columns are taken where their names do not say it.
 
     Raises:
-        SourceError: the file cannot be read, or a row has no two texts.
+        SourceError: the file cannot be read, or a row has no two texts or more than 1,000,000 characters.
     """
     name = str(source) if isinstance(source, Path) else "standard input"
     try:
@@ -93,12 +96,14 @@ def _opened(source: Path | BinaryIO) -> TextIO:
 def _table_rows(
     stream: TextIO, name: str, kind: str, header: bool, tell: Callable[[str], None] | None
 ) -> Iterator[tuple[int, dict[str, Any], tuple[str, str]]]:
-    reader = csv.reader(stream, delimiter="\t" if kind == "tsv" else ",", strict=True)
+    lines = Lines(stream, _LONGEST_ROW)
+    reader = csv.reader(lines, delimiter="\t" if kind == "tsv" else ",", strict=True)
     keys: list[str] = []
     columns = ("", "")
     line = 1
     try:
         for cells in reader:
+            lines.begin()
             if cells and not keys:
                 named = header and all(_COLUMN_NAME.fullmatch(cell) for cell in cells) and len(set(cells)) == len(cells)
                 keys = cells if named else [f"column_{number}" for number in range(1, len(cells) + 1)]
@@ -115,12 +120,14 @@ def _table_rows(
             if cells:
                 yield line, dict(zip(keys, cells + [""] * (len(keys) - len(cells)), strict=True)), columns
             line = reader.line_num + 1
-    except csv.Error as error:
+    except (csv.Error, FlawError) as error:
         raise SourceError(f"{name}:{line}: not a {kind.upper()} row ({error}).") from error
 
 
 def _json_rows(stream: TextIO, name: str) -> Iterator[tuple[int, dict[str, Any], tuple[str, str]]]:
-    for number, line in enumerate(stream, 1):
+    for number, line in each_line(stream, _LONGEST_ROW):
+        if isinstance(line, FlawError):
+            raise SourceError(f"{name}:{number}: not JSON ({line}).")
         if not line.strip():
             continue
         try:
@@ -143,6 +150,11 @@ def _texts(values: dict[str, Any], columns: tuple[str, str], where: str) -> tupl
     texts = []
     for column in columns:
         text = values.get(column)
+        if isinstance(text, str):
+            try:
+                check_length(f"{column!r}", text, _LONGEST_ROW)
+            except FlawError as flaw:
+                raise SourceError(f"{where}: {flaw}.") from flaw
         if not isinstance(text, str) or not normalise(text):
             raise SourceError(f"{where}: expected a text in {column!r}.")
         if any("\ud800" <= character <= "\udfff" for character in text):

@@ -6,14 +6,18 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from quotefind.corpus.attribution import parse_attribution, split_attribution
-from quotefind.corpus.fields import bad, make_quote, raw_problem
+from quotefind.corpus.fields import FlawError, bad, make_quote, raw_problem
+from quotefind.corpus.lines import each_line
 from quotefind.corpus.options import BadRecord, ReadOptions
 from quotefind.records import Quote
 
 
 def read_plain(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
     """Yield the quotes of a text file: one a line, blank lines skipped, ` — Author, Work` behind the words."""
-    for number, line in enumerate(stream, 1):
+    for number, line in each_line(stream):
+        if isinstance(line, FlawError):
+            yield bad(name, number, str(line))
+            continue
         if line.isspace():
             continue
         if problem := raw_problem(line, options.encoding):

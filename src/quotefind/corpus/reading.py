@@ -5,19 +5,45 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import os
+import stat
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from quotefind.corpus.formats import Format, format_named, format_of, is_gzip
 from quotefind.corpus.options import BadRecord, ReadOptions
 from quotefind.errors import SourceError, UsageError
 from quotefind.records import Quote
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
-def read_file(path: Path, options: ReadOptions) -> Iterator[Quote | BadRecord]:
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file to read its bytes; what is no regular file, and might never end, is not waited for.
+
+    Raises:
+        SourceError: it is no regular file; one may have been when it was looked at before.
+        OSError: it cannot be opened.
+    """
+    # A FIFO would be waited for until somebody writes; Windows knows neither FIFOs nor this flag.
+    stream = open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))  # noqa: SIM115
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        stream.close()
+        raise SourceError(f"{path}: not a file any more; read a pipe as - with --input-format NAME")
+    return stream
+
+
+def read_file(path: Path, options: ReadOptions, *, size: int | None = None) -> Iterator[Quote | BadRecord]:
     """Return the quotes of a file, and what is no quote in it, as they are read.
+
+    Args:
+        path: the file.
+        options: how to read it.
+        size: how many bytes of the file count; None: all that there are. What is added to a file while it is read is
+            left to the next time.
 
     Raises:
         SourceError: at once, if its format is not known; while reading, if it cannot be read any further.
@@ -25,7 +51,7 @@ def read_file(path: Path, options: ReadOptions) -> Iterator[Quote | BadRecord]:
     """
     file_format = format_of(path, options)
     encoding = _codec(options.encoding)
-    return _read_file(path, options, file_format, encoding)
+    return _read_file(path, options, size, file_format, encoding)
 
 
 def read_stream(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
@@ -42,10 +68,14 @@ def read_stream(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Q
     return _read_stream(stream, name, options, stream_format, encoding)
 
 
-def _read_file(path: Path, options: ReadOptions, file_format: Format, encoding: str) -> Iterator[Quote | BadRecord]:
+def _read_file(
+    path: Path, options: ReadOptions, size: int | None, file_format: Format, encoding: str
+) -> Iterator[Quote | BadRecord]:
     try:
-        with path.open("rb") as raw:
-            binary: BinaryIO = gzip.GzipFile(fileobj=raw) if is_gzip(path) else raw  # type: ignore[assignment]
+        with open_regular(path) as raw:
+            binary: BinaryIO = raw if size is None else io.BufferedReader(_Part(raw, size))
+            if is_gzip(path):
+                binary = gzip.GzipFile(fileobj=binary)  # type: ignore[assignment]
             yield from _read_stream(binary, str(path), options, file_format, encoding)
     except OSError as error:
         raise SourceError(f"{path}: cannot be opened: {error.strerror or error}") from error
@@ -55,7 +85,8 @@ def _read_stream(
     stream: BinaryIO, name: str, options: ReadOptions, stream_format: Format, encoding: str
 ) -> Iterator[Quote | BadRecord]:
     """Yield what the reader yields; everything that opening, decompressing and decoding raise becomes a SourceError."""
-    text = io.TextIOWrapper(stream, encoding=encoding, errors="surrogateescape", newline=None)
+    limited = io.BufferedReader(_Limited(stream, name, options.max_bytes))
+    text = io.TextIOWrapper(limited, encoding=encoding, errors="surrogateescape", newline=None)
     try:
         yield from stream_format.read(text, name, options)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -64,9 +95,37 @@ def _read_stream(
         raise SourceError(f"{name}: not valid {options.encoding} ({error}); say --encoding NAME") from error
     except OSError as error:
         raise SourceError(f"{name}: cannot be read: {error.strerror or error}") from error
-    finally:
-        if not stream.closed:
-            text.detach()  # else the wrapper would close the stream, which is not its own
+
+
+class _Part(io.RawIOBase):
+    """The first bytes of a stream, which stays open when this is closed."""
+
+    def __init__(self, stream: BinaryIO, size: int) -> None:
+        self._stream = stream
+        self._left = size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer)[: self._left]
+        count: int = self._stream.readinto(view)  # type: ignore[attr-defined]
+        self._left -= count
+        return count
+
+
+class _Limited(_Part):
+    """A stream of which no more than so many bytes are read: one more is an error."""
+
+    def __init__(self, stream: BinaryIO, name: str, limit: int) -> None:
+        super().__init__(stream, limit + 1)
+        self._refusal = f"{name}: more than {limit:,} bytes (unpacked); if that is meant, say more with --max-bytes N"
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        count = super().readinto(buffer)
+        if not self._left:
+            raise SourceError(self._refusal)
+        return count
 
 
 def _codec(encoding: str) -> str:

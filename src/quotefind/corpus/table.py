@@ -6,17 +6,25 @@ import csv
 from collections.abc import Iterator
 from typing import TextIO
 
-from quotefind.corpus.fields import USUAL_NAMES, bad, find_columns, listed, make_quote, named_column, raw_problem
+from quotefind.corpus.fields import (
+    USUAL_NAMES,
+    FlawError,
+    bad,
+    find_columns,
+    listed,
+    make_quote,
+    named_column,
+    raw_problem,
+)
+from quotefind.corpus.lines import Lines
 from quotefind.corpus.options import BadRecord, ReadOptions
 from quotefind.errors import SourceError
 from quotefind.records import Quote
-
-# One limit for the whole process, 128 KiB by default, which a long passage exceeds. This one fits a C long anywhere.
-csv.field_size_limit(2**31 - 1)
+from quotefind.text import unguard_formula
 
 _QUOTING = "a cell that begins with a quotation mark ends with one, and holds others doubled"
 
-_Row = tuple[int, list[str] | csv.Error]
+_Row = tuple[int, list[str] | csv.Error | FlawError]
 
 
 def read_csv(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
@@ -35,7 +43,7 @@ def _read_table(stream: TextIO, name: str, options: ReadOptions, delimiter: str)
     if first is None:
         return
     line, header = first
-    if isinstance(header, csv.Error):
+    if not isinstance(header, list):
         raise SourceError(f"{name}:{line}: the header is no row of a table: {header}")
     if problem := raw_problem("".join(header), options.encoding):
         raise SourceError(f"{name}:{line}: {problem}")
@@ -43,6 +51,8 @@ def _read_table(stream: TextIO, name: str, options: ReadOptions, delimiter: str)
     for line, row in rows:
         if isinstance(row, csv.Error):
             yield bad(name, line, f"no row of a table: {row}; {_QUOTING}")
+        elif isinstance(row, FlawError):
+            yield bad(name, line, str(row))
         elif problem := raw_problem("".join(row), options.encoding):
             yield bad(name, line, problem)
         elif len(row) > len(header):
@@ -51,19 +61,21 @@ def _read_table(stream: TextIO, name: str, options: ReadOptions, delimiter: str)
             )
         else:
             row.append("")  # what a column that is not there, or not in this row, holds
-            yield make_quote(name, line, *(row[at] if at < len(row) else "" for at in positions))
+            yield make_quote(name, line, *(unguard_formula(row[at]) if at < len(row) else "" for at in positions))
 
 
 def _rows(stream: TextIO, delimiter: str) -> Iterator[_Row]:
     """Yield each row that is not blank with the number of its first line; an error in place of a row that is none."""
-    reader = csv.reader(stream, delimiter=delimiter, strict=True)
+    lines = Lines(stream)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
-        line = reader.line_num + 1
+        lines.begin()
+        line = lines.number + 1
         try:
             row = next(reader)
         except StopIteration:
             return
-        except csv.Error as error:
+        except (csv.Error, FlawError) as error:
             yield line, error
         else:
             if "".join(row).strip():

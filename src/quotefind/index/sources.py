@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from quotefind.corpus import BadRecord, ReadOptions, files_of, format_of, read_file, read_stream
+from quotefind.corpus import BadRecord, ReadOptions, files_of, format_of, open_regular, read_file, read_stream
 from quotefind.errors import SourceError
 from quotefind.paths import BUNDLED, bundled_quotes
 from quotefind.records import Quote
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from quotefind.index.reader import Index
 
 STANDARD_INPUT = "-"
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ def find_changes(
 def quotes_of(file: ChangedFile, stream: BinaryIO | None) -> Iterator[Quote | BadRecord]:
     """Return what `file` holds; `stream` is read where it stands for standard input."""
     if file.path is not None:
-        return read_file(file.path, file.source.options)
+        return read_file(file.path, file.source.options, size=file.size)
     if stream is None:
         raise SourceError("Standard input cannot be read here.")
     return read_stream(stream, STANDARD_INPUT, file.source.options)
@@ -199,11 +200,20 @@ def _compare(
         if not by_content:
             changes.changed.append(ChangedFile(source, name, path))
             return
-        from hashlib import file_digest  # loads OpenSSL, which a search does not need
-
-        with path.open("rb") as stream:
-            now = file_digest(stream, "sha256").digest()
+        now = _digest(path, min(status.st_size, source.options.max_bytes + 1))  # what is larger will not be read
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror or error}.") from error
     file = ChangedFile(source, name, path, status.st_size, status.st_mtime_ns, now)
     (changes.touched if now == digest else changes.changed).append(file)
+
+
+def _digest(path: Path, size: int) -> bytes:
+    """Return the SHA-256 of the first `size` bytes of a file: of all that it held when it was looked at."""
+    from hashlib import sha256  # loads OpenSSL, which a search does not need
+
+    digest = sha256()
+    with open_regular(path) as stream:
+        while size > 0 and (chunk := stream.read(min(size, _CHUNK))):
+            digest.update(chunk)
+            size -= len(chunk)
+    return digest.digest()

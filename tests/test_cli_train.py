@@ -215,7 +215,7 @@ def test_errors_have_their_exit_codes(tmp_path: Path, pairs: Path, tiny: Path, m
     assert (done.code, done.out) == (2, "")
     assert done.err == f"quotefind: {tmp_path} holds files already; name another directory with --output.\n"
     done = call("train", pairs, "--output", bad / "model", "--model", tiny)
-    assert (done.code, done.out, done.err) == (2, "", f"quotefind: {bad / 'model' / 'checkpoints'}: Not a directory\n")
+    assert (done.code, done.out, done.err) == (2, "", f"quotefind: {bad / 'model'}: Not a directory\n")
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *of: None if name == "peft" else find(name, *of))
     done = call("train", pairs, "--output", output, "--model", tiny, "--lora-rank", "2")

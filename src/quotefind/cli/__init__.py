@@ -160,7 +160,7 @@ def _standard_streams() -> list[TextIO]:
         sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
     streams = [sys.stdout, sys.stderr]
     for stream in streams:
-        # UTF-8 everywhere, also into a pipe on Windows; what cannot be shown must not end the program.
+        # The same bytes everywhere, also in a pipe on Windows; what cannot be shown must not end the program.
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
     return streams

@@ -128,7 +128,7 @@ def connect_to_read(directory: Path) -> sqlite3.Connection:
     """
     path = directory / FILE_NAME
     check_own(path)
-    address = path.absolute().as_uri()
+    address = address_of(directory)
     try:
         return _connect(f"{address}?mode=ro")
     except sqlite3.OperationalError as error:
@@ -143,6 +143,12 @@ def connect_to_read(directory: Path) -> sqlite3.Connection:
         if log.exists() and log.stat().st_size:
             raise
         return _connect(f"{address}?mode=ro&immutable=1")
+
+
+def address_of(directory: Path) -> str:
+    """Return the URI of the database in `directory`, as SQLite takes it: with four slashes for a Windows share."""
+    uri = (directory / FILE_NAME).absolute().as_uri()
+    return uri if uri.startswith("file:///") else uri.replace("file://", "file:////", 1)
 
 
 def _connect(address: str) -> sqlite3.Connection:

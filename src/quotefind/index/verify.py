@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from quotefind.errors import IndexUnusableError
-from quotefind.index.database import FILE_NAME, damage_reported, index_again, seal
+from quotefind.index.database import FILE_NAME, address_of, damage_reported, index_again, seal
 from quotefind.index.matrix import checksum_of, damaged_matrix, word_sum
 from quotefind.index.reader import Index
 from quotefind.paths import index_argument
@@ -112,9 +112,8 @@ def _check_names(connection: sqlite3.Connection) -> list[str]:
 
 def _words_are_whole(directory: Path) -> bool:
     """Whether FTS5's own check finds nothing; it takes a writer's connection, and is left out where there is none."""
-    address = (directory / FILE_NAME).absolute().as_uri()
     try:
-        connection = sqlite3.connect(f"{address}?mode=rw", uri=True, timeout=0, isolation_level=None)
+        connection = sqlite3.connect(f"{address_of(directory)}?mode=rw", uri=True, timeout=0, isolation_level=None)
     except sqlite3.OperationalError:
         return True
     try:

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -46,6 +47,7 @@ _INTERRUPTIONS = 6
 _MOMENTS = 20
 _LATEST = 1.0
 _INTERRUPTED = 130
+_IN_MAIN = re.compile(r'__main__.py", line \d+, in main')
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +268,7 @@ class Seen:
         """Count one; say on stderr what is wrong with it."""
         if done.code == 0:
             self.ended += 1
-        elif done.code != _INTERRUPTED and ", in main" not in done.errors:
+        elif done.code != _INTERRUPTED and not _IN_MAIN.search(done.errors):
             self.early += 1  # Python itself was interrupted, before a line of the program ran
         else:
             self.slowest = max(self.slowest, done.seconds)

@@ -129,6 +129,17 @@ def test_searching_imports_no_torch_and_opens_no_socket(bundled_home: Path, name
     assert modules(done) & HEAVY == set()
 
 
+def test_onnxruntime_sends_no_telemetry(bundled_home: Path, tmp_path: Path) -> None:
+    """ONNX Runtime is told to keep and send nothing of us, whatever it would do by itself; no hook could see it."""
+    places = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    done = run(program(), "find", "hope", "-k", "1", home=bundled_home, **places)
+    assert done.code == 0, done
+    assert "onnxruntime" in modules(done)
+    assert list(tmp_path.iterdir()) == []
+    shown = "import os, quotefind.encoders.onnx; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    assert run((sys.executable, "-c", shown), home=bundled_home, ORT_DISABLE_TELEMETRY="0").out == "1\n"
+
+
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small random model."""

@@ -43,7 +43,7 @@ class Checkpoint:
     def load(self) -> Found | None:
         """Return what was kept; None where nothing was, or where it is damaged."""
         try:
-            with np.load(self._path, allow_pickle=False) as kept:
+            with self._path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
                 found = Found(int(kept["done"]), kept["rows"], kept["scores"])
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
             return None

@@ -6,7 +6,6 @@ a model that cannot be exported, sentence-transformers encodes.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -14,9 +13,6 @@ from typing import Protocol
 from quotefind.errors import IndexUnusableError
 from quotefind.progress import Progress, silent
 from quotefind.similarity import Vectors
-
-# ONNX Runtime reads this as it is imported. Since 1.32 it keeps and sends telemetry, of which no Python code learns.
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 
 class Encoder(Protocol):

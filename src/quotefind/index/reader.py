@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -222,11 +221,13 @@ class Index:
 
     def digest(self, rows: NDArray[np.int64]) -> str:
         """Return the SHA-256, in hexadecimal, of what decides the vectors of `rows` (n,): the model, and each row."""
+        from hashlib import sha256  # loads OpenSSL, which a search does not need
+
         with database.damage_reported(self.directory):
             stored = self._connection.execute("SELECT row, checksum FROM quotes ORDER BY row")
-            known = np.fromiter(stored, np.dtype((np.int64, 2)))
+            known = database.integers(stored).reshape(-1, 2)
         wanted = known[np.isin(known[:, 0], rows)]
-        return hashlib.sha256(self.manifest.fingerprint.encode() + wanted.tobytes()).hexdigest()
+        return sha256(self.manifest.fingerprint.encode() + wanted.tobytes()).hexdigest()
 
     def quotes(self, rows: Iterable[int]) -> list[Quote]:
         """Return the quotes in `rows`, in that order.

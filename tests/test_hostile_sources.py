@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -257,6 +258,15 @@ def test_the_limit_is_remembered_and_may_be_missing(library: Library) -> None:
         writer.connection.execute("UPDATE sources SET options = ?", (json.dumps(older),))
     with Index(library.directory) as index:
         assert not is_stale(index)
+
+
+def test_a_text_that_stands_there_very_often_is_compared_once(library: Library) -> None:
+    """A file of twenty thousand equal lines takes a second; comparing each with each took more than a minute."""
+    path = library.write("same.txt", *["Hope is here"] * 20_000)
+    started = time.process_time()
+    summary = library.update(path)
+    assert (summary.added, summary.repeats) == (1, 19_999)
+    assert time.process_time() - started < 20
 
 
 def test_max_bytes_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

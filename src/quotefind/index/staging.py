@@ -27,6 +27,7 @@ CREATE TEMP TABLE staged (
 _INDEXES = """
 CREATE INDEX temp.staged_name ON staged (name);
 CREATE INDEX temp.staged_digest ON staged (digest);
+CREATE INDEX temp.staged_said ON staged (digest) WHERE author IS NOT NULL;
 """
 
 

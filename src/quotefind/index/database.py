@@ -21,8 +21,8 @@ FILE_NAME = "index.sqlite"
 FORMAT = 2
 # Formats of earlier versions that a writer brings up to date: see `upgrade`.
 UPGRADABLE = ("1",)
-# A reader or a second writer waits so long for the moment in which another process commits.
-_BUSY_SECONDS = 30.0
+# Who wants to write waits so long for another process that commits, or that verifies full-text search.
+_BUSY_SECONDS = 120.0
 
 SCHEMA = """
 CREATE TABLE manifest (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

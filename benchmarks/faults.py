@@ -43,6 +43,7 @@ import victim
 _CALLS = "write,pwrite64,fsync,fdatasync,ftruncate,rename,unlink"
 _CODES = (0, 1, 2, 3, 4, 5)
 _READERS = 10
+_PAUSE = 1e-4  # seconds that the fake encoder takes for a text
 _SECONDS_TOGETHER = 60
 _REQUEST = "quotes about family"
 _MEMORY = (200, 400, 600, 800, 1000, 1500)  # MB of address space
@@ -404,6 +405,11 @@ def together(bench: Bench, scenarios: Sequence[Scenario]) -> Row:
     return row
 
 
+def shown(answer: str) -> list[dict[str, Any]]:
+    """Return hits without the file and the line they were read from, which have no checksum."""
+    return [{**json.loads(line), "source": None, "line": None} for line in answer.splitlines()]
+
+
 def flipped(directory: Path, index: Path, name: str, count: int) -> Row:
     """Flip one bit anywhere in the file `name` of `directory`, and ask; the answer is the same, or there is none."""
     row = Row(f"one bit flipped in {name}")
@@ -411,13 +417,13 @@ def flipped(directory: Path, index: Path, name: str, count: int) -> Row:
     whole = path.read_bytes()
     chance = random.Random(name)
     command = [*measure.quotefind_command(), "find", _REQUEST, "--index", str(index), "--no-refresh", "-f", "jsonl"]
-    answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    answer = shown(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     for _ in range(count):
         place, bit = chance.randrange(len(whole)), 1 << chance.randrange(8)
         path.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         faults = []
-        if done.returncode == 0 and done.stdout != answer:
+        if done.returncode == 0 and shown(done.stdout) != answer:
             faults.append(f"another answer, bit {bit} of byte {place}")
         elif done.returncode not in (0, 4, 5) or (done.returncode and done.stderr.count("\n") != 1):
             faults.append(f"ended with {done.returncode}, bit {bit} of byte {place}: {done.stderr[-300:]}")
@@ -426,43 +432,48 @@ def flipped(directory: Path, index: Path, name: str, count: int) -> Row:
     return row
 
 
+def rows_of(bench: Bench, home: Path, runs: int) -> Iterator[Row]:
+    """Yield all lines of the table, as they are measured."""
+    scenarios = prepare(bench)
+    for scenario in scenarios:
+        yield kills_at_random(bench, scenario, 40 * runs if scenario is scenarios[0] else 5 * runs)
+    for scenario in scenarios if shutil.which("strace") else []:
+        yield at_calls(bench, scenario, 4 * runs, "killed", "signal=KILL", onward=False)
+        yield at_calls(bench, scenario, 2 * runs, "disk full", "error=ENOSPC", onward=True)
+        yield at_calls(bench, scenario, 2 * runs, "disk failing", "error=EIO", onward=False)
+    index = bench.folder / "damaged"
+    finish(bench.start(index, scenarios[0].source, "index", Path(os.devnull)))
+    more = bench.folder / "more.txt"
+    more.write_text("".join(f"Another quote, number {n}, which was not there before.\n" for n in range(200)))
+    yield from disks(bench, index, more)
+    if shutil.which("prlimit"):
+        yield from limits(bench, index, more)
+    yield together(bench, scenarios)
+    for name in ("index.sqlite", "vectors-1.npy"):
+        yield flipped(index, index, name, 20 * runs)
+    (model,) = [path for path in (home / "cache" / "models").iterdir() if path.is_dir()]
+    for name in ("model.onnx", "tokenizer.json", "weights.bin"):
+        yield flipped(model, index, name, 4 * runs)
+    yield prepared_killed(bench, home, runs)
+
+
 def main() -> None:
     """Do all of it and print the table."""
     given = measure.options(__doc__ or "", quotes=5000)
     measure.fortunes_folder()
     if not hasattr(signal, "SIGKILL"):
         sys.exit("This system cannot kill at once (SIGKILL); it was written for Linux and macOS.")
-    kills = 40 * given.runs
+    rows = []
     with measure.home_directory(given.home) as home:
         folder = home / "faults"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         measure.say("preparing the model, the first time")
         identity, _ = measure.in_own_process(synthetic.prepare_model)
-        bench = Bench(folder, identity, pause=1 / 5000, quotes=given.quotes)
-        scenarios = prepare(bench)
-        rows = []
-        for scenario in scenarios:
-            rows.append(kills_at_random(bench, scenario, kills if scenario.start == scenarios[0].start else kills // 4))
-        if shutil.which("strace"):
-            for scenario in scenarios:
-                rows.append(at_calls(bench, scenario, kills // 5, "killed", "signal=KILL", onward=False))
-                rows.append(at_calls(bench, scenario, kills // 10, "disk full", "error=ENOSPC", onward=True))
-                rows.append(at_calls(bench, scenario, kills // 10, "disk failing", "error=EIO", onward=False))
-        rows.append(prepared_killed(bench, home, 2 * given.runs))
-        index = folder / "damaged"
-        finish(bench.start(index, scenarios[0].source, "index", Path(os.devnull)))
-        more = folder / "more.txt"
-        more.write_text("".join(f"Another quote, number {n}, which was not there before.\n" for n in range(200)))
-        rows += [row for row in disks(bench, index, more) if row.trials]
-        if shutil.which("prlimit"):
-            rows += limits(bench, index, more)
-        rows.append(together(bench, scenarios))
-        for name in sorted(path.name for path in index.glob("[iv]*") if path.stat().st_size):
-            rows.append(flipped(index, index, name, 20 * given.runs))
-        (model,) = [path for path in (home / "cache" / "models").iterdir() if path.is_dir()]
-        for name in ("model.onnx", "tokenizer.json", "weights.bin"):
-            rows.append(flipped(model, index, name, 5 * given.runs))
+        for row in rows_of(Bench(folder, identity, pause=_PAUSE, quotes=given.quotes), home, given.runs):
+            if row.trials:
+                measure.say(" | ".join(row.cells()))
+                rows.append(row)
         shutil.rmtree(folder)
     measure.print_table(
         f"Faults: an index of {given.quotes:,} quotes",

@@ -200,7 +200,6 @@ def kills_at_random(bench: Bench, scenario: Scenario, count: int) -> Row:
     """Kill a scenario `count` times, each at a random moment of the time that it takes."""
     row = Row(f"killed while {scenario.name}, at a random moment")
     chance = random.Random(scenario.name)
-    started = time.monotonic()
     expected(bench, scenario)
     index = bench.folder / "index"
     shutil.rmtree(index, ignore_errors=True)

@@ -10,10 +10,11 @@ _QUOTATION_MARKS = {'"': '"', "“": "”", "„": "“”", "«": "»", "»": "
 # Letters that Unicode does not take apart, though people type them without their strokes.
 _STROKES = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th"})
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
+# These two are compiled where they are needed, which a search does not.
 # What a spreadsheet takes for a formula, also in its wide form, with the apostrophes that guard it.
-_FORMULA = re.compile(r"'*[\t\r]*(?:[=＝]|[+\-@＋－＠].*[(|])", re.DOTALL)
-# Combining characters are none of these, so that more than 100 of them in a row stand in such a run.
-_SIGNS = re.compile(r"[^\x00-\u02ff\w\s]{101,}")
+_FORMULA = r"(?s)'*[\t\r]*(?:[=＝]|[+\-@＋－＠].*[(|])"
+# Letters, digits and blanks do not combine: more than 100 characters that do, in a row, stand in such a run.
+_SIGNS = r"[^\x00-\u02ff\w\s]{101,}"
 
 
 def normalise(text: str) -> str:
@@ -47,7 +48,7 @@ def piles_marks(text: str) -> bool:
     """
     if text.isascii():
         return False
-    for signs in _SIGNS.finditer(text):
+    for signs in re.finditer(_SIGNS, text):
         piled = 0
         for sign in signs[0]:
             piled = piled + 1 if unicodedata.combining(sign) else 0
@@ -58,12 +59,12 @@ def piles_marks(text: str) -> bool:
 
 def guard_formula(cell: str) -> str:
     """Return `cell` with an apostrophe before it where a spreadsheet would run it as a formula."""
-    return f"'{cell}" if _FORMULA.match(cell) else cell
+    return f"'{cell}" if re.match(_FORMULA, cell) else cell
 
 
 def unguard_formula(cell: str) -> str:
     """Return `cell` without the apostrophe that `guard_formula` put before it."""
-    return cell[1:] if cell[:1] == "'" and _FORMULA.match(cell) else cell
+    return cell[1:] if cell[:1] == "'" and re.match(_FORMULA, cell) else cell
 
 
 def is_unicode(text: str) -> bool:

@@ -156,16 +156,22 @@ def test_limits_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     """A limit that is too low is an error before a library ends the process over it; no limit is none."""
     import resource
 
-    allowed = {resource.RLIMIT_AS: resource.RLIM_INFINITY, resource.RLIMIT_NOFILE: resource.RLIM_INFINITY}
+    kinds = (resource.RLIMIT_AS, resource.RLIMIT_DATA, resource.RLIMIT_NOFILE)
+    allowed = dict.fromkeys(kinds, resource.RLIM_INFINITY)
     monkeypatch.setattr(resource, "getrlimit", lambda kind: (allowed[kind], 0))
-    limits.check(1 << 60)
+    need = limits.Need(5_000_000, 2_000_000)
+    limits.check(need, mapped=1 << 60)
     allowed[resource.RLIMIT_AS] = 5_000_000
-    limits.check(5_000_000)
-    with pytest.raises(ModelError, match=r"5 MB of address space are allowed \(ulimit -v\), 6 MB are needed"):
-        limits.check(6_000_000)
+    limits.check(need)
+    with pytest.raises(ModelError, match=r"may have 5 MB \(ulimit -v\), 6 MB are needed"):
+        limits.check(need, mapped=1_000_000)
+    allowed[resource.RLIMIT_DATA] = 1_000_000
+    with pytest.raises(ModelError, match=r"may have 1 MB \(ulimit -d\), 2 MB are needed"):
+        limits.check(need)
+    allowed[resource.RLIMIT_DATA] = 2_000_000
     allowed[resource.RLIMIT_NOFILE] = 31
     with pytest.raises(ModelError, match=r"at once: 31\. Raise the limit: ulimit -n 256"):
-        limits.check(0)
+        limits.check(need)
 
 
 def limited(limit: str, *arguments: str, home: Path) -> Run:
@@ -186,6 +192,7 @@ def limited(limit: str, *arguments: str, home: Path) -> Run:
         ("-v 500000", ["find", "hope"]),
         ("-v 500000", ["index", "more.txt"]),
         ("-v 1000000", ["index", "--rebuild", "--model", "all-MiniLM-L6-v2"]),
+        ("-d 120000", ["find", "hope"]),
         ("-n 12", ["find", "hope"]),
         ("-n 20", ["pair"]),
     ],

@@ -5,19 +5,29 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from quotefind.errors import ModelError, QuotefindError
 
-# Address space in bytes, measured with two cores and rounded up: what NumPy and SQLite take, what ONNX Runtime takes
-# beside them, and what torch takes to load a model and export it. With less, some library ends the process by itself,
-# with an exit code that means something else here, or says of a model that it cannot be exported.
-LIBRARIES = 320_000_000
-ENCODING = 680_000_000
-TORCH = 3_500_000_000
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What work takes of memory, in bytes: all that is mapped, and what of it can be written."""
+
+    address_space: int
+    data: int
+
+
+# Measured with two cores, and rounded up: what NumPy and SQLite take, what ONNX Runtime takes with them, and what torch
+# takes to load a model and export it. With less, some library ends the process by itself, with an exit code that means
+# something else here, waits for ever, or says of a model that it cannot be exported.
+LIBRARIES = Need(320_000_000, 110_000_000)
+ENCODING = Need(680_000_000, 180_000_000)
+TORCH = Need(3_500_000_000, 2_100_000_000)
 # Files that are open at once: the streams, database, log, matrix, model, and what libraries open for a moment.
 _FILES = 32
 
-_MEMORY = "There is not enough memory. Close other programs; where ulimit -v limits it, raise that."
+_MEMORY = "There is not enough memory. Close other programs, or raise the limit (ulimit -v, ulimit -d)."
 _THREADS = "No further thread can be started. Raise the limit (ulimit -u), or that of memory (ulimit -v)."
 # How libraries say that memory was not enough, as they have no error of their own for it.
 _SAID_OF_MEMORY = (
@@ -38,8 +48,10 @@ _SAID_OF_THREADS = (
 )
 
 
-def check(address_space: int) -> None:
-    """Make sure that the limits of this process allow files enough, and `address_space` in bytes.
+def check(need: Need, *, mapped: int = 0) -> None:
+    """Make sure that the limits of this process allow files enough, and what is needed of memory.
+
+    `mapped` is how many bytes of files are mapped into memory beside.
 
     Raises:
         ModelError: they do not.
@@ -48,12 +60,16 @@ def check(address_space: int) -> None:
         return
     import resource
 
-    allowed, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if allowed != resource.RLIM_INFINITY and allowed < address_space:
-        raise ModelError(
-            f"There is not enough memory: {_megabytes(allowed)} of address space are allowed (ulimit -v), "
-            f"{_megabytes(address_space)} are needed."
-        )
+    for kind, option, needed in (
+        (resource.RLIMIT_AS, "ulimit -v", need.address_space + mapped),
+        (resource.RLIMIT_DATA, "ulimit -d", need.data),
+    ):
+        allowed, _ = resource.getrlimit(kind)
+        if allowed != resource.RLIM_INFINITY and allowed < needed:
+            raise ModelError(
+                f"There is not enough memory: a process may have {_megabytes(allowed)} ({option}), "
+                f"{_megabytes(needed)} are needed."
+            )
     allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if allowed != resource.RLIM_INFINITY and allowed < _FILES:
         raise ModelError(f"Too few files may be open at once: {allowed}. Raise the limit: ulimit -n {8 * _FILES}")

@@ -106,11 +106,11 @@ def encoder_opener(
 ) -> Callable[[str | None, str | None], Encoder]:
     """Return what opens an encoder on `device` from a model and the fingerprint that it must have.
 
-    `mapped` is how many bytes of files are mapped into memory beside it, as limits count them.
+    `mapped` is how many bytes of files are mapped into memory beside it.
     """
 
     def open_it(model: str | None, fingerprint: str | None) -> Encoder:
-        limits.check(limits.ENCODING + mapped)
+        limits.check(limits.ENCODING, mapped=mapped)
         from quotefind.encoders import open_encoder
 
         encoder = open_encoder(model, device=device, fingerprint=fingerprint, progress=progress)

@@ -116,7 +116,9 @@ def _make(source: ModelSource, fingerprint: str, directory: Path) -> None:
                 raise ModelError(f"its vectors differ from those of sentence-transformers by {difference:.1e}")
         except (OSError, MemoryError):
             raise  # nothing that is wrong with the model
-        except Exception as error:  # torch.onnx raises what it likes; every failure means the same here
+        except Exception as error:  # torch.onnx raises what it likes; every other failure means the same here
+            if limits.shortage(error) is not None:
+                raise
             for path in directory.iterdir():
                 path.unlink()
             backend, reason = "sentence-transformers", " ".join(str(error).split())[:300]

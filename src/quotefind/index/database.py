@@ -227,7 +227,7 @@ def damage(directory: Path, error: sqlite3.DatabaseError) -> str:
             "What was committed before is safe."
         )
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-        return f"{path} cannot be opened ({error}); look at the permissions of {directory}."
+        return f"{path} cannot be opened ({error}); look at the permissions of {directory}, and at ulimit -n."
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return f"{path} is being written by another program and did not become free; try again."
     if name.startswith("SQLITE_IOERR"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -24,11 +24,12 @@ class Requests(io.RawIOBase):
 
     taken = 0
 
-    def __iter__(self) -> Iterator[bytes]:
-        """Yield the lines."""
-        for number in range(REQUESTS):
-            self.taken += 1
-            yield f"hope and love, number {number}\n".encode()
+    def readline(self, size: int | None = -1, /) -> bytes:  # noqa: ARG002 - no line is long
+        """Return the next line; nothing at the end."""
+        if self.taken == REQUESTS:
+            return b""
+        self.taken += 1
+        return f"hope and love, number {self.taken}\n".encode()
 
 
 class Answers(list[list[object]]):

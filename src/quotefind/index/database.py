@@ -223,7 +223,7 @@ def damage(directory: Path, error: sqlite3.DatabaseError) -> str:
     name = getattr(error, "sqlite_errorname", "")
     if name in ("SQLITE_FULL", "SQLITE_IOERR_WRITE"):
         return (
-            f"{path} cannot be written ({error}): the disk that it is on, or the one for temporary files, is full. "
+            f"{path} cannot be written ({error}): the disk is full or fails, its own or the one for temporary files. "
             "What was committed before is safe."
         )
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):

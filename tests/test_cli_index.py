@@ -279,6 +279,18 @@ def test_the_command_that_skips_a_bad_record_can_be_run(cli: Cli, name: str | No
     assert cli("info", "--json", *(["--index", name] if name else [])).json["quotes"] == 2
 
 
+def test_the_command_that_skips_a_bad_record_keeps_how_it_is_read(cli: Cli) -> None:
+    """The command in the message reads the source as the failed one did: format, encoding, columns and all."""
+    write("notes.dat", "Zitat;Autor\nLove.;Anna\n;Berta\n")
+    options = ["--input-format", "csv", "--delimiter", ";", "--text-column", "Zitat", "--max-bytes", "5000"]
+    failed = cli("index", "notes.dat", *options)
+    assert failed.code == 3
+    command = failed.err.partition("To pass such records over: quotefind ")[2]
+    assert all(option in command for option in options)
+    done = cli(*shlex.split(command), "--json")
+    assert (done.code, done.json["added"], done.json["bad"]) == (0, 1, 1)
+
+
 def test_skip_bad_counts_and_lists_bad_records(cli: Cli) -> None:
     """With --skip-bad the rest is indexed, bad records are counted, and the first ones are listed with their place."""
     bad = write("bad.jsonl", BAD)

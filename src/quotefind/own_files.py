@@ -9,6 +9,8 @@ from pathlib import Path
 
 # A pipe in the place of a file would otherwise be waited for; to a regular file it means nothing.
 _FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+# What `check_own` raises where something else than a file stands at its place.
+OTHER_KINDS = (errno.ELOOP, errno.EINVAL)
 
 
 def open_own(path: Path, flags: int) -> int:

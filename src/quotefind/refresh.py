@@ -71,7 +71,7 @@ def _refresh(directory: Path, open_encoder: OpenEncoder, tell: Callable[[str], N
         if changes:
             tell(f"The index was out of date and has been refreshed: {', '.join(changes)}.")
         for warning in summary.warnings:
-            tell(f"{warning[0].upper()}{warning[1:]}.")
+            tell(f"{warning[0].upper()}{warning[1:]}")  # it may end in a command
     except TooLongError:
         tell(f"The sources have changed; answering from the index as it is. To bring it up to date: {command}")
     except IndexLockedError:

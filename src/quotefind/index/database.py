@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sqlite3
 import zlib
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quotefind.errors import IndexUnusableError
-from quotefind.own_files import check_own, open_own
+from quotefind.own_files import OTHER_KINDS, check_own, open_own
 from quotefind.paths import index_argument
 
 FILE_NAME = "index.sqlite"
@@ -106,6 +105,7 @@ def connect_to_write(directory: Path) -> sqlite3.Connection:
     """
     path = directory / FILE_NAME
     with damage_reported(directory):
+        _check_files(directory)
         os.close(open_own(path, os.O_RDWR | os.O_CREAT))
         connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
         connection.execute("PRAGMA journal_mode = WAL")
@@ -127,7 +127,7 @@ def connect_to_read(directory: Path) -> sqlite3.Connection:
         OSError: it is a link, a directory, a pipe or a device.
     """
     path = directory / FILE_NAME
-    check_own(path)
+    _check_files(directory)
     address = address_of(directory)
     try:
         return _connect(f"{address}?mode=ro")
@@ -143,6 +143,24 @@ def connect_to_read(directory: Path) -> sqlite3.Connection:
         if log.exists() and log.stat().st_size:
             raise
         return _connect(f"{address}?mode=ro&immutable=1")
+
+
+def _check_files(directory: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        check_own(directory / f"{FILE_NAME}{suffix}")
+
+
+def exists(directory: Path) -> bool:
+    """Whether anything stands in the place of the database in `directory`.
+
+    Raises:
+        OSError: that cannot be seen.
+    """
+    try:
+        (directory / FILE_NAME).lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def address_of(directory: Path) -> str:
@@ -207,7 +225,10 @@ def damage_reported(directory: Path) -> Iterator[None]:
 def unusable(directory: Path, error: OSError) -> IndexUnusableError:
     """Return what to raise where the system refuses a file of the index in `directory`."""
     path = error.filename or directory
-    mend = f" {index_again(directory)}" if error.errno in (errno.ELOOP, errno.EINVAL) else ""
+    mend = ""
+    if error.errno in OTHER_KINDS:
+        beside = Path(path).name != FILE_NAME  # SQLite makes its log anew
+        mend = f" Delete {path}; the next run makes it again." if beside else f" {index_again(directory)}"
     return IndexUnusableError(f"The index in {directory} cannot be used: {path}: {error.strerror or error}.{mend}")
 
 

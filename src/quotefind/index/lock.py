@@ -13,8 +13,8 @@ from filelock import FileLock, Timeout
 
 from quotefind.errors import IndexLockedError, IndexUnusableError
 from quotefind.index.state import now
-from quotefind.own_files import check_own, open_own
-from quotefind.paths import make_private
+from quotefind.own_files import OTHER_KINDS, check_own, open_own
+from quotefind.paths import index_argument, make_private
 
 _LOCK = "writer.lock"
 _HOLDER = "writer.json"
@@ -36,10 +36,10 @@ def writer_lock(directory: Path, *, wait: float = 0.0) -> Iterator[None]:
     except Timeout as error:
         raise IndexLockedError(
             f"The index in {directory} is being written by {_holder(directory)}. To wait for it: quotefind index "
-            "--wait SECONDS"
+            f"--wait SECONDS{index_argument(directory)}"
         ) from error
     except OSError as error:
-        raise IndexUnusableError(f"The index in {directory} cannot be written: {error}.") from error
+        raise _cannot_be_written(directory, error) from error
     holder = directory / _HOLDER
     try:
         who = {"process": os.getpid(), "machine": socket.gethostname(), "since": now()}
@@ -48,7 +48,7 @@ def writer_lock(directory: Path, *, wait: float = 0.0) -> Iterator[None]:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 json.dump(who, file)
         except OSError as error:
-            raise IndexUnusableError(f"The index in {directory} cannot be written: {error}.") from error
+            raise _cannot_be_written(directory, error) from error
         yield
     finally:
         with suppress(OSError):  # it only tells who holds the lock
@@ -61,6 +61,12 @@ def release_for_good(directory: Path) -> None:
     for name in (_HOLDER, _LOCK):
         with suppress(OSError):  # Windows keeps a file that is open
             (directory / name).unlink()
+
+
+def _cannot_be_written(directory: Path, error: OSError) -> IndexUnusableError:
+    path = error.filename or directory
+    mend = f" Delete {path}; the next run makes it again." if error.errno in OTHER_KINDS else ""
+    return IndexUnusableError(f"The index in {directory} cannot be written: {path}: {error.strerror or error}.{mend}")
 
 
 def _holder(directory: Path) -> str:

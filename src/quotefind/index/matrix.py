@@ -6,7 +6,6 @@ database says so; what lies behind that number never happened, and the next writ
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import zlib
@@ -16,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from quotefind.errors import IndexUnusableError
-from quotefind.own_files import open_own, sync_directory
+from quotefind.own_files import check_own, open_own, sync_directory
 from quotefind.similarity import Vectors
 
 _MAGIC = b"\x93NUMPY\x01\x00"
@@ -37,8 +36,7 @@ def header(rows: int, dim: int) -> bytes:
 
 def rows_in(path: Path, dim: int) -> int:
     """Return how many whole rows of `dim` float32 the file at `path` has room for, by its size."""
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    check_own(path)
     return max(0, path.stat().st_size - _HEADER) // (dim * _ITEM)
 
 
@@ -110,6 +108,8 @@ def open_matrix(path: Path, *, rows: int, dim: int, mend: str) -> Vectors:
             return np.memmap(file, "<f4", "r", offset=_HEADER, shape=(rows, dim))
     except FileNotFoundError:
         raise
+    except PermissionError as error:
+        raise IndexUnusableError(f"{path} cannot be read: {error.strerror}; look at its permissions.") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise IndexUnusableError(f"{path} cannot be read as a matrix ({reason}). {mend}") from error

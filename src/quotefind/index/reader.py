@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -72,7 +71,7 @@ class Index:
         self._selected: tuple[Filter, NDArray[np.int64]] | None = None
         for attempt in range(10):
             with database.damage_reported(directory):
-                if not os.path.lexists(directory / database.FILE_NAME):
+                if not database.exists(directory):
                     raise missing_index(directory)
                 self._connection = database.connect_to_read(directory)
                 try:
@@ -103,7 +102,7 @@ class Index:
     def exists(directory: Path) -> bool:
         """Whether there is an index in `directory`, be it usable or not."""
         with database.damage_reported(directory):
-            if not os.path.lexists(directory / database.FILE_NAME):
+            if not database.exists(directory):
                 return has_rows(directory)
             connection = database.connect_to_read(directory)
             try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -98,6 +99,16 @@ def remembered(connection: sqlite3.Connection) -> list[Source]:
 def options_text(source: Source) -> str:
     """Return how `source` is read, as it is stored."""
     return json.dumps({**asdict(source.options), "skip_bad": source.skip_bad})
+
+
+def options_argument(source: Source) -> str:
+    """Return the command-line words that say how `source` is read, with a leading space, or ''."""
+    usual = asdict(ReadOptions())
+    return "".join(
+        f" --{name.replace('_', '-')} {shlex.quote(str(value))}"
+        for name, value in asdict(source.options).items()
+        if value != usual[name]
+    )
 
 
 def is_stale(index: Index) -> bool:

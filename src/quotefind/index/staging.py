@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from quotefind.corpus import BadRecord
 from quotefind.errors import SourceError
-from quotefind.index.sources import ChangedFile, quotes_of
+from quotefind.index.sources import ChangedFile, options_argument, quotes_of
 from quotefind.progress import Progress
 from quotefind.text import quote_id, text_digest
 
@@ -116,7 +116,7 @@ def _count_bad(record: BadRecord, file: ChangedFile, staged: Staged, argument: s
     if not file.source.skip_bad:
         raise SourceError(
             f"{record.where}: {record.problem}. Nothing was changed. To pass such records over: "
-            f"quotefind index {shlex.quote(file.source.location)} --skip-bad{argument}"
+            f"quotefind index {shlex.quote(file.source.location)}{options_argument(file.source)} --skip-bad{argument}"
         )
     staged.bad += 1
     if len(staged.first_bad) < _LISTED:

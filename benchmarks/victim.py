@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import sys
 import time
 import zlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 # Quotes that are asked for themselves when an index is looked at.
 _ASKED = 20
+_NUMBERED = re.compile(r"\([0-9]+\)$")
 
 
 class TextEncoder:
@@ -65,8 +68,10 @@ def change(index: str, source: str, log: str, job: str, identity: dict[str, Any]
         with open_to_write(Path(index), lambda _model, _fingerprint: encoder, wait=30) as writer:
             jobs[job](writer)
     except QuotefindError as error:
-        os.write(2, f"quotefind: {error}\n".encode())
+        with suppress(OSError):  # on a full disk
+            os.write(2, f"quotefind: {error}\n".encode())
         os._exit(error.exit_code)
+    os._exit(0)  # without a word: there may be no room for one
 
 
 def look(index: str, identity: dict[str, Any]) -> dict[str, Any]:
@@ -88,7 +93,8 @@ def look(index: str, identity: dict[str, Any]) -> dict[str, Any]:
             found["quotes"] = sorted(zlib.crc32(text.encode()) for text in texts)
             begun = opened.connection.execute("SELECT text FROM quotes JOIN rewritten ON quote_id = quotes.id")
             found["begun"] = [zlib.crc32(text.encode()) for (text,) in begun]
-            some = random.Random(0).sample(texts, min(_ASKED, len(texts)))
+            drawn = [text for text in texts if _NUMBERED.search(text)]  # `quotefind index` encodes others really
+            some = random.Random(0).sample(drawn, min(_ASKED, len(drawn)))
             if some:
                 asked = TextEncoder(identity, Path(os.devnull)).encode_queries(some)
                 for text, ranking in zip(some, opened.search(asked, 1), strict=True):

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 from cli_tools import Cli, Run, WordEncoder, write_records
 
 from quotefind.errors import IndexUnusableError
+from quotefind.index.database import seal
 from quotefind.index.filters import Filter
 from quotefind.index.reader import Index
 from quotefind.index.verify import verify
@@ -242,3 +244,10 @@ def test_a_damaged_log_of_a_killed_run_gives_an_older_state(tmp_path: Path, suff
             seen.add(-1)
     assert 20 in seen
     assert suffix == "shm" or len(seen) > 1
+
+
+def test_a_seal_is_the_same_in_every_version_of_python() -> None:
+    """The seal of a quote is a fixed number, also with characters that some versions print and others escape."""
+    assert seal("00ff", "Zoë \U0001fae9\u2028", "A", None, -44, "[]") == zlib.crc32(
+        rb'["00ff", "Zo\u00eb \ud83e\udee9\u2028", "A", null, -44, "[]"]'
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import zlib
@@ -95,7 +96,8 @@ UPDATE quotes SET seal = seal(
 
 def seal(name: str, text: str, author: str | None, work: str | None, year: int | None, tags: str) -> int:
     """Return the CRC-32 of all that a hit shows of a quote: SQLite does not notice when a byte of a text changes."""
-    return zlib.crc32(repr((name, text, author, work, year, tags)).encode("utf-8", "surrogatepass"))
+    # As JSON in ASCII, which every version of Python writes alike; what `repr` escapes depends on its Unicode tables.
+    return zlib.crc32(json.dumps((name, text, author, work, year, tags)).encode("ascii"))
 
 
 def connect_to_write(directory: Path) -> sqlite3.Connection:

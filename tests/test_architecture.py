@@ -16,8 +16,8 @@ HEAVY = {"numpy", "onnxruntime", "tokenizers", "torch", "transformers", "sentenc
 LAYERS = [
     {"cli", "__main__"},
     {"refresh"},
-    {"training"},
-    {"search", "pairs"},
+    {"training", "map"},
+    {"search", "pairs", "conflicts", "topics", "tagging"},
     {"checkpoint"},
     {"index", "encoders"},
     {"similarity", "corpus"},
@@ -31,6 +31,7 @@ ALSO = {
     ("paths", "errors"),
     ("limits", "errors"),
     ("pairs", "search"),
+    ("conflicts", "pairs"),
 }
 
 

@@ -1,0 +1,1 @@
+"""Map: a collection as a picture, every quote a point placed by meaning."""

@@ -1,0 +1,1 @@
+"""Topics: the themes of a collection, found by clustering its vectors."""

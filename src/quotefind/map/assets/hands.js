@@ -37,8 +37,8 @@ class Hands {
     const now = this.at(event);
     const before = this.down.get(event.pointerId);
     if (!before) {
-      const onCard = event.target.closest("#card.kept, #zoom");
-      if (event.pointerType === "mouse" && !onCard) this.over(...now, REACH.mouse);
+      const onOther = event.target.closest("button, #card.kept");
+      if (event.pointerType === "mouse") this.over(...now, onOther ? 0 : REACH.mouse);
       return;
     }
     const [dx, dy] = [now[0] - before[0], now[1] - before[1]];

@@ -134,9 +134,14 @@ class Overlay {
   }
 }
 
-// Where a name may go, in its own widths and heights from where it belongs; and a number, from the ring of its hit.
-const SHIFTS = [[0, 0], [0, -1], [0, 1], [-0.5, 0], [0.5, 0], [-0.4, -1], [0.4, -1], [-0.4, 1], [0.4, 1]];
-const SPOTS = [[0.8, -0.8], [-0.8, -0.8], [0.8, 0.8], [-0.8, 0.8], [1, 0], [-1, 0], [0, -1], [0, 1]];
+// Where a name may go, in its own widths and heights from where it belongs, never over the very point; and a number, from
+// the ring of its hit.
+const SHIFTS = [
+  [0, -0.85], [0, 0.85], [-0.6, 0], [0.6, 0], [-0.4, -0.85], [0.4, -0.85], [-0.4, 0.85], [0.4, 0.85], [0, -1.7], [0, 1.7],
+];
+const SPOTS = [1, 2].flatMap((far) =>
+  [[0.8, -0.8], [-0.8, -0.8], [0.8, 0.8], [-0.8, 0.8], [1, 0], [-1, 0], [0, -1], [0, 1]].map((at) => at.map((to) => to * far)),
+);
 
 function move(element, px, py) {
   element.style.transform = `translate(${px.toFixed(1)}px, ${py.toFixed(1)}px)`;

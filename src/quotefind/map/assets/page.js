@@ -4,6 +4,7 @@ const element = (id) => document.getElementById(id);
 const collection = new Collection(JSON.parse(element("data").textContent));
 const map = element("map");
 const narrow = matchMedia("(max-width: 760px)");
+let typed = 0; // the timer of what was typed last
 let lit = new Uint8Array(collection.count).fill(1);
 
 const view = new View(map, collection.x, collection.y);
@@ -39,6 +40,7 @@ function choose(i) {
 
 /** Show what the filters leave; the rest becomes faint. */
 function filter() {
+  clearTimeout(typed);
   const [search, topic, author] = ["search", "topic", "author"].map((id) => element(id).value);
   lit = collection.matching({ search, topic: Number(topic), author });
   const listed = collection.listed(lit);
@@ -169,7 +171,6 @@ function onSearchKey(event) {
 }
 
 function listen() {
-  let typed = 0;
   const soon = () => {
     clearTimeout(typed);
     typed = setTimeout(filter, 120);
@@ -190,7 +191,10 @@ function listen() {
   element("zoom-in").addEventListener("click", () => zoom(1.5));
   element("zoom-out").addEventListener("click", () => zoom(1 / 1.5));
   element("zoom-all").addEventListener("click", () => view.showAll());
-  element("card-close").addEventListener("click", release);
+  element("card-close").addEventListener("click", () => {
+    take(-1);
+    map.focus();
+  });
   map.addEventListener("keydown", onMapKey);
   document.addEventListener("keydown", onAnyKey);
   new Hands(

@@ -127,7 +127,7 @@ class View {
         if (ahead < aside || ahead <= 0) continue;
         cost = ahead + 2 * aside;
       }
-      if (cost < best) {
+      if (cost < best || (cost === best && !onward)) {
         best = cost;
         found = j;
       }

@@ -49,7 +49,9 @@ def write_page(quote_map: QuoteMap) -> str:
         "form-action 'none'",
     ]
     page = Template((assets / "page.html").read_text(encoding="utf-8"))
-    return page.substitute(policy="; ".join(policy), style=style, data=_json(_data(quote_map)), scripts="\n".join(scripts))
+    return page.substitute(
+        policy="; ".join(policy), style=style, data=_json(_data(quote_map)), scripts="\n".join(scripts)
+    )
 
 
 def _data(quote_map: QuoteMap) -> dict[str, Any]:

@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 _LOOKED_AT = 400
 
 
-def densest_places(
-    positions: NDArray[np.float32], topic_of: NDArray[np.int64], topics: int
-) -> NDArray[np.float32]:
+def densest_places(positions: NDArray[np.float32], topic_of: NDArray[np.int64], topics: int) -> NDArray[np.float32]:
     """Return (topics, 2) float32: for each topic, the position of its quote that has most others around it.
 
     The density is a sum of Gaussians about the other quotes of the topic, a quarter of their median distance wide

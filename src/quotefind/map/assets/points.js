@@ -4,6 +4,12 @@ const SAMPLE = 4000; // how many points are drawn while the map moves, where all
 const SLOW_FRAME = 34; // milliseconds: two frames of a screen with 60 Hz
 const REST = 180; // milliseconds without a move, after which all is drawn
 
+/** Whether there is WebGL with a GPU behind it; where the processor stands in for one, a canvas is quicker. */
+function drawsFast() {
+  const canvas = document.createElement("canvas");
+  return canvas.getContext("webgl", { failIfMajorPerformanceCaveat: true }) !== null;
+}
+
 class Points {
   /** Draw into `element`; `painted` is called after each painting, so that what lies above moves together with it. */
   constructor(element, view, painted) {
@@ -17,7 +23,7 @@ class Points {
     this.plot = new Bokeh.Plot({
       x_range: this.ranges.x,
       y_range: this.ranges.y,
-      output_backend: "webgl",
+      output_backend: drawsFast() ? "webgl" : "canvas",
       sizing_mode: "stretch_both",
       toolbar_location: null,
       title: null,

@@ -162,6 +162,8 @@ OTHERS: dict[str, list[list[str]]] = {
         ["index", "--remove", "a.jsonl", "--index", "./elsewhere"],
     ],
     "info": [["info"], ["info", "--json"]],
+    "topics": [["topics"]],
+    "map": [["map", "-qo", "map.html", "--query", "hope"], ["map", "-qo", "map.png"], ["map", "-qo", "map.svg"]],
     "evaluate": [["evaluate", "judged.jsonl", "--runs", "runs"]],
     "model show": [["model", "show"]],
     "find": [["find", "hope", "--like", "Know thyself."], ["find", "--queries", "requests.txt", "--format", "trec"]],

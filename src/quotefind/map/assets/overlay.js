@@ -1,6 +1,7 @@
 // What lies above the points: the names of the topics, the marks of the hits, the ring around the quote in hand.
 
 const GAP = 4; // pixels between two boxes
+const MANY = 6; // as many points of a topic in view ask for its name
 
 /** Whether two boxes [left, top, right, bottom] come closer than GAP. */
 function collide(a, b) {
@@ -33,7 +34,7 @@ class Overlay {
     element.append(chip(topic.colour), text);
     element.style.fontSize = `${12 + 4 * Math.sqrt(topic.size / this.largest)}px`;
     element.addEventListener("click", () => chosen(at));
-    return { element, x: topic.x, y: topic.y, lit: true };
+    return { element, x: topic.x, y: topic.y, home: topic, lit: true };
   }
 
   mark(quote, rank) {
@@ -76,6 +77,37 @@ class Overlay {
       move(name.element, box[0], box[1]);
     }
     this.drawRing();
+  }
+
+  /**
+   * Name what fills the view: a topic whose own place is outside, and of which at least MANY points are inside, is named
+   * at the one of them that is nearest to their mean.
+   */
+  settle(lit) {
+    const { collection, view } = this;
+    const inside = (x, y) => {
+      const [px, py] = view.toScreen(x, y);
+      return px >= 0 && py >= 0 && px <= view.width && py <= view.height;
+    };
+    const seen = this.names.map(() => []);
+    for (let i = 0; i < collection.count; i++) {
+      if (lit[i] && inside(collection.x[i], collection.y[i])) seen[collection.topic_of[i]].push(i);
+    }
+    this.names.forEach((name, at) => {
+      const stays = inside(name.home.x, name.home.y) || seen[at].length < MANY;
+      [name.x, name.y] = stays ? [name.home.x, name.home.y] : this.middle(seen[at]);
+    });
+    this.draw();
+  }
+
+  /** Return the position of that one of some quotes which is nearest to their mean. */
+  middle(quotes) {
+    const { x, y } = this.collection;
+    const mean = (numbers) => quotes.reduce((sum, i) => sum + numbers[i], 0) / quotes.length;
+    const [mx, my] = [mean(x), mean(y)];
+    const away = (i) => (x[i] - mx) ** 2 + (y[i] - my) ** 2;
+    const nearest = quotes.reduce((best, i) => (away(i) < away(best) ? i : best));
+    return [x[nearest], y[nearest]];
   }
 
   /** Return a free box for a name, as near as can be to where it belongs; null where there is none. */

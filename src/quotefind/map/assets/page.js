@@ -14,10 +14,15 @@ const overlay = new Overlay(view, collection, (topic) => {
 });
 const card = new Card(map, view, collection);
 const list = new List(collection, (i) => take(i, { bring: true }), choose);
-const points = new Points(element("plot"), view, () => {
-  overlay.draw();
-  card.place();
-});
+const points = new Points(
+  element("plot"),
+  view,
+  () => {
+    overlay.draw();
+    card.place();
+  },
+  () => overlay.settle(lit),
+);
 view.moved = () => points.follow();
 
 /** Take quote `i` in hand, or none: its card, its ring, its place in the list. */
@@ -52,9 +57,10 @@ function filter() {
   list.fill(listed, collection.query !== null && listed.some((i) => collection.rankOf.has(i)) ? "Hits first" : "Quotes");
   list.mark(card.quote);
   overlay.light(lit);
-  const order = [...lit.keys()].filter((i) => !lit[i]).concat([...lit.keys()].filter((i) => lit[i]));
-  const faint = collection.palettes.light.length;
-  points.put(order, collection.x, collection.y, (i) => (lit[i] ? (collection.topicOf(i)?.colour ?? 0) : faint));
+  const places = [...lit.keys()];
+  const [dim, bright] = [places.filter((i) => !lit[i]), places.filter((i) => lit[i])];
+  const faint = collection.palettes.light.length; // the number of the colour behind those of the topics
+  points.put(dim, bright, collection.x, collection.y, (i) => (lit[i] ? (collection.topicOf(i)?.colour ?? 0) : faint));
 }
 
 function fillControls() {

@@ -466,6 +466,16 @@ def test_pan_and_zoom(show: Opener) -> None:
     opened.part("list").locator("button").first.focus()
     opened.page.wait_for_timeout(100)
     assert opened.ring() == pytest.approx((x - 40, y - 40), abs=3)
+    # A name can be dragged too, and is not clicked by that.
+    left, top, right, bottom = boxes(opened.page.locator(".label:visible"))[0]
+    opened.page.mouse.move((left + right) / 2, (top + bottom) / 2)
+    opened.page.mouse.down()
+    opened.page.mouse.move((left + right) / 2 + 30, (top + bottom) / 2 - 30, steps=3)
+    opened.page.mouse.up()
+    opened.part("list").locator("button").first.focus()
+    opened.page.wait_for_timeout(100)
+    assert opened.ring() == pytest.approx((x - 10, y - 70), abs=4)
+    assert opened.count() == "40 of 40 quotes"
     opened.part("zoom-all").click()
     opened.page.wait_for_timeout(100)
     opened.part("list").locator("button").nth(1).focus()

@@ -80,8 +80,8 @@ class Overlay {
   }
 
   /**
-   * Name what fills the view: a topic whose own place is outside, and of which at least MANY points are inside, is named
-   * at the one of them that is nearest to their mean.
+   * Name what fills the view: a topic whose own place is outside, and of which at least MANY points are inside, is
+   * named at the one of them that is nearest to their mean.
    */
   settle(lit) {
     const { collection, view } = this;
@@ -115,9 +115,9 @@ class Overlay {
     const { width, height } = this.view;
     const [px, py] = this.view.toScreen(x, y);
     if (px < 0 || py < 0 || px > width || py > height || wide + 2 * GAP > width) return null;
-    for (const [across, down] of SHIFTS) {
+    for (const [across, down, gap] of SHIFTS) {
       const left = Math.min(width - wide - GAP, Math.max(GAP, px + (across - 0.5) * wide));
-      const top = Math.min(height - high - GAP, Math.max(GAP, py + (down - 0.5) * (high + GAP)));
+      const top = Math.min(height - high - GAP, Math.max(GAP, py + down * (high / 2 + gap) - high / 2));
       const box = [left, top, left + wide, top + high];
       if (!taken.some((other) => collide(box, other))) return box;
     }
@@ -166,14 +166,14 @@ class Overlay {
   }
 }
 
-// Where a name may go, in its own widths and heights from where it belongs, never over the very point; and a number, from
-// the ring of its hit.
+// Where a name may go: how many of its widths aside, above (-1), beside or below, and how many pixels from the point,
+// over which it never stands. And where a number may go, from the ring of its hit.
 const SHIFTS = [
-  [0, -0.85], [0, 0.85], [-0.6, 0], [0.6, 0], [-0.4, -0.85], [0.4, -0.85], [-0.4, 0.85], [0.4, 0.85], [0, -1.7], [0, 1.7],
+  [0, -1, 14], [0, 1, 14], [-0.6, 0, 0], [0.6, 0, 0], [-0.4, -1, 14], [0.4, -1, 14], [-0.4, 1, 14], [0.4, 1, 14],
+  [0, -1, 36], [0, 1, 36],
 ];
-const SPOTS = [1, 2].flatMap((far) =>
-  [[0.8, -0.8], [-0.8, -0.8], [0.8, 0.8], [-0.8, 0.8], [1, 0], [-1, 0], [0, -1], [0, 1]].map((at) => at.map((to) => to * far)),
-);
+const AROUND = [[0.8, -0.8], [-0.8, -0.8], [0.8, 0.8], [-0.8, 0.8], [1, 0], [-1, 0], [0, -1], [0, 1]];
+const SPOTS = AROUND.concat(AROUND.map(([across, down]) => [2 * across, 2 * down]));
 
 function move(element, px, py) {
   element.style.transform = `translate(${px.toFixed(1)}px, ${py.toFixed(1)}px)`;

@@ -87,7 +87,8 @@ def map_(
     if left_out:
         session.warn(f"a map has room for {len(quote_map.quotes):,} quotes; {left_out:,} by chance are not on it")
     if not quiet:
-        session.warn(f"{output}: {_counted(len(quote_map.quotes), 'quote')}, {_counted(len(quote_map.topics), 'topic')}")
+        quotes, topics_ = _counted(len(quote_map.quotes), "quote"), _counted(len(quote_map.topics), "topic")
+        session.warn(f"{output}: {quotes}, {topics_}")
 
 
 def _counted(number: int, what: str) -> str:

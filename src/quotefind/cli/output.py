@@ -212,13 +212,14 @@ def _plain(quote: Quote) -> str:
 
 
 def _markdown(quote: Quote) -> str:
-    parts = [_escaped(quote.author)] if quote.author else []
-    parts += [f"*{_escaped(quote.work)}*"] if quote.work else []
+    parts = [markdown_escaped(quote.author)] if quote.author else []
+    parts += [f"*{markdown_escaped(quote.work)}*"] if quote.work else []
     by = f">\n> — {', '.join(parts)}\n" if parts else ""
-    return f"> {_escaped(quote.text)}\n{by}"
+    return f"> {markdown_escaped(quote.text)}\n{by}"
 
 
-def _escaped(text: str) -> str:
+def markdown_escaped(text: str) -> str:
+    """Return `text` so that Markdown shows it and obeys nothing in it."""
     return _MARKDOWN.sub(r"\\\1", printable(text))
 
 
@@ -345,7 +346,7 @@ def show_square(texts: Sequence[str], scores: Sequence[Sequence[float]], style: 
     elif style is Format.markdown:
         cells = [["", "text", *map(str, range(1, len(texts) + 1))], ["---:", "---", *["---:"] * len(texts)]]
         for number, (text, row) in enumerate(zip(texts, rounded, strict=True), 1):
-            cells.append([str(number), _escaped(text), *(f"{score:.2f}" for score in row)])
+            cells.append([str(number), markdown_escaped(text), *(f"{score:.2f}" for score in row)])
         _write_lines(cells, lambda row: f"| {' | '.join(row)} |")
     else:
         _show_square_table(texts, rounded)

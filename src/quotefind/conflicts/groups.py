@@ -1,0 +1,235 @@
+"""Groups of quotes with the same or nearly the same words, and what in each does not agree. Never who is right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import blake2b
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quotefind.checkpoint import Found
+from quotefind.conflicts.names import distinct, may_be_one
+from quotefind.conflicts.wording import Likeness, likeness, words_of
+from quotefind.index.filters import Filter
+from quotefind.index.reader import Index
+from quotefind.pairs import mined
+from quotefind.progress import Progress, silent
+from quotefind.records import Quote
+from quotefind.similarity import cosine_scores
+from quotefind.text import fold
+
+# Measured by benchmarks/conflicts.py; see benchmarks/README.md.
+MIN_SCORE = 0.75
+_SHARE = 0.8
+_CONTAINED = 0.9
+_CONTAINED_WORDS = 6
+# Of close pairs, 24 bytes each; in most collections there are far fewer.
+_MOST_PAIRS = 1_000_000
+# Quotes whose texts are held at once.
+_BATCH = 2048
+
+
+class Difference(StrEnum):
+    """On what the quotes of a group do not agree."""
+
+    author = "author"
+    spelling = "spelling of the name"
+    unnamed = "no author"
+    work = "work"
+    year = "year"
+    words = "words"
+    shortened = "shortened"
+    punctuation = "punctuation"
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictGroup:
+    """Quotes with the same or nearly the same words.
+
+    Attributes:
+        number: 1 for the first group of a report.
+        differs: on what they do not agree, in the order of `Difference`; never empty.
+        score: the lowest cosine similarity of one of them to the first, in [-1, 1].
+        quotes: two or more: the one that most of the others are near to, then the others, closest first.
+    """
+
+    number: int
+    differs: tuple[Difference, ...]
+    score: float
+    quotes: tuple[Quote, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """A group before its quotes are shown: `rows` (n,) int64, the first one first."""
+
+    differs: tuple[Difference, ...]
+    score: float
+    rows: NDArray[np.int64]
+
+
+def conflict_groups(
+    index: Index,
+    *,
+    top: int | None = None,
+    min_score: float = MIN_SCORE,
+    where: Filter | None = None,
+    progress: Progress = silent,
+    checkpoints: Path | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Iterator[ConflictGroup]:
+    """Return groups of quotes of `index` with the same or nearly the same words.
+
+    Those with two names come first; of these, and of the others, the closest.
+
+    Quotes belong together where their words are the same but for case, accents and punctuation, whatever their vectors
+    are; or where their vectors are close, and they share most words in the same order, or one has nearly all the words
+    of the other (see `likeness`). Each quote of a group is so close to the first one, not just to a neighbour; so one
+    that is between two others may stand in two groups. Names, works and years are compared as they are written. That
+    they differ is all that is said: not which one is right, nor whether the quotes are one.
+
+    All but the quotes of the groups is done before this returns; these are read as they are taken.
+
+    Args:
+        index: whose quotes are compared; it has to stay open until the last group is taken.
+        top: how many groups, at most; None for all.
+        min_score: the lowest cosine similarity of quotes whose words are not the same.
+        where: compare only quotes that satisfy this.
+        progress: told what goes on.
+        checkpoints: a directory in which is kept how far the comparison came; see `pairs.mined`.
+        tell: called with a sentence where not all close pairs could be looked at: 1,000,000 are, the closest.
+
+    Raises:
+        IndexUnusableError: the index is damaged.
+    """
+    wordings = _Wordings(index, index.rows_where(where or Filter()), progress)
+    with mined(
+        index, wordings.first, _MOST_PAIRS, min_score=min_score, progress=progress, checkpoints=checkpoints
+    ) as found:
+        if len(found.scores) == _MOST_PAIRS:
+            tell(f"{_MOST_PAIRS:,} pairs of quotes are closer than {found.scores[-1]:.4f}; others were not looked at")
+        near = _alike(index, found, progress)
+        groups = [
+            _group(index, wordings, centre, others) for centre, others in _stars(near, wordings.repeated.tolist())
+        ]
+    groups.sort(key=lambda group: (Difference.author not in group.differs, -group.score, group.rows.tolist()))
+    return (
+        ConflictGroup(number, group.differs, group.score, tuple(index.quotes(group.rows.tolist())))
+        for number, group in enumerate(islice(groups, top), 1)
+    )
+
+
+class _Wordings:
+    """Which quotes have the same words; eight bytes of a hash stand for the words of each.
+
+    Attributes:
+        first: (m,) int64, ascending: of each wording the first row.
+        repeated: of these, the rows (r,) int64 of wordings that more than one quote has.
+    """
+
+    def __init__(self, index: Index, rows: NDArray[np.int64], progress: Progress) -> None:
+        keys = np.empty(len(rows), np.uint64)
+        for start in range(0, len(rows), _BATCH):
+            quotes = index.quotes(rows[start : start + _BATCH].tolist())
+            keys[start : start + _BATCH] = [_key(quote.text) for quote in quotes]
+            progress("reading", min(start + _BATCH, len(rows)), len(rows))
+        _, first, self._wording, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
+        self._rows = rows
+        self._by_wording = np.argsort(self._wording, kind="stable")
+        self._ends = np.cumsum(counts)
+        self.first = np.sort(rows[first])
+        self.repeated = np.sort(rows[first[counts > 1]])
+
+    def rows_like(self, row: int) -> NDArray[np.int64]:
+        """Return the rows (n,) of all quotes with the words of that in `row`, ascending."""
+        wording = self._wording[np.searchsorted(self._rows, row)]
+        start = self._ends[wording - 1] if wording else 0
+        return self._rows[self._by_wording[start : self._ends[wording]]]
+
+
+def _key(text: str) -> int:
+    words = fold(text) or text  # a text of signs alone has only these
+    return int.from_bytes(blake2b(words.encode(), digest_size=8).digest(), "little")
+
+
+def _alike(index: Index, found: Found, progress: Progress) -> list[tuple[int, int]]:
+    """Return those of the pairs of rows that was `found` whose words are nearly the same."""
+    near = []
+    for start in range(0, len(found.rows), _BATCH):
+        pairs = found.rows[start : start + _BATCH]
+        rows = np.unique(pairs).tolist()
+        words = {row: words_of(quote.text) for row, quote in zip(rows, index.quotes(rows), strict=True)}
+        near += [(a, b) for a, b in pairs.tolist() if words[a] and words[b] and _is_near(likeness(words[a], words[b]))]
+        progress("comparing words", start + len(pairs), len(found.rows))
+    return near
+
+
+def _is_near(like: Likeness) -> bool:
+    return like.share >= _SHARE or (like.contained >= _CONTAINED and like.shorter >= _CONTAINED_WORDS)
+
+
+def _stars(near: Iterable[tuple[int, int]], repeated: Iterable[int]) -> Iterator[tuple[int, list[int]]]:
+    """Yield rows, each with the rows near to it, so that each pair that is `near` is in one of these, whole.
+
+    The row with most neighbours comes first; a pair that came already with others is not repeated. `repeated` are rows
+    that come in any case, with or without a neighbour.
+    """
+    neighbours: dict[int, set[int]] = {row: set() for row in repeated}
+    for a, b in near:
+        neighbours.setdefault(a, set()).add(b)
+        neighbours.setdefault(b, set()).add(a)
+    alone = set(repeated)
+    left = {row: set(others) for row, others in neighbours.items()}
+    for row in sorted(neighbours, key=lambda row: (-len(neighbours[row]), row)):
+        if left[row] or row in alone:
+            members = {row, *left[row]}
+            yield row, sorted(left[row])
+            alone -= members
+            for member in members:
+                left[member] -= members
+
+
+def _group(index: Index, wordings: _Wordings, centre: int, others: Sequence[int]) -> _Group:
+    rows = np.concatenate([wordings.rows_like(row) for row in (centre, *others)])
+    scores = cosine_scores(index.vectors(rows), index.vectors(rows[:1]))[:, 0]
+    scores[0] = np.inf  # it stays the first, whatever the others are
+    order = np.lexsort((rows, -scores))
+    rows, scores = rows[order], scores[order]
+    return _Group(_differences(index.quotes(rows.tolist())), float(scores[-1]), rows)
+
+
+def _differences(quotes: Sequence[Quote]) -> tuple[Difference, ...]:
+    """Return on what `quotes`, the first of which the others are near to, do not agree."""
+    found = {_difference_of_words(quotes[0], other) for other in quotes[1:]}
+    names = distinct([quote.author for quote in quotes])
+    one_name = may_be_one(names)
+    if not one_name:
+        found.add(Difference.author)
+    elif len(names) > 1:
+        found.add(Difference.spelling)
+    if names and not all(quote.author for quote in quotes):
+        found.add(Difference.unnamed)
+    # Two authors have works of their own; that these differ says nothing.
+    by_author: dict[str, list[Quote]] = {}
+    for quote in quotes:
+        by_author.setdefault("" if one_name else fold(quote.author or ""), []).append(quote)
+    for same in by_author.values():
+        if not may_be_one(distinct([quote.work for quote in same]), initials=False):
+            found.add(Difference.work)
+        if len({quote.year for quote in same if quote.year is not None}) > 1:
+            found.add(Difference.year)
+    return tuple(difference for difference in Difference if difference in found)
+
+
+def _difference_of_words(first: Quote, other: Quote) -> Difference | None:
+    if first.text == other.text:
+        return None
+    a, b = words_of(first.text), words_of(other.text)
+    if a == b:
+        return Difference.punctuation
+    return Difference.shortened if likeness(a, b).contained == 1 else Difference.words

@@ -116,6 +116,7 @@ SEARCHES = {
     "pair, the square": ["pair", "hope", "despair", "doubt", "--format", "csv"],
     "pair, one text": ["pair", "hope"],
     "pair, mining": ["pair", "-k", "3"],
+    "pair, conflicts": ["pair", "--conflicts"],
     "pair, a file": ["pair", "--pairs", "-"],
 }
 

@@ -162,7 +162,7 @@ def _print_table(group: ConflictGroup, out: Console) -> None:
 
 
 def _marked(quotes: Sequence[Quote], *, styled: bool) -> list[Text]:
-    """Return the texts; in each the words that the first has not are underlined, in the first those that others lack."""
+    """Return the texts, underlined what the first has not, and in the first what others lack."""
     from quotefind.conflicts.wording import unshared, words_of
 
     units = [quote.text.split() for quote in quotes]

@@ -142,7 +142,7 @@ def _samples(home: Path, count: int) -> list[Sample]:
 
 
 def _sample(kind: str, same: bool, texts: tuple[str, str], cosine: float) -> Sample:
-    from quotefind.conflicts.wording import likeness, words_of
+    from quotefind.conflicts.words import likeness, words_of
 
     like = likeness(*map(words_of, texts))
     return Sample(kind, same, texts, cosine, like.share, like.contained, like.shorter)

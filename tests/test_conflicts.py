@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from library import Library
 
 from quotefind import pairs
-from quotefind.conflicts import groups, wording
+from quotefind.conflicts import groups, wordings, words
 from quotefind.conflicts.groups import ConflictGroup, Difference, conflict_groups
 from quotefind.conflicts.names import distinct, may_be_one
-from quotefind.conflicts.wording import likeness, unshared, words_of
+from quotefind.conflicts.wordings import Wordings
+from quotefind.conflicts.words import is_near, likeness, unshared, words_of
 from quotefind.index.filters import Filter
 from quotefind.index.reader import Index
+from quotefind.progress import silent
 from quotefind.records import Quote
 from quotefind.similarity import cosine_scores
 
@@ -63,7 +65,7 @@ def test_words_that_are_not_unshared_are_the_same(a: list[str], b: list[str]) ->
 
 def test_long_passages_that_differ_are_unshared_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where more words differ than may be held, those between the common beginning and end count as unshared."""
-    monkeypatch.setattr(wording, "_MOST_WORDS", 3)
+    monkeypatch.setattr(words, "_MOST_WORDS", 3)
     assert unshared(list("abxcyde"), list("abzcwde")) == ({2, 4}, {2, 4})
     assert unshared(list("abxcyvde"), list("abzcwde")) == ({2, 3, 4, 5}, {2, 3, 4})
 
@@ -286,9 +288,7 @@ def related(index: Index, a: Quote, b: Quote, row: dict[str, int], least: float)
         return True
     first, second = (index.vectors(np.array([row[quote.id or ""]])) for quote in (a, b))
     like = likeness(words_a, words_b)
-    near = like.share >= groups._SHARE or (
-        like.contained >= groups._CONTAINED and like.shorter >= groups._CONTAINED_WORDS
-    )
+    near = is_near(like.share, like.contained, like.shorter)
     return near and float(cosine_scores(first, second)[0, 0]) >= least
 
 
@@ -310,6 +310,7 @@ def test_all_pairs_are_found(
     with pytest.MonkeyPatch.context() as patch, Index(library.directory) as index:
         patch.setattr(pairs, "_BLOCK", block)
         patch.setattr(groups, "_BATCH", block)
+        patch.setattr(wordings, "_BATCH", block)
         found = list(conflict_groups(index, min_score=least))
         assert [group.quotes for group in found] == [group.quotes for group in whole]
         rows = index.rows_where(Filter()).tolist()
@@ -331,6 +332,26 @@ def test_all_pairs_are_found(
         for quote in quotes:
             other = first[tuple(words_of(quote.text))]
             assert quote == other or any({quote, other} <= members for members in together)
+
+
+def test_no_pair_is_passed_over_that_is_near(library: Library) -> None:
+    """The bits that stand for the words refuse most pairs that share few, and none that is near, with many words or few."""
+    drawn = np.random.default_rng(7)
+    lines = []
+    for size in (1, 5, 12, 40, 400):
+        for _ in range(8):
+            line = drawn.integers(0, 2 * size + 9, size)
+            lines += [line, np.where(drawn.random(size) < 0.15, drawn.integers(0, 999, size), line), line[: size - 2]]
+    library.update(library.write("a.txt", *{" ".join(f"w{word}" for word in line) for line in lines if len(line)}))
+    with Index(library.directory) as index:
+        found = Wordings(index, index.rows_where(Filter()), silent)
+        pairs = np.array(list(itertools.combinations(found.first.tolist(), 2)))
+        quotes = dict(zip(found.first.tolist(), index.quotes(found.first.tolist()), strict=True))
+    said = dict(zip(map(tuple, pairs.tolist()), found.may_be_near(pairs).tolist(), strict=True))
+    likes = {pair: likeness(*(words_of(quotes[row].text) for row in pair)) for pair in said}
+    near = {pair for pair, like in likes.items() if is_near(like.share, like.contained, like.shorter)}
+    assert near <= {pair for pair, may_be in said.items() if may_be}
+    assert 0 < len(near) <= sum(said.values()) < len(said) / 4
 
 
 def test_many_quotes_with_the_same_words_are_no_pairs(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:

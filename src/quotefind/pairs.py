@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import combinations_with_replacement, islice
@@ -107,6 +107,7 @@ def mined(
     top: int,
     *,
     min_score: float | None = None,
+    keep: Callable[[NDArray[np.int64]], NDArray[np.bool_]] | None = None,
     progress: Progress = silent,
     checkpoints: Path | None = None,
 ) -> Iterator[Found]:
@@ -117,6 +118,7 @@ def mined(
         rows: (n,) ascending, which `index.rows_where` has given, or some of these.
         top: how many pairs, at most.
         min_score: leave out pairs with a lower cosine similarity.
+        keep: given pairs of rows (m, 2), says which (m,) are counted at all; by its name checkpoints know it.
         progress: told the blocks.
         checkpoints: a directory in which is kept what was found so far: every half minute, and where an interrupt
             comes, be it while the pairs are used (a note of KeyboardInterrupt then says so). The same call on the same
@@ -126,7 +128,8 @@ def mined(
     total = blocks * (blocks + 1) // 2
     found, checkpoint = Found(0, np.empty((0, 2), np.int64), np.empty(0, np.float64)), None
     if checkpoints is not None and total > 1:
-        checkpoint = Checkpoint(checkpoints, f"{index.digest(rows)}-{_BLOCK}-{top}-{min_score}")
+        kind = f"-{keep.__name__}" if keep is not None else ""
+        checkpoint = Checkpoint(checkpoints, f"{index.digest(rows)}-{_BLOCK}-{top}-{min_score}{kind}")
         found = checkpoint.load() or found
     saved, left, left_start = time.monotonic(), np.empty((0, 0), np.float32), -1
     try:
@@ -137,6 +140,9 @@ def mined(
             cut = max([-np.inf if min_score is None else min_score, *found.scores[top - 1 :]])
             near = _near(left, right, cut, top, within=i == j)
             pairs = np.column_stack((rows[i + near[:, 0]], rows[j + near[:, 1]]))
+            if keep is not None:
+                kept = keep(pairs)
+                near, pairs = near[kept], pairs[kept]
             # In one assignment, so that an interrupt finds all of a block or nothing of it.
             found = _with(found, pairs, _exact(left, right, near), top, min_score)
             progress("comparing", found.done, total)

@@ -163,7 +163,7 @@ def _print_table(group: ConflictGroup, out: Console) -> None:
 
 def _marked(quotes: Sequence[Quote], *, styled: bool) -> list[Text]:
     """Return the texts, underlined what the first has not, and in the first what others lack."""
-    from quotefind.conflicts.wording import unshared, words_of
+    from quotefind.conflicts.words import unshared, words_of
 
     units = [quote.text.split() for quote in quotes]
     words = [[(word, at) for at, unit in enumerate(parts) for word in words_of(unit)] for parts in units]

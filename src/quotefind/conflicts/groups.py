@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 
@@ -14,7 +13,8 @@ from numpy.typing import NDArray
 
 from quotefind.checkpoint import Found
 from quotefind.conflicts.names import distinct, may_be_one
-from quotefind.conflicts.wording import Likeness, likeness, words_of
+from quotefind.conflicts.wordings import Wordings
+from quotefind.conflicts.words import is_near, likeness, words_of
 from quotefind.index.filters import Filter
 from quotefind.index.reader import Index
 from quotefind.pairs import mined
@@ -25,9 +25,6 @@ from quotefind.text import fold
 
 # Measured by benchmarks/conflicts.py; see benchmarks/README.md.
 MIN_SCORE = 0.75
-_SHARE = 0.8
-_CONTAINED = 0.9
-_CONTAINED_WORDS = 6
 # Of close pairs, 24 bytes each; in most collections there are far fewer.
 _MOST_PAIRS = 1_000_000
 # Quotes whose texts are held at once.
@@ -107,9 +104,15 @@ def conflict_groups(
     Raises:
         IndexUnusableError: the index is damaged.
     """
-    wordings = _Wordings(index, index.rows_where(where or Filter()), progress)
+    wordings = Wordings(index, index.rows_where(where or Filter()), progress)
     with mined(
-        index, wordings.first, _MOST_PAIRS, min_score=min_score, progress=progress, checkpoints=checkpoints
+        index,
+        wordings.first,
+        _MOST_PAIRS,
+        min_score=min_score,
+        keep=wordings.may_be_near,
+        progress=progress,
+        checkpoints=checkpoints,
     ) as found:
         if len(found.scores) == _MOST_PAIRS:
             tell(f"{_MOST_PAIRS:,} pairs of quotes are closer than {found.scores[-1]:.4f}; others were not looked at")
@@ -124,39 +127,6 @@ def conflict_groups(
     )
 
 
-class _Wordings:
-    """Which quotes have the same words; eight bytes of a hash stand for the words of each.
-
-    Attributes:
-        first: (m,) int64, ascending: of each wording the first row.
-        repeated: of these, the rows (r,) int64 of wordings that more than one quote has.
-    """
-
-    def __init__(self, index: Index, rows: NDArray[np.int64], progress: Progress) -> None:
-        keys = np.empty(len(rows), np.uint64)
-        for start in range(0, len(rows), _BATCH):
-            quotes = index.quotes(rows[start : start + _BATCH].tolist())
-            keys[start : start + _BATCH] = [_key(quote.text) for quote in quotes]
-            progress("reading", min(start + _BATCH, len(rows)), len(rows))
-        _, first, self._wording, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
-        self._rows = rows
-        self._by_wording = np.argsort(self._wording, kind="stable")
-        self._ends = np.cumsum(counts)
-        self.first = np.sort(rows[first])
-        self.repeated = np.sort(rows[first[counts > 1]])
-
-    def rows_like(self, row: int) -> NDArray[np.int64]:
-        """Return the rows (n,) of all quotes with the words of that in `row`, ascending."""
-        wording = self._wording[np.searchsorted(self._rows, row)]
-        start = self._ends[wording - 1] if wording else 0
-        return self._rows[self._by_wording[start : self._ends[wording]]]
-
-
-def _key(text: str) -> int:
-    words = fold(text) or text  # a text of signs alone has only these
-    return int.from_bytes(blake2b(words.encode(), digest_size=8).digest(), "little")
-
-
 def _alike(index: Index, found: Found, progress: Progress) -> list[tuple[int, int]]:
     """Return those of the pairs of rows that was `found` whose words are nearly the same."""
     near = []
@@ -164,13 +134,14 @@ def _alike(index: Index, found: Found, progress: Progress) -> list[tuple[int, in
         pairs = found.rows[start : start + _BATCH]
         rows = np.unique(pairs).tolist()
         words = {row: words_of(quote.text) for row, quote in zip(rows, index.quotes(rows), strict=True)}
-        near += [(a, b) for a, b in pairs.tolist() if words[a] and words[b] and _is_near(likeness(words[a], words[b]))]
+        near += [(a, b) for a, b in pairs.tolist() if _near(words[a], words[b])]
         progress("comparing words", start + len(pairs), len(found.rows))
     return near
 
 
-def _is_near(like: Likeness) -> bool:
-    return like.share >= _SHARE or (like.contained >= _CONTAINED and like.shorter >= _CONTAINED_WORDS)
+def _near(a: Sequence[str], b: Sequence[str]) -> bool:
+    like = likeness(a, b)
+    return bool(is_near(like.share, like.contained, like.shorter))
 
 
 def _stars(near: Iterable[tuple[int, int]], repeated: Iterable[int]) -> Iterator[tuple[int, list[int]]]:
@@ -194,7 +165,7 @@ def _stars(near: Iterable[tuple[int, int]], repeated: Iterable[int]) -> Iterator
                 left[member] -= members
 
 
-def _group(index: Index, wordings: _Wordings, centre: int, others: Sequence[int]) -> _Group:
+def _group(index: Index, wordings: Wordings, centre: int, others: Sequence[int]) -> _Group:
     rows = np.concatenate([wordings.rows_like(row) for row in (centre, *others)])
     scores = cosine_scores(index.vectors(rows), index.vectors(rows[:1]))[:, 0]
     scores[0] = np.inf  # it stays the first, whatever the others are

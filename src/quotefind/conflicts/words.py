@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from quotefind.text import fold
 
+# Measured by benchmarks/conflicts.py; see benchmarks/README.md.
+_SHARE = 0.8
+_CONTAINED = 0.9
+_CONTAINED_WORDS = 6
 # Of longer passages that differ it is not said which words they share: that would take too much memory.
 _MOST_WORDS = 4_000
 
@@ -46,6 +51,14 @@ def likeness(a: Sequence[str], b: Sequence[str]) -> Likeness:
     common = _common(a, b)
     shorter = min(len(a), len(b))
     return Likeness(2 * common / (len(a) + len(b)), common / shorter, shorter)
+
+
+def is_near(share: Any, contained: Any, shorter: Any) -> Any:
+    """Whether texts of such a likeness have nearly the same words, or one is a shortened form of the other.
+
+    Numbers give a truth value, arrays (n,) an array (n,) of truth values.
+    """
+    return (share >= _SHARE) | ((contained >= _CONTAINED) & (shorter >= _CONTAINED_WORDS))
 
 
 def unshared(a: Sequence[str], b: Sequence[str]) -> tuple[set[int], set[int]]:

@@ -162,7 +162,7 @@ def told(found: list[ConflictGroup]) -> list[tuple[list[str], list[str]]]:
 DIFFERENCES: list[tuple[list[Quote], list[str]]] = [
     ([Quote("So it goes.", "Ann Ash"), Quote("So it goes.", "Ben Birch")], ["author"]),
     ([Quote("So it goes.", "Ann Ash"), Quote("So it goes.", "A. Ash")], ["spelling of the name"]),
-    ([Quote("So it goes.", "Ann Ash"), Quote("So it goes.")], ["no author"]),
+    ([Quote("So it goes.", "Ann Ash"), Quote("So it goes")], ["no author", "punctuation"]),
     ([Quote("So it goes.", "Ann Ash"), Quote("So it goes!", "Ben"), Quote("So it goes")],
      ["author", "no author", "punctuation"]),
     ([Quote("So it goes.", "Ann Ash"), Quote("so, it goes", "ANN ASH")], ["punctuation"]),
@@ -176,14 +176,13 @@ DIFFERENCES: list[tuple[list[Quote], list[str]]] = [
      ["spelling of the name", "work", "year"]),
     ([Quote(LONG, "Ash"), Quote(LONG.replace("beneath", "under"), "Ash")], ["words"]),
     ([Quote(LONG, "Ash"), Quote(LONG.removesuffix(" of one who walks"), "Ash")], ["shortened"]),
-    ([Quote("…", "Ash"), Quote("…", "Birch")], ["author"]),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("quotes", "differs"), DIFFERENCES)
 def test_a_group_says_on_what_it_does_not_agree(library: Library, quotes: list[Quote], differs: list[str]) -> None:
     """Names, spellings, missing names, works and years of one author, words: each is told apart."""
-    write_quotes(library, [*quotes, Quote("The ship struck a rock."), Quote("?!")])
+    write_quotes(library, [*quotes, Quote("The ship struck a rock.")])
     (group,) = found_in(library)
     assert [str(difference) for difference in group.differs] == differs
     assert {(quote.text, quote.author) for quote in group.quotes} == {(quote.text, quote.author) for quote in quotes}
@@ -205,7 +204,7 @@ def test_the_same_words_are_found_whatever_their_vectors(library: Library) -> No
     """Words that differ in case and punctuation alone belong together even at the highest lowest score."""
     library.update(library.write("a.txt", "War -- Ash", "war! -- Birch", "WAR?", "peace"))
     (group,) = found_in(library, min_score=1.0)
-    assert told([group]) == [(["author", "no author", "punctuation"], ["War", "WAR?", "war!"])]
+    assert told([group]) == [(["author", "no author", "punctuation"], ["War", "war!", "WAR?"])]
     first, *others = library.encoder.vectors(["War", "WAR?", "war!"])
     assert group.score == min(cosine_scores(np.array(others), first[None])[:, 0])
 
@@ -335,7 +334,7 @@ def test_all_pairs_are_found(
 
 
 def test_no_pair_is_passed_over_that_is_near(library: Library) -> None:
-    """The bits that stand for the words refuse most pairs that share few, and none that is near, with many words or few."""
+    """The bits that stand for words refuse most pairs that share few, and none that is near, however many words."""
     drawn = np.random.default_rng(7)
     lines = []
     for size in (1, 5, 12, 40, 400):

@@ -27,6 +27,8 @@ from quotefind.text import fold
 MIN_SCORE = 0.75
 # Of close pairs, 24 bytes each; in most collections there are far fewer.
 _MOST_PAIRS = 1_000_000
+# Scores of equal vectors differ behind these.
+_DIGITS = 6
 # Quotes whose texts are held at once.
 _BATCH = 2048
 
@@ -120,7 +122,7 @@ def conflict_groups(
         groups = [
             _group(index, wordings, centre, others) for centre, others in _stars(near, wordings.repeated.tolist())
         ]
-    groups.sort(key=lambda group: (Difference.author not in group.differs, -group.score, group.rows.tolist()))
+    groups.sort(key=lambda group: (Difference.author not in group.differs, -round(group.score, _DIGITS), group.rows[0]))
     return (
         ConflictGroup(number, group.differs, group.score, tuple(index.quotes(group.rows.tolist())))
         for number, group in enumerate(islice(groups, top), 1)
@@ -168,10 +170,8 @@ def _stars(near: Iterable[tuple[int, int]], repeated: Iterable[int]) -> Iterator
 def _group(index: Index, wordings: Wordings, centre: int, others: Sequence[int]) -> _Group:
     rows = np.concatenate([wordings.rows_like(row) for row in (centre, *others)])
     scores = cosine_scores(index.vectors(rows), index.vectors(rows[:1]))[:, 0]
-    scores[0] = np.inf  # it stays the first, whatever the others are
-    order = np.lexsort((rows, -scores))
-    rows, scores = rows[order], scores[order]
-    return _Group(_differences(index.quotes(rows.tolist())), float(scores[-1]), rows)
+    order = np.lexsort((rows, -scores.round(_DIGITS), rows != centre))
+    return _Group(_differences(index.quotes(rows[order].tolist())), float(scores.min()), rows[order])
 
 
 def _differences(quotes: Sequence[Quote]) -> tuple[Difference, ...]:

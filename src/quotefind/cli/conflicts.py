@@ -34,13 +34,13 @@ def report_conflicts(
     index: Index, style: Format, *, top: int | None, min_score: float | None, where: Filter, quiet: bool
 ) -> None:
     """Write the groups of quotes of `index` that do not agree."""
-    from quotefind.conflicts.groups import MIN_SCORE, Difference, conflict_groups
+    from quotefind.conflicts.groups import Difference, conflict_groups
 
     with session.progress_bar(quiet=quiet) as progress:
         groups = conflict_groups(
             index,
             top=top,
-            min_score=MIN_SCORE if min_score is None else min_score,
+            min_score=min_score,
             where=where,
             progress=progress,
             checkpoints=checkpoints_directory(),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from quotefind.checkpoint import Found
 from quotefind.conflicts.names import distinct, may_be_one
 from quotefind.conflicts.wordings import Wordings
-from quotefind.conflicts.words import is_near, likeness, words_of
+from quotefind.conflicts.words import is_near, is_part, likeness, words_of
 from quotefind.index.filters import Filter
 from quotefind.index.reader import Index
 from quotefind.pairs import mined
@@ -24,7 +24,8 @@ from quotefind.similarity import cosine_scores
 from quotefind.text import fold
 
 # Measured by benchmarks/conflicts.py; see benchmarks/README.md.
-MIN_SCORE = 0.75
+_MIN_SCORE = 0.8
+_MIN_SCORE_OF_PARTS = 0.5
 # Of close pairs, 24 bytes each; in most collections there are far fewer.
 _MOST_PAIRS = 1_000_000
 # Scores of equal vectors differ behind these.
@@ -76,7 +77,7 @@ def conflict_groups(
     index: Index,
     *,
     top: int | None = None,
-    min_score: float = MIN_SCORE,
+    min_score: float | None = None,
     where: Filter | None = None,
     progress: Progress = silent,
     checkpoints: Path | None = None,
@@ -88,7 +89,7 @@ def conflict_groups(
 
     Quotes belong together where their words are the same but for case, accents and punctuation, whatever their vectors
     are; or where their vectors are close, and they share most words in the same order, or one has nearly all the words
-    of the other (see `likeness`). Each quote of a group is so close to the first one, not just to a neighbour; so one
+    of the other (see `words`). Each quote of a group is so close to the first one, not just to a neighbour; so one
     that is between two others may stand in two groups. Names, works and years are compared as they are written. That
     they differ is all that is said: not which one is right, nor whether the quotes are one.
 
@@ -97,7 +98,8 @@ def conflict_groups(
     Args:
         index: whose quotes are compared; it has to stay open until the last group is taken.
         top: how many groups, at most; None for all.
-        min_score: the lowest cosine similarity of quotes whose words are not the same.
+        min_score: the lowest cosine similarity of quotes whose words are not the same; None for 0.8, or 0.5 where one
+            stands whole in the other.
         where: compare only quotes that satisfy this.
         progress: told what goes on.
         checkpoints: a directory in which is kept how far the comparison came; see `pairs.mined`.
@@ -111,14 +113,14 @@ def conflict_groups(
         index,
         wordings.first,
         _MOST_PAIRS,
-        min_score=min_score,
+        min_score=_MIN_SCORE_OF_PARTS if min_score is None else min_score,
         keep=wordings.may_be_near,
         progress=progress,
         checkpoints=checkpoints,
     ) as found:
         if len(found.scores) == _MOST_PAIRS:
             tell(f"{_MOST_PAIRS:,} pairs of quotes are closer than {found.scores[-1]:.4f}; others were not looked at")
-        near = _alike(index, found, progress)
+        near = _alike(index, found, _MIN_SCORE if min_score is None else min_score, progress)
         groups = [
             _group(index, wordings, centre, others) for centre, others in _stars(near, wordings.repeated.tolist())
         ]
@@ -129,14 +131,17 @@ def conflict_groups(
     )
 
 
-def _alike(index: Index, found: Found, progress: Progress) -> list[tuple[int, int]]:
+def _alike(index: Index, found: Found, min_score: float, progress: Progress) -> list[tuple[int, int]]:
     """Return those of the pairs of rows that was `found` whose words are nearly the same."""
     near = []
+    scores = iter(found.scores.tolist())
     for start in range(0, len(found.rows), _BATCH):
         pairs = found.rows[start : start + _BATCH]
         rows = np.unique(pairs).tolist()
         words = {row: words_of(quote.text) for row, quote in zip(rows, index.quotes(rows), strict=True)}
-        near += [(a, b) for a, b in pairs.tolist() if _near(words[a], words[b])]
+        for (a, b), score in zip(pairs.tolist(), scores, strict=False):
+            if is_part(words[a], words[b]) or (score >= min_score and _near(words[a], words[b])):
+                near.append((a, b))
         progress("comparing words", start + len(pairs), len(found.rows))
     return near
 

@@ -10,9 +10,10 @@ from typing import Any
 from quotefind.text import fold
 
 # Measured by benchmarks/conflicts.py; see benchmarks/README.md.
-_SHARE = 0.8
-_CONTAINED = 0.9
-_CONTAINED_WORDS = 6
+SHARE = 0.8
+CONTAINED = 0.9
+# What is shorter stands in many texts.
+CONTAINED_WORDS = 6
 # Of longer passages that differ it is not said which words they share: that would take too much memory.
 _MOST_WORDS = 4_000
 
@@ -58,7 +59,13 @@ def is_near(share: Any, contained: Any, shorter: Any) -> Any:
 
     Numbers give a truth value, arrays (n,) an array (n,) of truth values.
     """
-    return (share >= _SHARE) | ((contained >= _CONTAINED) & (shorter >= _CONTAINED_WORDS))
+    return (share >= SHARE) | ((contained >= CONTAINED) & (shorter >= CONTAINED_WORDS))
+
+
+def is_part(a: Sequence[str], b: Sequence[str]) -> bool:
+    """Whether the shorter of `a` and `b`, not too short, stands whole in the longer, word for word."""
+    shorter, longer = sorted((a, b), key=len)
+    return len(shorter) >= CONTAINED_WORDS and f" {' '.join(shorter)} " in f" {' '.join(longer)} "
 
 
 def unshared(a: Sequence[str], b: Sequence[str]) -> tuple[set[int], set[int]]:

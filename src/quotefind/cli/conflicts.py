@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterable, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -179,13 +180,10 @@ def _underlined(units: Sequence[str], marked: Collection[int], *, styled: bool) 
     from rich.text import Text
 
     text = Text()
-    for at, unit in enumerate(map(output.printable, units)):
-        if at:  # one line below words that follow each other
-            text.append(" ", style="underline" if styled and {at - 1, at} <= set(marked) else "")
-        if at not in marked:
-            text.append(unit)
-        elif styled:
-            text.append(unit, style="underline")
-        else:
-            text.append(f"_{unit}_")
+    for is_marked, run in groupby(enumerate(map(output.printable, units)), key=lambda item: item[0] in marked):
+        words = " ".join(unit for _, unit in run)
+        text.append(" " if text else "")
+        text.append(
+            f"_{words}_" if is_marked and not styled else words, style="underline" if is_marked and styled else ""
+        )
     return text

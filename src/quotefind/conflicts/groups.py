@@ -24,8 +24,8 @@ from quotefind.similarity import cosine_scores
 from quotefind.text import fold
 
 # Measured by benchmarks/conflicts.py; see benchmarks/README.md.
-_MIN_SCORE = 0.8
-_MIN_SCORE_OF_PARTS = 0.5
+MIN_SCORE = 0.8
+MIN_SCORE_OF_PARTS = 0.5
 # Of close pairs, 24 bytes each; in most collections there are far fewer.
 _MOST_PAIRS = 1_000_000
 # Scores of equal vectors differ behind these.
@@ -113,14 +113,14 @@ def conflict_groups(
         index,
         wordings.first,
         _MOST_PAIRS,
-        min_score=_MIN_SCORE_OF_PARTS if min_score is None else min_score,
+        min_score=MIN_SCORE_OF_PARTS if min_score is None else min_score,
         keep=wordings.may_be_near,
         progress=progress,
         checkpoints=checkpoints,
     ) as found:
         if len(found.scores) == _MOST_PAIRS:
             tell(f"{_MOST_PAIRS:,} pairs of quotes are closer than {found.scores[-1]:.4f}; others were not looked at")
-        near = _alike(index, found, _MIN_SCORE if min_score is None else min_score, progress)
+        near = _alike(index, found, MIN_SCORE if min_score is None else min_score, progress)
         groups = [
             _group(index, wordings, centre, others) for centre, others in _stars(near, wordings.repeated.tolist())
         ]

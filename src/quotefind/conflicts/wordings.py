@@ -80,4 +80,5 @@ class Wordings:
 
 def _alone(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Return (m,) how many bits each of the sets `a` (m, bytes) has that its partner in `b` has not."""
-    return _ONES[a & ~b].sum(axis=1, dtype=np.int64)
+    alone: NDArray[np.int64] = _ONES[a & ~b].sum(axis=1, dtype=np.int64)
+    return alone

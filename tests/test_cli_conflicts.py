@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from cli_tools import CONTROL, FAKE_PROGRAM, Cli, run, run_on_terminal, write_records
 
+from quotefind import pairs
 from quotefind.conflicts import groups
 
 # One group of each sort: two names, a spelling, citations, words, words left out.
@@ -269,6 +270,22 @@ def test_it_says_where_not_all_was_looked_at(cli: Cli, monkeypatch: pytest.Monke
     done = cli("pair", "--conflicts", "--format", "json")
     assert [len(group["quotes"]) for group in done.json] == [2]
     assert done.err.startswith("quotefind: 1 pairs of quotes are closer than 1.0000; others were not looked at\n")
+
+
+def test_it_goes_on_where_it_was_interrupted(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Interrupted as words are compared, it ends with 130 and says so; the same command compares no vector again."""
+    cli.index(QUOTES)
+    monkeypatch.setattr(pairs, "_BLOCK", 3)
+    whole = cli("pair", "--conflicts")
+    with monkeypatch.context() as patch:
+        patch.setattr(groups, "is_part", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        done = cli("pair", "--conflicts")
+    assert (done.code, done.out) == (130, "")
+    assert done.err == "quotefind: interrupted; the same command goes on where it stopped (100 %)\n"
+    with monkeypatch.context() as patch:
+        patch.setattr(pairs, "_near", None)
+        resumed = cli("pair", "--conflicts")
+    assert (resumed.code, resumed.out, resumed.err) == (0, whole.out, whole.err)
 
 
 def test_the_report_is_the_same_in_a_pipe(cli: Cli) -> None:

@@ -165,7 +165,7 @@ OTHERS: dict[str, list[list[str]]] = {
     "evaluate": [["evaluate", "judged.jsonl", "--runs", "runs"]],
     "model show": [["model", "show"]],
     "find": [["find", "hope", "--like", "Know thyself."], ["find", "--queries", "requests.txt", "--format", "trec"]],
-    "pair": [["pair", "--conflicts"]],
+    "pair": [["pair", "--conflicts", "--quiet"]],
     "train": [["train", "pairs.jsonl", "--output", "out", "--model", "./tiny", "--epochs", "1", "--batch-size", "8"]],
 }
 FETCHES = "model download"

@@ -62,8 +62,9 @@ def report_conflicts(
         raise typer.Exit(1)
     if not quiet:
         sys.stdout.flush()
-        found = f"{count:,} group{'s' if count > 1 else ''}, {of_names:,} with different names"
-        session.warn(f"{found}; which name or wording is right, this program cannot know")
+        found = f"{count:,} group{'s' if count > 1 else ''}"
+        named = f", {of_names:,} with different names" if of_names else ""
+        session.warn(f"{found}{named}; which name or wording is right, this program cannot know")
 
 
 def _show(groups: Iterable[ConflictGroup], style: Format) -> None:

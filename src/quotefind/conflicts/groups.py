@@ -30,8 +30,8 @@ MIN_SCORE_OF_PARTS = 0.5
 _MOST_PAIRS = 1_000_000
 # Scores of equal vectors differ behind these.
 _DIGITS = 6
-# Quotes whose texts are held at once.
-_BATCH = 2048
+# Pairs whose texts are held at once: they can be long.
+_BATCH = 256
 
 
 class Difference(StrEnum):
@@ -134,12 +134,11 @@ def conflict_groups(
 def _alike(index: Index, found: Found, min_score: float, progress: Progress) -> list[tuple[int, int]]:
     """Return those of the pairs of rows that was `found` whose words are nearly the same."""
     near = []
-    scores = iter(found.scores.tolist())
     for start in range(0, len(found.rows), _BATCH):
         pairs = found.rows[start : start + _BATCH]
         rows = np.unique(pairs).tolist()
         words = {row: words_of(quote.text) for row, quote in zip(rows, index.quotes(rows), strict=True)}
-        for (a, b), score in zip(pairs.tolist(), scores, strict=False):
+        for (a, b), score in zip(pairs.tolist(), found.scores[start : start + _BATCH].tolist(), strict=True):
             if is_part(words[a], words[b]) or (score >= min_score and _near(words[a], words[b])):
                 near.append((a, b))
         progress("comparing words", start + len(pairs), len(found.rows))

@@ -12,8 +12,9 @@ from quotefind.conflicts.words import is_near, words_of
 from quotefind.index.reader import Index
 from quotefind.progress import Progress
 
-# Quotes, or pairs, at a time.
-_BATCH = 4096
+# Quotes whose texts are held at once: they can be long. Pairs are numbers.
+_BATCH = 256
+_PAIRS = 4096
 # Bits of the set of words of a quote; see `Wordings.may_be_near`.
 _BITS = 256
 _ONES = np.array([number.bit_count() for number in range(256)], np.uint8)
@@ -66,15 +67,15 @@ class Wordings:
         hash, so that the bits that one has and the other has not are no more than those words.
         """
         found = np.empty(len(pairs), bool)
-        for start in range(0, len(pairs), _BATCH):
-            a, b = np.searchsorted(self.first, pairs[start : start + _BATCH]).T
+        for start in range(0, len(pairs), _PAIRS):
+            a, b = np.searchsorted(self.first, pairs[start : start + _PAIRS]).T
             of_a, of_b = self._counts[a], self._counts[b]
             common = np.minimum(
                 of_a - _alone(self._sets[a], self._sets[b]), of_b - _alone(self._sets[b], self._sets[a])
             )
             shorter = np.maximum(np.minimum(of_a, of_b), 1)
             share = 2 * common / np.maximum(of_a + of_b, 1)
-            found[start : start + _BATCH] = is_near(share, common / shorter, shorter)
+            found[start : start + _PAIRS] = is_near(share, common / shorter, shorter)
         return found
 
 

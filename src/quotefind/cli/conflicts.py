@@ -134,10 +134,10 @@ def _plain(group: ConflictGroup) -> str:
 
 
 def _markdown(group: ConflictGroup) -> str:
-    lines = [f"## {group.number}. {output.markdown_escaped(_heading(group))}\n"]
+    lines = [f"## {group.number}. {output.escaped(_heading(group))}\n"]
     for quote in group.quotes:
         by = " — ".join(part for part in (output.attribution(quote), _place(quote)) if part)
-        lines.append(f"> {output.markdown_escaped(quote.text)}\n>\n> — {output.markdown_escaped(by)}\n")
+        lines.append(f"> {output.escaped(quote.text)}\n>\n> — {output.escaped(by)}\n")
     return "\n".join([*lines, ""])
 
 

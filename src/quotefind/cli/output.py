@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 HIT_KEYS = ("query", "rank", "score", "id", "text", "author", "work", "year", "tags", "source", "line")
 PAIR_KEYS = ("rank", "score", "a", "b")
 INDEX_PAIR_KEYS = ("a_id", "a_author", "b_id", "b_author", "conflict")
-_DIGITS = 6  # of a score: what float32 vectors are good for
+DIGITS = 6  # of a score: what float32 vectors are good for
 
 # Controls, what ends a line, what turns the direction of text around, and what hides text: annotations and tags.
 # Joiners and variation selectors stay: emoji and Persian need them.
@@ -51,7 +51,7 @@ def hit_record(hit: Hit) -> dict[str, Any]:
     values = (
         hit.query,
         hit.rank,
-        round(hit.score, _DIGITS),
+        round(hit.score, DIGITS),
         quote.id,
         quote.text,
         quote.author,
@@ -68,7 +68,7 @@ def pair_record(pair: Pair, keys: Sequence[str]) -> dict[str, Any]:
     """Return `pair` as the object that JSON output holds, with these of its keys."""
     values = {
         "rank": pair.rank,
-        "score": round(pair.score, _DIGITS),
+        "score": round(pair.score, DIGITS),
         "a": pair.a.text,
         "b": pair.b.text,
         "a_id": pair.a.id,
@@ -93,9 +93,9 @@ def show_hits(batches: Iterable[Sequence[Sequence[Hit]]], style: Format) -> int:
         return _show_tables(batches)
     records = (hit for batch in batches for hits in batch for hit in hits)
     if style is Format.plain:
-        return _write_lines(records, lambda hit: _plain(hit.quote))
+        return _write_lines(records, lambda hit: plain_line(hit.quote))
     if style is Format.markdown:
-        return _write_lines(records, lambda hit: _markdown(hit.quote))
+        return _write_lines(records, lambda hit: block_quote(hit.quote))
     return write_records(map(hit_record, records), style, HIT_KEYS)
 
 
@@ -106,12 +106,12 @@ def write_run(answers: Iterable[tuple[str, Sequence[Hit]]], *, by_score: bool) -
     last digit: trec_eval takes the order from the scores, and that of equal ones from the ids.
     """
     count = 0
-    unit = 10**_DIGITS
+    unit = 10**DIGITS
     for number, hits in answers:
         last = 2 * unit
         for hit in hits:
             last = min(round((hit.score if by_score else 1 / hit.rank) * unit), last - 1)
-            sys.stdout.write(f"{number} Q0 {hit.quote.id} {hit.rank} {last / unit:.{_DIGITS}f} quotefind\n")
+            sys.stdout.write(f"{number} Q0 {hit.quote.id} {hit.rank} {last / unit:.{DIGITS}f} quotefind\n")
         count += len(hits)
     return count
 
@@ -121,9 +121,9 @@ def show_pairs(pairs: Sequence[Pair], style: Format, *, from_index: bool = False
     if style is Format.table:
         return _show_pair_table(pairs)
     if style is Format.plain:
-        return _write_lines(pairs, lambda pair: f"{pair.score:.4f}\t{_plain(pair.a)}\t{_plain(pair.b)}")
+        return _write_lines(pairs, lambda pair: f"{pair.score:.4f}\t{plain_line(pair.a)}\t{plain_line(pair.b)}")
     if style is Format.markdown:
-        return _write_lines(pairs, lambda pair: f"{_markdown(pair.a)}\n{_markdown(pair.b)}\n({pair.score:.4f})\n")
+        return _write_lines(pairs, lambda pair: f"{block_quote(pair.a)}\n{block_quote(pair.b)}\n({pair.score:.4f})\n")
     keys = PAIR_KEYS + INDEX_PAIR_KEYS if from_index else PAIR_KEYS
     return write_records((pair_record(pair, keys) for pair in pairs), style, keys)
 
@@ -206,20 +206,22 @@ def console() -> Console:
     return out
 
 
-def _plain(quote: Quote) -> str:
+def plain_line(quote: Quote) -> str:
+    """Return `quote` on one line, as it is written into a pipe."""
     by = attribution(quote)
     return printable(f"{quote.text} — {by}" if by else quote.text)
 
 
-def _markdown(quote: Quote) -> str:
-    parts = [markdown_escaped(quote.author)] if quote.author else []
-    parts += [f"*{markdown_escaped(quote.work)}*"] if quote.work else []
+def block_quote(quote: Quote) -> str:
+    """Return `quote` as a block quote of Markdown, its attribution below."""
+    parts = [escaped(quote.author)] if quote.author else []
+    parts += [f"*{escaped(quote.work)}*"] if quote.work else []
     by = f">\n> — {', '.join(parts)}\n" if parts else ""
-    return f"> {markdown_escaped(quote.text)}\n{by}"
+    return f"> {escaped(quote.text)}\n{by}"
 
 
-def markdown_escaped(text: str) -> str:
-    """Return `text` so that Markdown shows it and obeys nothing in it."""
+def escaped(text: str) -> str:
+    """Return `text` for Markdown, where nothing of it is markup."""
     return _MARKDOWN.sub(r"\\\1", printable(text))
 
 
@@ -330,7 +332,7 @@ def _show_pair_table(pairs: Sequence[Pair]) -> int:
 
 def show_square(texts: Sequence[str], scores: Sequence[Sequence[float]], style: Format) -> None:
     """Write the scores of each text with each."""
-    rounded = [[round(score, _DIGITS) for score in row] for row in scores]
+    rounded = [[round(score, DIGITS) for score in row] for row in scores]
     if style is Format.json:
         print(to_json({"texts": list(texts), "scores": rounded}))  # noqa: T201
     elif style is Format.jsonl:
@@ -346,7 +348,7 @@ def show_square(texts: Sequence[str], scores: Sequence[Sequence[float]], style: 
     elif style is Format.markdown:
         cells = [["", "text", *map(str, range(1, len(texts) + 1))], ["---:", "---", *["---:"] * len(texts)]]
         for number, (text, row) in enumerate(zip(texts, rounded, strict=True), 1):
-            cells.append([str(number), markdown_escaped(text), *(f"{score:.2f}" for score in row)])
+            cells.append([str(number), escaped(text), *(f"{score:.2f}" for score in row)])
         _write_lines(cells, lambda row: f"| {' | '.join(row)} |")
     else:
         _show_square_table(texts, rounded)

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from quotefind import interrupts, limits
-from quotefind.cli import evaluate, find, index, info, model, pair, train
+from quotefind.cli import evaluate, find, index, info, model, pair, tag, train
 from quotefind.errors import ModelError, QuotefindError
 
 _EPILOG = (
@@ -112,6 +112,7 @@ def quotefind(
 app.command("index", cls=_Command)(index.index)
 app.command("find", cls=_Command)(find.find)
 app.command("pair", cls=_Command)(pair.pair)
+app.command("tag", cls=_Command)(tag.tag)
 app.command("info", cls=_Command)(info.info)
 app.command("train", cls=_Command)(train.train)
 app.command("evaluate", cls=_Command)(evaluate.evaluate)

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from quotefind.cli.options import Format
 from quotefind.records import Hit, Pair, Quote
-from quotefind.text import guard_formula
+from quotefind.text import fold, guard_formula
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-HIT_KEYS = ("query", "rank", "score", "id", "text", "author", "work", "year", "tags", "source", "line")
+HIT_KEYS = ("query", "rank", "score", "id", "text", "author", "work", "year", "tags", "source", "line", "proposed")
 PAIR_KEYS = ("rank", "score", "a", "b")
 INDEX_PAIR_KEYS = ("a_id", "a_author", "b_id", "b_author", "conflict")
-_DIGITS = 6  # of a score: what float32 vectors are good for
+DIGITS = 6  # of a score: what float32 vectors are good for
 
 # Controls, what ends a line, what turns the direction of text around, and what hides text: annotations and tags.
 # Joiners and variation selectors stay: emoji and Persian need them.
@@ -51,7 +51,7 @@ def hit_record(hit: Hit) -> dict[str, Any]:
     values = (
         hit.query,
         hit.rank,
-        round(hit.score, _DIGITS),
+        round(hit.score, DIGITS),
         quote.id,
         quote.text,
         quote.author,
@@ -60,6 +60,7 @@ def hit_record(hit: Hit) -> dict[str, Any]:
         list(quote.tags),
         quote.source,
         quote.line,
+        list(quote.proposed),
     )
     return dict(zip(HIT_KEYS, values, strict=True))
 
@@ -68,7 +69,7 @@ def pair_record(pair: Pair, keys: Sequence[str]) -> dict[str, Any]:
     """Return `pair` as the object that JSON output holds, with these of its keys."""
     values = {
         "rank": pair.rank,
-        "score": round(pair.score, _DIGITS),
+        "score": round(pair.score, DIGITS),
         "a": pair.a.text,
         "b": pair.b.text,
         "a_id": pair.a.id,
@@ -87,15 +88,18 @@ def default_format(wanted: Format | None, *, otherwise: Format | None = None) ->
     return otherwise or (Format.table if sys.stdout.isatty() else Format.plain)
 
 
-def show_hits(batches: Iterable[Sequence[Sequence[Hit]]], style: Format) -> int:
-    """Write the hits as they come, those of one query behind each other; return how many there were."""
+def show_hits(batches: Iterable[Sequence[Sequence[Hit]]], style: Format, *, asked: Sequence[str] = ()) -> int:
+    """Write the hits as they come, those of one query behind each other; return how many there were.
+
+    A table shows which of the tags that were `asked` for were only proposed for a quote.
+    """
     if style is Format.table:
-        return _show_tables(batches)
+        return _show_tables(batches, asked)
     records = (hit for batch in batches for hits in batch for hit in hits)
     if style is Format.plain:
-        return _write_lines(records, lambda hit: _plain(hit.quote))
+        return _write_lines(records, lambda hit: plain(hit.quote))
     if style is Format.markdown:
-        return _write_lines(records, lambda hit: _markdown(hit.quote))
+        return _write_lines(records, lambda hit: markdown(hit.quote))
     return write_records(map(hit_record, records), style, HIT_KEYS)
 
 
@@ -106,24 +110,27 @@ def write_run(answers: Iterable[tuple[str, Sequence[Hit]]], *, by_score: bool) -
     last digit: trec_eval takes the order from the scores, and that of equal ones from the ids.
     """
     count = 0
-    unit = 10**_DIGITS
+    unit = 10**DIGITS
     for number, hits in answers:
         last = 2 * unit
         for hit in hits:
             last = min(round((hit.score if by_score else 1 / hit.rank) * unit), last - 1)
-            sys.stdout.write(f"{number} Q0 {hit.quote.id} {hit.rank} {last / unit:.{_DIGITS}f} quotefind\n")
+            sys.stdout.write(f"{number} Q0 {hit.quote.id} {hit.rank} {last / unit:.{DIGITS}f} quotefind\n")
         count += len(hits)
     return count
 
 
-def show_pairs(pairs: Sequence[Pair], style: Format, *, from_index: bool = False) -> int:
-    """Write `pairs`, of quotes of an index where `from_index` says so; return how many there were."""
+def show_pairs(pairs: Sequence[Pair], style: Format, *, from_index: bool = False, asked: Sequence[str] = ()) -> int:
+    """Write `pairs`, of quotes of an index where `from_index` says so; return how many there were.
+
+    For the tags that were `asked` for, see `show_hits`.
+    """
     if style is Format.table:
-        return _show_pair_table(pairs)
+        return _show_pair_table(pairs, asked)
     if style is Format.plain:
-        return _write_lines(pairs, lambda pair: f"{pair.score:.4f}\t{_plain(pair.a)}\t{_plain(pair.b)}")
+        return _write_lines(pairs, lambda pair: f"{pair.score:.4f}\t{plain(pair.a)}\t{plain(pair.b)}")
     if style is Format.markdown:
-        return _write_lines(pairs, lambda pair: f"{_markdown(pair.a)}\n{_markdown(pair.b)}\n({pair.score:.4f})\n")
+        return _write_lines(pairs, lambda pair: f"{markdown(pair.a)}\n{markdown(pair.b)}\n({pair.score:.4f})\n")
     keys = PAIR_KEYS + INDEX_PAIR_KEYS if from_index else PAIR_KEYS
     return write_records((pair_record(pair, keys) for pair in pairs), style, keys)
 
@@ -206,19 +213,22 @@ def console() -> Console:
     return out
 
 
-def _plain(quote: Quote) -> str:
+def plain(quote: Quote) -> str:
+    """Return a quote on one line."""
     by = attribution(quote)
     return printable(f"{quote.text} — {by}" if by else quote.text)
 
 
-def _markdown(quote: Quote) -> str:
-    parts = [_escaped(quote.author)] if quote.author else []
-    parts += [f"*{_escaped(quote.work)}*"] if quote.work else []
+def markdown(quote: Quote) -> str:
+    """Return a quote as a block of Markdown."""
+    parts = [escaped(quote.author)] if quote.author else []
+    parts += [f"*{escaped(quote.work)}*"] if quote.work else []
     by = f">\n> — {', '.join(parts)}\n" if parts else ""
-    return f"> {_escaped(quote.text)}\n{by}"
+    return f"> {escaped(quote.text)}\n{by}"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Return `text` so that Markdown shows it as it is."""
     return _MARKDOWN.sub(r"\\\1", printable(text))
 
 
@@ -242,18 +252,18 @@ def _visible(match: re.Match[str]) -> str:
     return "\u2421" if code == 0x7F else "\ufffd"
 
 
-def _show_tables(batches: Iterable[Sequence[Sequence[Hit]]]) -> int:
+def _show_tables(batches: Iterable[Sequence[Sequence[Hit]]], asked: Sequence[str]) -> int:
     out = console()
     count = 0
     for batch in batches:
         for hits in batch:
             if hits:
-                out.print(_hit_table(hits, out.width, title=hits[0].query))
+                out.print(_hit_table(hits, out.width, hits[0].query, asked))
             count += len(hits)
     return count
 
 
-def _hit_table(hits: Sequence[Hit], width: int, title: str) -> Any:
+def _hit_table(hits: Sequence[Hit], width: int, title: str, asked: Sequence[str]) -> Any:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -268,7 +278,7 @@ def _hit_table(hits: Sequence[Hit], width: int, title: str) -> Any:
         table.add_column("author, work", ratio=1, overflow="fold", min_width=18)
     for hit in hits:
         quote = Text(printable(hit.quote.text))
-        by = _by(hit.quote)
+        by = byline(hit.quote, asked)
         row = [Text(str(hit.rank)), _score(hit.score, bar=width >= 60)]
         if width >= 72:
             table.add_row(*row, quote, by)
@@ -279,11 +289,16 @@ def _hit_table(hits: Sequence[Hit], width: int, title: str) -> Any:
     return table
 
 
-def _by(quote: Quote) -> Any:
+def byline(quote: Quote, asked: Sequence[str] = ()) -> Any:
+    """Return author and work as a cell of a table, and below them which of the tags `asked` for were only proposed."""
     from rich.text import Text
+
+    wanted = set(map(fold, asked))
+    proposed = [tag for tag in quote.proposed if fold(tag) in wanted]
 
     parts = [Text(printable(quote.author), style="bold")] if quote.author else []
     parts += [Text(printable(quote.work), style="italic")] if quote.work else []
+    parts += [Text(printable(f"proposed: {', '.join(proposed)}"), style="dim")] if proposed else []
     return Text("\n").join(parts)
 
 
@@ -298,7 +313,7 @@ def _score(score: float, *, bar: bool) -> Any:
     return text
 
 
-def _show_pair_table(pairs: Sequence[Pair]) -> int:
+def _show_pair_table(pairs: Sequence[Pair], asked: Sequence[str]) -> int:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -315,7 +330,7 @@ def _show_pair_table(pairs: Sequence[Pair]) -> int:
         sides = []
         for quote in (pair.a, pair.b):
             text = Text(printable(quote.text))
-            by = _by(quote)
+            by = byline(quote, asked)
             sides.append(Text("\n").join((text, by)) if by else text)
         score = _score(pair.score, bar=out.width >= 60)
         if pair.conflict:
@@ -329,7 +344,7 @@ def _show_pair_table(pairs: Sequence[Pair]) -> int:
 
 def show_square(texts: Sequence[str], scores: Sequence[Sequence[float]], style: Format) -> None:
     """Write the scores of each text with each."""
-    rounded = [[round(score, _DIGITS) for score in row] for row in scores]
+    rounded = [[round(score, DIGITS) for score in row] for row in scores]
     if style is Format.json:
         print(to_json({"texts": list(texts), "scores": rounded}))  # noqa: T201
     elif style is Format.jsonl:
@@ -345,7 +360,7 @@ def show_square(texts: Sequence[str], scores: Sequence[Sequence[float]], style: 
     elif style is Format.markdown:
         cells = [["", "text", *map(str, range(1, len(texts) + 1))], ["---:", "---", *["---:"] * len(texts)]]
         for number, (text, row) in enumerate(zip(texts, rounded, strict=True), 1):
-            cells.append([str(number), _escaped(text), *(f"{score:.2f}" for score in row)])
+            cells.append([str(number), escaped(text), *(f"{score:.2f}" for score in row)])
         _write_lines(cells, lambda row: f"| {' | '.join(row)} |")
     else:
         _show_square_table(texts, rounded)

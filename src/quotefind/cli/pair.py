@@ -20,6 +20,7 @@ from quotefind.cli.options import (
     PairModelOption,
     PairsFormatOption,
     PairsOption,
+    ProposedOption,
     QuietOption,
     TagOption,
     TextsArgument,
@@ -41,6 +42,7 @@ def pair(
     author: AuthorOption = None,
     work: WorkOption = None,
     tag: TagOption = None,
+    proposed: ProposedOption = False,
     max_chars: MaxCharsOption = None,
     index: IndexOption = None,
     style: FormatOption = None,
@@ -68,6 +70,7 @@ def pair(
             "--author": author,
             "--work": work,
             "--tag": tag,
+            "--proposed": proposed,
             "--max-chars": max_chars,
             "--index": index,
             "--no-refresh": no_refresh,
@@ -85,7 +88,7 @@ def pair(
         return
     from quotefind.pairs import closest_pairs, companions
 
-    where = session.filter_of(author, work, tag, max_chars)
+    where = session.filter_of(author, work, tag, max_chars, proposed=proposed)
     with session.opened(index, refresh=not no_refresh) as opened:
         if texts:
             found = companions(opened, session.encoder_of(opened), texts[0], top, min_score=min_score, where=where)
@@ -99,7 +102,7 @@ def pair(
                     progress=progress,
                     checkpoints=checkpoints_directory(),
                 )
-    if not output.show_pairs(found, style, from_index=True):
+    if not output.show_pairs(found, style, from_index=True, asked=where.tags if proposed else ()):
         session.warn("no pairs found")
         raise typer.Exit(1)
 

@@ -162,6 +162,12 @@ OTHERS: dict[str, list[list[str]]] = {
         ["index", "--remove", "a.jsonl", "--index", "./elsewhere"],
     ],
     "info": [["info"], ["info", "--json"]],
+    "tag": [
+        ["tag"],
+        ["tag", "--write", "--format", "json"],
+        ["find", "hope", "--tag", "hope", "--proposed"],
+        ["tag", "--forget"],
+    ],
     "evaluate": [["evaluate", "judged.jsonl", "--runs", "runs"]],
     "model show": [["model", "show"]],
     "find": [["find", "hope", "--like", "Know thyself."], ["find", "--queries", "requests.txt", "--format", "trec"]],

@@ -255,9 +255,7 @@ def test_quiet(cli: Cli) -> None:
     assert cli("tag", *USUAL, "--max-chars", "2", "--quiet").err != ""
 
 
-def test_the_bundled_themes_and_the_measured_threshold(
-    bundled_home: Path, home_with_model: Path, tmp_path: Path
-) -> None:
+def test_what_is_bundled_needs_no_option(bundled_home: Path, home_with_model: Path, tmp_path: Path) -> None:
     """With the default model neither themes nor a score have to be said; the bundled quotes all have tags."""
     source = write_records(tmp_path / "a.jsonl", [{"text": "There is no remedy for love but to love more."}])
     assert run(PROGRAM, "index", source, "--quiet", home=home_with_model).code == 0

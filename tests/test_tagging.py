@@ -267,14 +267,15 @@ def test_writing_is_all_or_nothing(filled: Library, monkeypatch: pytest.MonkeyPa
     """Where writing stops in the middle, what was proposed before stays as it was."""
     write(filled)
     monkeypatch.setattr(tagging, "_SCORES", 1)
-    with pytest.raises(StoppedError), Index(filled.directory) as index:
 
-        def stop(_: str, done: int = 0, total: int = 0) -> None:
-            if done == total - 1:
-                raise StoppedError
+    def stop(_: str, done: int = 0, total: int = 0) -> None:
+        if done == total - 1:
+            raise StoppedError
 
-        with open_to_write(filled.directory, filled.models) as writer:
-            propose_tags(index, filled.encoder, ["bread", "butter"], min_score=0.3).write(writer, stop)
+    with Index(filled.directory) as index, open_to_write(filled.directory, filled.models) as writer:
+        proposals = propose_tags(index, filled.encoder, ["bread", "butter"], min_score=0.3)
+        with pytest.raises(StoppedError):
+            proposals.write(writer, stop)
     assert stored(filled) == TWO
 
 

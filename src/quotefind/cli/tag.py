@@ -25,7 +25,6 @@ from quotefind.errors import UsageError
 from quotefind.paths import index_directory
 
 if TYPE_CHECKING:
-    from quotefind.index.reader import Index
     from quotefind.tagging import Proposals
 
 
@@ -81,11 +80,12 @@ def tag(
 
     where = session.filter_of(author, work, None, max_chars)
     listed = read_themes(themes)
+    style = output.default_format(style)
     with session.opened(index, refresh=not no_refresh) as opened:
         proposals = propose_tags(opened, session.encoder_of(opened), listed, top=top, min_score=min_score, where=where)
-        if write:
-            _write(opened, proposals, wait=wait, quiet=quiet)
-        count = proposal_output.show(proposals, output.default_format(style))
+        count = 0 if write else proposal_output.show(proposals, style)
+    if write:
+        proposals, count = _write(opened.directory, proposals, style, wait=wait, quiet=quiet)
     _say(proposals, count, where=bool(where), write=write, quiet=quiet)
 
 
@@ -100,17 +100,24 @@ def _check_usage(style: Format | None, *, write: bool, forget: bool, wait: float
         raise UsageError("--wait is for --write and --forget; a report waits for nobody.")
 
 
-def _write(index: Index, proposals: Proposals, *, wait: float, quiet: bool) -> None:
+def _write(directory: Path, proposals: Proposals, style: Format, *, wait: float, quiet: bool) -> tuple[Proposals, int]:
+    """Store the proposals, then show them: a report that nobody reads to its end is stored all the same.
+
+    Nothing changes between reading and storing, because the index is read while the lock is held; and it is closed
+    before the writer, so that SQLite can empty its log.
+    """
+    from quotefind.index.reader import Index
     from quotefind.index.writer import open_to_write
 
     with (
         session.progress_bar(quiet=quiet) as progress,
-        open_to_write(index.directory, session.encoder_opener(), wait=wait) as writer,
+        open_to_write(directory, session.encoder_opener(), wait=wait) as writer,
+        Index(directory) as opened,
     ):
-        changed = proposals.write(writer, progress)
-    if changed:
-        what = "A quote has changed meanwhile and was" if changed == 1 else f"{changed} quotes have changed and were"
-        session.warn(f"{what} left alone; run the command again")
+        proposals.again(opened).write(writer, progress)
+    with Index(directory) as opened:
+        proposals = proposals.again(opened)
+        return proposals, proposal_output.show(proposals, style)
 
 
 def _forget(name: str | None, *, wait: float, quiet: bool) -> None:

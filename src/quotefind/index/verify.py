@@ -95,7 +95,7 @@ def _check_quote(values: tuple[Any, ...]) -> Iterator[str]:
     if not isinstance(text, str) or text_digest(text) != digest or quote_id(text, author) != name:
         yield f"quote {name} has not the text or author that it was stored with"
     elif seal(name, text, author, work, year, tags, proposed) != sealed:
-        yield f"quote {name} has not the work, year or tags that it was stored with"
+        yield f"quote {name} has not the work, year, tags or proposals that it was stored with"
     elif len(text) != chars or _folded(tags) != set(json.loads(found_by)):
         yield f"quote {name} is found by a length or tag that it has not"
     elif _folded(proposed) != set(json.loads(proposed_by)):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from quotefind.cli import output
 from quotefind.cli.options import Format
-from quotefind.tagging import Proposal
+
+if TYPE_CHECKING:
+    from quotefind.tagging import Proposal
 
 KEYS = ("id", "text", "author", "work", "proposed")
 _CELLS = (*KEYS, "scores")

@@ -7,12 +7,14 @@ import inspect
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer.main
 from cli_tools import CONTROL, FAKE_PROGRAM, PROGRAM, Cli, run, run_on_terminal, write_records
 
 from quotefind import tagging
-from quotefind.cli import proposal_output, tag
+from quotefind.cli import app, proposal_output, tag
 from quotefind.index.lock import writer_lock
 
 QUOTES = [
@@ -277,3 +279,23 @@ def test_writing_leaves_no_log_behind(cli: Cli) -> None:
 def test_the_default_number_of_themes() -> None:
     """The command and the library propose as many themes."""
     assert inspect.signature(tag.tag).parameters["top"].default == tagging.TOP
+
+
+def test_every_command_with_tag_has_proposed() -> None:
+    """Wherever a tag is a condition, proposed tags can be made to count."""
+    commands: Any = typer.main.get_command(app)
+    options = {
+        name: {option for parameter in command.params for option in parameter.opts}
+        for name, command in commands.commands.items()
+    }
+    with_tag = {name for name, known in options.items() if "--tag" in known}
+    assert with_tag >= {"find", "pair"}
+    assert with_tag == {name for name, known in options.items() if "--proposed" in known}
+
+
+def test_topics_with_proposed(cli: Cli) -> None:
+    """What `topics` tells of a tag counts the quotes that it was proposed for, with --proposed alone."""
+    cli("tag", *USUAL, "--write", "-q")
+    assert cli("topics", "--tag", "sea", "-q").code == 1
+    (topic,) = cli("topics", "--tag", "sea", "--proposed", "--topics", "1", "-q", "--format", "json").json
+    assert topic["size"] == 1

@@ -60,6 +60,11 @@ FormatOption = Annotated[
         case_sensitive=False,
     ),
 ]
+TopicsOption = Annotated[
+    int | None,
+    typer.Option("--topics", min=1, metavar="N", help="How many topics; found out unless you say."),
+]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, metavar="N", help="Another draw of chance.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write a JSON object.")]
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress and no summary; warnings and errors stay.")

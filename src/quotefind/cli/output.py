@@ -97,9 +97,9 @@ def show_hits(batches: Iterable[Sequence[Sequence[Hit]]], style: Format, *, aske
         return _show_tables(batches, asked)
     records = (hit for batch in batches for hits in batch for hit in hits)
     if style is Format.plain:
-        return _write_lines(records, lambda hit: plain(hit.quote))
+        return _write_lines(records, lambda hit: plain_line(hit.quote))
     if style is Format.markdown:
-        return _write_lines(records, lambda hit: markdown(hit.quote))
+        return _write_lines(records, lambda hit: block_quote(hit.quote))
     return write_records(map(hit_record, records), style, HIT_KEYS)
 
 
@@ -128,9 +128,9 @@ def show_pairs(pairs: Sequence[Pair], style: Format, *, from_index: bool = False
     if style is Format.table:
         return _show_pair_table(pairs, asked)
     if style is Format.plain:
-        return _write_lines(pairs, lambda pair: f"{pair.score:.4f}\t{plain(pair.a)}\t{plain(pair.b)}")
+        return _write_lines(pairs, lambda pair: f"{pair.score:.4f}\t{plain_line(pair.a)}\t{plain_line(pair.b)}")
     if style is Format.markdown:
-        return _write_lines(pairs, lambda pair: f"{markdown(pair.a)}\n{markdown(pair.b)}\n({pair.score:.4f})\n")
+        return _write_lines(pairs, lambda pair: f"{block_quote(pair.a)}\n{block_quote(pair.b)}\n({pair.score:.4f})\n")
     keys = PAIR_KEYS + INDEX_PAIR_KEYS if from_index else PAIR_KEYS
     return write_records((pair_record(pair, keys) for pair in pairs), style, keys)
 
@@ -213,14 +213,14 @@ def console() -> Console:
     return out
 
 
-def plain(quote: Quote) -> str:
-    """Return a quote on one line."""
+def plain_line(quote: Quote) -> str:
+    """Return `quote` on one line, as it is written into a pipe."""
     by = attribution(quote)
     return printable(f"{quote.text} — {by}" if by else quote.text)
 
 
-def markdown(quote: Quote) -> str:
-    """Return a quote as a block of Markdown."""
+def block_quote(quote: Quote) -> str:
+    """Return `quote` as a block quote of Markdown, its attribution below."""
     parts = [escaped(quote.author)] if quote.author else []
     parts += [f"*{escaped(quote.work)}*"] if quote.work else []
     by = f">\n> — {', '.join(parts)}\n" if parts else ""
@@ -228,7 +228,7 @@ def markdown(quote: Quote) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return `text` so that Markdown shows it as it is."""
+    """Return `text` for Markdown, where nothing of it is markup."""
     return _MARKDOWN.sub(r"\\\1", printable(text))
 
 

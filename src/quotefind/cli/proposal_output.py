@@ -56,12 +56,12 @@ def _rounded(score: float) -> float:
 
 def _plain(proposal: Proposal) -> str:
     tags = ", ".join(proposed.tag for proposed in proposal.tags)
-    return f"{output.printable(tags)}\t{output.plain(proposal.quote)}\n"
+    return f"{output.printable(tags)}\t{output.plain_line(proposal.quote)}\n"
 
 
 def _markdown(proposal: Proposal) -> str:
     tags = ", ".join(f"{output.escaped(proposed.tag)} ({proposed.score:.2f})" for proposed in proposal.tags)
-    return f"{output.markdown(proposal.quote)}\nProposed: {tags}\n\n"
+    return f"{output.block_quote(proposal.quote)}\nProposed: {tags}\n\n"
 
 
 def _show_tables(proposals: Iterator[Proposal]) -> int:

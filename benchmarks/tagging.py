@@ -78,7 +78,7 @@ def main() -> None:
         _show_themes(found[_SHIPPED])
         for file in given.files:
             index = _index(str(file.absolute()), home / f"{file.stem}.index", _SHIPPED)
-            other, _ = measure.in_own_process(measured_elsewhere, directory=index, file=file.absolute())
+            other, _ = measure.in_own_process(measured_elsewhere, directory=index)
             _show_elsewhere(file.name, other)
 
 
@@ -106,7 +106,7 @@ def measured(directory: str) -> dict[str, Any]:
         model = index.manifest.model
         encoder = open_encoder(model, device="cpu", fingerprint=index.manifest.fingerprint)
     carried = np.array([[theme in quote.tags for theme in themes] for quote in quotes])
-    said = np.array([[_spoken(theme) in labels[quote.text] for theme in themes] for quote in quotes]) | carried
+    said = np.array([[theme.replace("-", " ") in labels[quote.text] for theme in themes] for quote in quotes]) | carried
     held_out = np.array([quote.text in held_out_texts for quote in quotes])
     scores = {way: vectors @ theme_vectors(encoder, themes, asked).T for way, asked in _WAYS.items()}
     shipped = vectors @ theme_vectors(encoder, themes).T
@@ -144,7 +144,7 @@ def measured(directory: str) -> dict[str, Any]:
     }
 
 
-def measured_elsewhere(directory: str, file: str) -> dict[str, Any]:
+def measured_elsewhere(directory: str) -> dict[str, Any]:
     """Measure the shipped model on another collection, by its own tags; run in a process of its own."""
     import numpy as np
 
@@ -162,7 +162,6 @@ def measured_elsewhere(directory: str, file: str) -> dict[str, Any]:
     carried = np.array([[theme in quote.tags for theme in themes] for quote in quotes])
     by_words = np.array([_has_words(quote.text, themes) for quote in quotes])
     return {
-        "file": file,
         "quotes": len(quotes),
         "themes": len(themes),
         "shipped": _figures(_proposed(scores, threshold, TOP), carried),
@@ -192,7 +191,6 @@ def _figures(proposed: Any, carried: Any) -> dict[str, float]:
         "f1": f1,
         **dict(zip(("macro_precision", "macro_recall", "macro_f1"), macro, strict=True)),
         "quotes": float(proposed.any(axis=1).mean()),
-        "each": float(proposed.sum(axis=1).mean()),
     }
 
 
@@ -306,10 +304,6 @@ def _has_words(text: str, themes: list[str]) -> list[bool]:
     return [set(stem(re.findall(r"\w+", theme.casefold()))) <= words for theme in themes]
 
 
-def _spoken(theme: str) -> str:
-    return theme.replace("-", " ")
-
-
 def _by_theme(themes: list[str], proposed: Any, carried: Any, held_out: Any) -> list[dict[str, Any]]:
     rows = []
     for number, theme in enumerate(themes):
@@ -378,8 +372,8 @@ def _show_themes(found: dict[str, Any]) -> None:
             cells += [str(own), str(proposed), _ratio(right, proposed), _ratio(right, own)]
         rows.append(cells)
     columns = ["theme", "held-out", "proposed", "P", "R", "others", "proposed", "P", "R"]
-    title = f"By theme, at least {found['threshold']:.2f}, at most {found['top']} themes a quote"
-    measure.print_table(title, columns, rows)
+    limits = f"at least {found['threshold']:.2f}, at most {found['top']} themes a quote"
+    measure.print_table(f"By theme, {limits}", columns, rows)
 
 
 def _show_elsewhere(name: str, found: dict[str, Any]) -> None:

@@ -14,6 +14,8 @@ from quotefind.similarity import Vectors
 _PERPLEXITY = 30.0
 # Fewer quotes than this have no neighbourhoods; their principal components will do.
 _FEWEST = 10
+# So few are placed faster by one thread, which waits for no other.
+_ALONE = 5000
 _EARLY, _ITERATIONS = 250, 500
 _BETWEEN_REPORTS = 25
 
@@ -30,6 +32,8 @@ def project(vectors: Vectors, *, seed: int = 0, progress: Progress = silent) -> 
         seed: of the search for neighbours.
         progress: told the iterations.
     """
+    if not len(vectors):
+        return np.empty((0, 2), np.float32)
     if len(vectors) < _FEWEST:
         return _scaled(_principal(vectors))
     from openTSNE import TSNE
@@ -46,7 +50,7 @@ def project(vectors: Vectors, *, seed: int = 0, progress: Progress = silent) -> 
         metric="cosine",
         early_exaggeration_iter=_EARLY,
         n_iter=_ITERATIONS,
-        n_jobs=os.cpu_count() or 1,
+        n_jobs=(os.cpu_count() or 1) if len(vectors) > _ALONE else 1,
         random_state=seed,
         callbacks=report,
         callbacks_every_iters=_BETWEEN_REPORTS,

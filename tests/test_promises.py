@@ -69,7 +69,10 @@ START = {
     "import the command line": ("import quotefind.cli; leave(0)", [], {}),
     "--help": (ENTRY, ["--help"], {}),
     "--version": (ENTRY, ["--version"], {}),
-    **{f"{name} --help": (ENTRY, [*name.split(), "--help"], {}) for name in ("find", "index", "pair", "info", "model")},
+    **{
+        f"{name} --help": (ENTRY, [*name.split(), "--help"], {})
+        for name in ("find", "index", "pair", "tag", "info", "model")
+    },
     "model download --help": (ENTRY, ["model", "download", "--help"], {}),
     "wrong usage": (ENTRY, ["find", "--nonsense"], {}),
     "show completion": (ENTRY, ["--show-completion", "bash"], {}),
@@ -164,6 +167,12 @@ OTHERS: dict[str, list[list[str]]] = {
     "info": [["info"], ["info", "--json"]],
     "topics": [["topics"]],
     "map": [["map", "-qo", "map.html", "--query", "hope"], ["map", "-qo", "map.png"], ["map", "-qo", "map.svg"]],
+    "tag": [
+        ["tag", "-q"],
+        ["tag", "--write", "--format", "json", "-q"],
+        ["find", "hope", "--tag", "hope", "--proposed"],
+        ["tag", "--forget", "-q"],
+    ],
     "evaluate": [["evaluate", "judged.jsonl", "--runs", "runs"]],
     "model show": [["model", "show"]],
     "find": [["find", "hope", "--like", "Know thyself."], ["find", "--queries", "requests.txt", "--format", "trec"]],

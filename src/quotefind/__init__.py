@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from quotefind.pairs import closest_pairs, companions, score_pairs, similarities
     from quotefind.records import Hit, Pair, Quote
     from quotefind.search import FindOptions, find
+    from quotefind.tagging import Proposal, ProposedTag, propose_tags, read_themes
     from quotefind.training.evaluation import evaluate, systems_of
     from quotefind.training.fine_tuning import train
     from quotefind.training.judgements import from_tags
@@ -40,6 +41,7 @@ _HOMES = {
     "pairs": ("closest_pairs", "companions", "score_pairs", "similarities"),
     "records": ("Hit", "Pair", "Quote"),
     "search": ("FindOptions", "find"),
+    "tagging": ("Proposal", "ProposedTag", "propose_tags", "read_themes"),
     "training.evaluation": ("evaluate", "systems_of"),
     "training.fine_tuning": ("train",),
     "training.judgements": ("from_tags",),
@@ -58,6 +60,8 @@ __all__ = [
     "IndexUnusableError",
     "ModelError",
     "Pair",
+    "Proposal",
+    "ProposedTag",
     "Quote",
     "QuotefindError",
     "Recipe",
@@ -72,7 +76,9 @@ __all__ = [
     "from_tags",
     "open_encoder",
     "open_to_write",
+    "propose_tags",
     "read_pairs",
+    "read_themes",
     "score_pairs",
     "similarities",
     "systems_of",

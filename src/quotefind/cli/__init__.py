@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from quotefind import interrupts, limits
-from quotefind.cli import evaluate, find, index, info, model, pair, topics, train
+from quotefind.cli import evaluate, find, index, info, model, pair, tag, topics, train
 from quotefind.cli import map as map_command
 from quotefind.errors import ModelError, QuotefindError
 
@@ -115,6 +115,7 @@ app.command("find", cls=_Command)(find.find)
 app.command("pair", cls=_Command)(pair.pair)
 app.command("topics", cls=_Command)(topics.topics)
 app.command("map", cls=_Command)(map_command.map_)
+app.command("tag", cls=_Command)(tag.tag)
 app.command("info", cls=_Command)(info.info)
 app.command("train", cls=_Command)(train.train)
 app.command("evaluate", cls=_Command)(evaluate.evaluate)

@@ -15,6 +15,7 @@ from quotefind.cli.options import (
     IndexOption,
     MaxCharsOption,
     NoRefreshOption,
+    ProposedOption,
     QuietOption,
     SeedOption,
     TagOption,
@@ -48,6 +49,7 @@ def map_(
     author: AuthorOption = None,
     work: WorkOption = None,
     tag: TagOption = None,
+    proposed: ProposedOption = False,
     max_chars: MaxCharsOption = None,
     seed: SeedOption = 0,
     index: IndexOption = None,
@@ -70,7 +72,7 @@ def map_(
         raise UsageError("--top says how many hits of --query to mark; give --query too.")
     from quotefind.map.making import make_map
 
-    where = session.filter_of(author, work, tag, max_chars)
+    where = session.filter_of(author, work, tag, max_chars, proposed=proposed)
     with session.opened(index, refresh=not no_refresh) as opened:
         hits = _hits(opened, query, top, where) if query is not None else ()
         with session.progress_bar(quiet=quiet) as progress:

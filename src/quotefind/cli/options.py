@@ -45,6 +45,9 @@ WorkOption = Annotated[
 TagOption = Annotated[
     list[str] | None, typer.Option("--tag", metavar="THEME", help="Only quotes with this tag; repeatable.")
 ]
+ProposedOption = Annotated[
+    bool, typer.Option("--proposed", help="Let --tag also match tags that quotefind tag proposed.")
+]
 MaxCharsOption = Annotated[
     int | None, typer.Option("--max-chars", min=1, metavar="N", help="Only quotes of at most N characters.")
 ]

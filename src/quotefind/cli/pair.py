@@ -24,6 +24,7 @@ from quotefind.cli.options import (
     PairsFormatOption,
     PairsOption,
     PairTopOption,
+    ProposedOption,
     QuietOption,
     TagOption,
     TextsArgument,
@@ -49,6 +50,7 @@ def pair(
     author: AuthorOption = None,
     work: WorkOption = None,
     tag: TagOption = None,
+    proposed: ProposedOption = False,
     max_chars: MaxCharsOption = None,
     index: IndexOption = None,
     style: FormatOption = None,
@@ -80,6 +82,7 @@ def pair(
             "--author": author,
             "--work": work,
             "--tag": tag,
+            "--proposed": proposed,
             "--max-chars": max_chars,
             "--index": index,
             "--no-refresh": no_refresh,
@@ -95,7 +98,7 @@ def pair(
     if texts and len(texts) > 1:
         _compare(texts, style, model)
         return
-    where = session.filter_of(author, work, tag, max_chars)
+    where = session.filter_of(author, work, tag, max_chars, proposed=proposed)
     with session.opened(index, refresh=not no_refresh) as opened:
         if conflicts:
             report_conflicts(opened, style, top=top, min_score=min_score, where=where, quiet=quiet)
@@ -116,7 +119,7 @@ def _search(
             found = closest_pairs(
                 index, top, min_score=min_score, where=where, progress=progress, checkpoints=checkpoints_directory()
             )
-    if not output.show_pairs(found, style, from_index=True):
+    if not output.show_pairs(found, style, from_index=True, asked=where.tags if where.proposed else ()):
         session.warn("no pairs found")
         raise typer.Exit(1)
 

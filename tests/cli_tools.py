@@ -46,6 +46,9 @@ _DECIDING = (
     "TTY_INTERACTIVE",
     "COLUMNS",
     "LINES",
+    "QUOTEFIND_INDEX",
+    "QUOTEFIND_FORMAT",
+    "QUOTEFIND_TOP",
 )
 
 

@@ -1,6 +1,6 @@
 """Every example of --help and of the documentation is run, in a shell, in a directory with the files it names.
 
-With the real model, on a quarter of the bundled quotes and a few more; only training begins with a tiny model, to take a moment.
+With the real model, on a quarter of the bundled quotes and a few more; only training begins with a tiny model.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ NOT_RUN = {
 }
 # These run in one process, which has torch; they train with few pairs, and a tiny model in the place of the base.
 TRAINING = re.compile(r"quotefind (train|evaluate)\b|--model \./my-model|model show \./my-model")
-TOOLS = ("jq",)
+TOOLS = ("jq", "git", "fold")
 # Whom examples ask for.
 AUTHORS = ("Emily Dickinson", "Ralph Waldo Emerson")
 
@@ -111,6 +112,25 @@ def fill(folder: Path) -> None:
     write_records(folder / "more.jsonl", more)
 
 
+def block(language: str, within: str) -> str:
+    """Return the one block of docs/shell.md in `language` that has `within` in it."""
+    text = (ROOT / "docs" / "shell.md").read_text(encoding="utf-8")
+    blocks = re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    (found,) = [block for block in blocks if within in block]
+    return str(found)
+
+
+def need(line: str) -> None:
+    """Skip the test where a program that `line` calls is not installed, or a command is not in this version."""
+    for tool in TOOLS:
+        if re.search(rf"\b{tool}\b", line) and shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+    program: Any = typer.main.get_command(app)
+    for name in re.findall(r"\bquotefind ([a-z]+)\b", line):
+        if name not in program.commands:
+            pytest.skip(f"quotefind {name} is not in this version")
+
+
 def run_example(line: str, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
     """Run `line` as bash does, where a command that fails in a pipe makes all of it fail."""
     variables = environment(folder / "home", HOME=str(folder / "user"), **more)
@@ -139,9 +159,7 @@ def test_there_are_examples_of_every_command() -> None:
 @pytest.mark.parametrize("line", [line for line in RUN if not TRAINING.search(line)])
 def test_an_example_runs(desk: Path, line: str) -> None:
     """The example ends with exit code 0."""
-    for tool in TOOLS:
-        if re.search(rf"\b{tool}\b", line) and shutil.which(tool) is None:
-            pytest.skip(f"{tool} is not installed")
+    need(line)
     done = run_example(line, desk)
     assert done.returncode == 0, done
 
@@ -163,3 +181,106 @@ def test_examples_of_training_run(
         done = CliRunner().invoke(app, words, catch_exceptions=False, prog_name="quotefind")
         assert done.exit_code == 0, (line, done.output)
     assert {shlex.split(line)[1] for line in tried} == {"train", "evaluate", "index", "model"}
+
+
+# In the place of fzf: shows the preview of the first line as fzf would, with each field quoted, and chooses that line.
+FZF = """
+import re, shlex, subprocess, sys
+line = sys.stdin.readline().rstrip("\\n")
+fields = line.split("\\t")
+command = sys.argv[sys.argv.index("--preview") + 1]
+command = re.sub(r"\\{(\\d)\\}", lambda field: shlex.quote(fields[int(field[1]) - 1]), command)
+shown = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout
+open("preview", "w").write(shown)
+print(line)
+"""
+
+
+def test_the_recipe_for_fzf(desk: Path) -> None:
+    """The preview shows the quote and three others; what is chosen is the quote and its author."""
+    need("jq")
+    stub = desk / "fzf.py"
+    stub.write_text(FZF)
+    wrapper(desk / "bin" / "fzf", f'exec {shlex.quote(sys.executable)} {shlex.quote(str(stub))} "$@"')
+    done = run_example(block("sh", "fzf") + "pick hope in hard times", desk)
+    assert done.returncode == 0, done
+    text, _, author = done.stdout.rstrip("\n").partition("\t")
+    preview = (desk / "preview").read_text(encoding="utf-8").splitlines()
+    assert preview[:3] == [text, author, ""]
+    assert len(preview) == 6
+
+
+def test_the_recipe_for_tmux(desk: Path) -> None:
+    """The command in the status bar gives one line in which tmux finds no format of its own."""
+    (command,) = re.findall(r"#\((.*)\)\"", block("tmux", "status-right"))
+    need(command)
+    done = run_example(command, desk)
+    assert (done.returncode, done.stdout.count("\n")) == (0, 1), done
+    assert "#" not in done.stdout.replace("##", "")
+
+
+def test_the_recipe_for_git(desk: Path) -> None:
+    """The hook adds a comment to a new message, which git takes off again; a quote that fails stops no commit."""
+    hook = block("sh", '"$2"')
+    need(f"git {hook}")
+    start = "git init -q repository && cd repository && git config user.name A && git config user.email a@example.org"
+    assert run_example(start, desk).returncode == 0
+    path = desk / "repository" / ".git" / "hooks" / "prepare-commit-msg"
+    path.write_text(hook)
+    path.chmod(0o755)
+    commit = "cd repository && git commit -q --allow-empty && git log -1 --format=%B"
+    editor = 'cp "$1" ../message; echo Changed. | cat - ../message > "$1"'
+    (desk / "editor").write_text(editor)
+    done = run_example(commit, desk, GIT_EDITOR=f"sh {shlex.quote(str(desk / 'editor'))}")
+    assert (done.returncode, done.stdout.strip()) == (0, "Changed."), done
+    assert " — " in (desk / "message").read_text(encoding="utf-8").splitlines()[-1]
+    (desk / "none").mkdir()
+    wrapper(desk / "none" / "quotefind", "exit 4")
+    done = run_example(f"PATH=$PWD/none:$PATH; {commit}", desk, GIT_EDITOR=f"sh {shlex.quote(str(desk / 'editor'))}")
+    assert (done.returncode, done.stdout.strip()) == (0, "Changed."), done
+
+
+def at_home(desk: Path) -> dict[str, str]:
+    """Return an environment as poor as that of cron, in which the program is in ~/.local/bin, and the model prepared."""
+    user = desk / "user"
+    local = user / ".local" / "bin"
+    if not local.exists():
+        local.mkdir(parents=True)
+        paths = f"PYTHONPATH={shlex.quote(os.environ.get('PYTHONPATH', ''))}"
+        wrapper(local / "quotefind", f'{paths} exec {shlex.join(PROGRAM)} "$@"')
+        (user / ".cache").mkdir(exist_ok=True)
+        (user / ".cache" / "quotefind").symlink_to((desk / "home" / "cache").resolve(), target_is_directory=True)
+        indexes = user / ".local" / "share" / "quotefind" / "indexes"
+        shutil.copytree(desk / "home" / "indexes" / "default", indexes / "default")
+    return {"HOME": str(user), "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", "LOGNAME": "user"}
+
+
+def test_the_recipe_for_cron(desk: Path) -> None:
+    """The line of the crontab works by sh with what cron gives it, and says nothing; `%` would end it."""
+    (line,) = block("crontab", "quotefind").splitlines()
+    fields = line.split(None, 5)
+    assert [bool(re.fullmatch(r"[\d*]+", field)) for field in fields[:5]] == [True] * 5
+    assert "%" not in line
+    variables = at_home(desk)
+    done = subprocess.run(
+        ["/bin/sh", "-c", fields[5]], capture_output=True, text=True, env=variables, cwd=desk / "user", check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), done
+
+
+def test_the_recipe_for_systemd(desk: Path) -> None:
+    """systemd finds nothing wrong with the service and the timer, and what the service starts works."""
+    variables = at_home(desk)
+    service = block("ini", "[Service]").replace("%h", str(desk / "user"))
+    (start,) = re.findall(r"^ExecStart=(.*)$", service, re.MULTILINE)
+    done = subprocess.run(shlex.split(start), capture_output=True, text=True, env=variables, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), done
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd is not installed")
+    for name, text in (("service", service), ("timer", block("ini", "[Timer]"))):
+        (desk / f"quotefind.{name}").write_text(text)
+    command = ["systemd-analyze", "--user", "verify", str(desk / "quotefind.service"), str(desk / "quotefind.timer")]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, "XDG_RUNTIME_DIR": str(desk)}
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, ""), done

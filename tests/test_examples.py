@@ -241,7 +241,7 @@ def test_the_recipe_for_git(desk: Path) -> None:
 
 
 def at_home(desk: Path) -> dict[str, str]:
-    """Return an environment as poor as that of cron, in which the program is in ~/.local/bin, and the model prepared."""
+    """Return an environment as poor as that of cron; the program is in ~/.local/bin, and the model prepared."""
     user = desk / "user"
     local = user / ".local" / "bin"
     if not local.exists():

@@ -8,7 +8,6 @@ import shlex
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from select import select
@@ -193,6 +192,8 @@ def test_indexes_formats_and_devices_are_offered(shelf: Path) -> None:
     assert offered(shelf, "quotefind find --index ") == ["default", "poems", "./here"]
     assert offered(shelf, "quotefind info --index p") == ["poems"]
     assert offered(shelf, "quotefind find --index ./h") == ["./here"]
+    assert offered(shelf, "quotefind find --index ~/p") == []
+    assert offered(shelf, "quotefind find --per") == []
     assert offered(shelf, "quotefind find --format js") == ["json", "jsonl"]
     assert offered(shelf, "quotefind index --input-format ") == list(FORMATS)
     assert offered(shelf, "quotefind pair --input-format ") == ["tsv", "csv", "jsonl"]
@@ -287,6 +288,14 @@ def test_nonsense_on_the_command_line_is_no_error(home: Path, shell: str) -> Non
         )
         assert (done.code, done.err) == (0, ""), (line, done)
     assert run(PROGRAM, home=home, _QUOTEFIND_COMPLETE=f"complete_{shell}").err == ""
+
+
+@pytest.mark.parametrize(("line", "code"), [("quotefind find --author em", 0), ("quotefind index ", 1)])
+def test_fish_is_told_whether_to_offer_files(shelf: Path, line: str, code: int) -> None:
+    """Asked whether there is anything to offer, the program says so by its exit code; if not, fish offers files."""
+    asked = {"_TYPER_COMPLETE_FISH_ACTION": "is-args", "_TYPER_COMPLETE_ARGS": line}
+    done = run(PROGRAM, home=shelf / "home", _QUOTEFIND_COMPLETE="complete_fish", **asked)
+    assert (done.code, done.err) == (code, ""), done
 
 
 @needs("bash")
@@ -388,7 +397,3 @@ def test_fish_offers_names(shelf: Path, room: Path) -> None:
     assert set(ask("quotefind find --author ")) == {*NAMES, "Ann"}
     assert ask("quotefind find --index po") == ["poems"]
     assert "--one-per-author" in ask("quotefind find --one")
-
-
-if sys.platform == "win32":
-    pytest.skip("needs terminals and shells of POSIX systems", allow_module_level=True)

@@ -82,7 +82,7 @@ def answer(command: Any, shell: str, variables: Mapping[str, str] = os.environ) 
     if shell == "zsh":
         return f"{_for_zsh(offers, typed)}\n"
     if variables.get("_TYPER_COMPLETE_FISH_ACTION") == "is-args" and not offers:
-        raise typer.Exit(1)  # fish then offers files
+        raise SystemExit(1)  # fish then offers files
     return "".join(f"{typed.before}{name}\t{about}\n" for name, about in offers)
 
 
@@ -96,8 +96,12 @@ def _offers(command: Any, typed: _Typed) -> list[tuple[str, str]]:
     offers = [(str(item.value), " ".join((item.help or "").split())) for item in items]
     offers = [(name, _UNFIT.sub(" ", told)) for name, told in offers if name and not _UNFIT.search(name)]
     begin = [offer for offer in offers if offer[0].startswith(typed.word)]
-    begin = begin or [offer for offer in offers if fold(typed.word) and fold(offer[0]).startswith(fold(typed.word))]
-    return begin or [offer for offer in offers if fold(typed.word) and f" {fold(typed.word)}" in f" {fold(offer[0])}"]
+    folded = fold(typed.word)
+    if begin or not folded or "/" in typed.word or typed.word.startswith("-"):  # of paths and options all counts
+        return begin
+    like = [(offer, f" {fold(offer[0])}") for offer in offers]
+    begin = [offer for offer, name in like if name.startswith(f" {folded}")]
+    return begin or [offer for offer, name in like if f" {folded}" in name]
 
 
 def _typed_in_bash(words: str, place: int) -> _Typed:

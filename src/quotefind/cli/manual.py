@@ -85,8 +85,12 @@ def _paragraphs(texts: list[str]) -> list[str]:
 def _options(context: typer.Context) -> list[str]:
     """Return an item for each argument and option that has a help."""
     parameters: list[Any] = context.command.get_params(context)
-    records = [parameter.get_help_record(context) for parameter in parameters]
-    return [line for record in records if record and record[1] for line in _item(*record)]
+    lines: list[str] = []
+    for parameter in parameters:
+        name, told = parameter.get_help_record(context) or ("", "")
+        if told:  # how an argument is shown differs between versions of Typer
+            lines += _item(parameter.human_readable_name if parameter.param_type_name == "argument" else name, told)
+    return lines
 
 
 def _variables(commands: list[typer.Context]) -> dict[str, str]:

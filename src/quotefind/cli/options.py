@@ -31,11 +31,11 @@ def given(ctx: typer.Context, parameter: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
-def _usable(ctx: typer.Context, style: Format | None) -> Format | None:
+def _usable(ctx: typer.Context, option: typer.CallbackParam, style: Format | None) -> Format | None:
     """Refuse what only `find` can write; from the environment, it is no default for other commands."""
     if style is not Format.trec or ctx.command.name == "find" or ctx.resilient_parsing:
         return style
-    if given(ctx, "style"):
+    if given(ctx, str(option.name)):
         raise UsageError("--format trec is for find: it holds rankings.")
     return None
 

@@ -88,8 +88,11 @@ def _options(context: typer.Context) -> list[str]:
     lines: list[str] = []
     for parameter in parameters:
         name, told = parameter.get_help_record(context) or ("", "")
-        if told:  # how an argument is shown differs between versions of Typer
-            lines += _item(parameter.human_readable_name if parameter.param_type_name == "argument" else name, told)
+        # How arguments and choices are shown differs between versions of Typer.
+        argument = parameter.param_type_name == "argument"
+        name = parameter.human_readable_name if argument else re.sub(r"\[(.*)\]$", r"<\1>", name)
+        if told:
+            lines += _item(name, told)
     return lines
 
 

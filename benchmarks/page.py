@@ -2,9 +2,9 @@
 
 Maps of 1,500 and of 50,000 quotes (the fortunes, with numbers behind them) in 60 topics, whose positions are drawn at
 random, stand in a window of 1280 x 800. The mouse drags the map, then the wheel zooms in and out again, step by step;
-the page notes when each frame begins (requestAnimationFrame). All is drawn by the processor: on a canvas, which the page
-chooses where there is no GPU, and by WebGL, made to believe in one, which SwiftShader, a part of Chromium, emulates. With
-a real GPU that is much quicker.
+the page notes when each frame begins (requestAnimationFrame). All is drawn by the processor: on a canvas, which the
+page chooses where there is no GPU, and by WebGL, made to believe in one, which SwiftShader, a part of Chromium,
+emulates. With a real GPU that is much quicker.
 
 Beside: the time until the map is drawn after the page was opened, and until a search has narrowed it.
 
@@ -17,6 +17,7 @@ import json
 import shutil
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 from statistics import median, quantiles
 from tempfile import TemporaryDirectory
@@ -30,9 +31,9 @@ _TOPICS = 60
 _STEPS = 120
 _BACKENDS = ("canvas", "webgl")
 _BELIEVE = """
-    const get = HTMLCanvasElement.prototype.getContext;
-    HTMLCanvasElement.prototype.getContext = function (kind, options) {
-        return get.call(this, kind, { ...options, failIfMajorPerformanceCaveat: false });
+    const get = WebGLRenderingContext.prototype.getParameter;
+    WebGLRenderingContext.prototype.getParameter = function (name) {
+        return name === 0x9246 ? "a GPU" : get.call(this, name); // UNMASKED_RENDERER_WEBGL
     };
 """
 _RECORD = """() => {
@@ -81,7 +82,7 @@ def frame_times(page: Any, move: Any) -> list[float]:
     page.evaluate(_RECORD)
     move()
     seen = page.evaluate(_RECORDED)
-    return [after - before for before, after in zip(seen, seen[1:], strict=False)]
+    return [after - before for before, after in pairwise(seen)]
 
 
 def measure_page(path: str, backend: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ def make_map(
     hits: Sequence[int] = (),
     title: str = "A few quotes",
 ) -> QuoteMap:
-    """Return a map of `quotes`: quote i in topic i modulo their number; the topics stand in a ring, unless positions say.
+    """Return a map of `quotes`: quote i in topic i modulo their number; the topics in a ring, without positions.
 
     The hits have the scores 0.9, 0.85, 0.8 and so on.
     """
@@ -52,7 +52,7 @@ TOPICS = ("love, friends, heart", "war, peace, swords", "sea, ships, wind", "tim
 
 
 def plain_quotes(count: int) -> list[Quote]:
-    """Return `count` quotes that differ; by their number, every third is by Zoë Åkerlund, every other third by B. Brown."""
+    """Return `count` quotes that differ: by Zoë Åkerlund, B. Brown and nobody in turn, and of five topics in turn."""
     subjects = ("Love", "War", "The sea", "Time", "The truth")
     authors = ("Zoë Åkerlund", "B. Brown", None)
     works = ("Collected Letters", None)

@@ -50,7 +50,7 @@ def test_conditions_and_title(cli: Cli) -> None:
     """The conditions of find hold, and the title stands in the picture."""
     assert (
         cli("map", "-o", "m.svg", "--author", "bob", "--title", "Bob & co").err
-        == "quotefind: m.svg: 8 quotes, 1 topics\n"
+        == "quotefind: m.svg: 8 quotes, 1 topic\n"
     )
     assert "Bob &amp; co" in (cli.folder / "m.svg").read_text(encoding="utf-8")
 

@@ -41,7 +41,7 @@ def variables(theme: str) -> dict[str, str]:
 
 @pytest.mark.parametrize(("palette", "paper"), [(LIGHT, LIGHT_PAPER), (DARK, DARK_PAPER)], ids=["light", "dark"])
 def test_every_colour_is_seen_on_its_paper(palette: tuple[str, ...], paper: str) -> None:
-    """Each colour has a contrast of 3:1 to the paper, as WCAG 1.4.11 wants of graphics, also as a point lets it through."""
+    """Each colour has a contrast of 3:1 to the paper, as WCAG 1.4.11 wants of graphics, also with a point's opacity."""
     for colour in palette:
         assert contrast(rgb(colour), rgb(paper)) >= 3
         assert contrast(OPACITY * rgb(colour) + (1 - OPACITY) * rgb(paper), rgb(paper)) >= 3

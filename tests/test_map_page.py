@@ -1,4 +1,4 @@
-"""The page of a map, in headless Chromium: what it shows, how it is used, and that it runs and asks for nothing else."""
+"""The page of a map, in headless Chromium: what it shows, how it is used, that it runs and asks for nothing else."""
 
 from __future__ import annotations
 
@@ -22,17 +22,23 @@ from quotefind.map.quote_map import QuoteMap
 from quotefind.records import Quote
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-ARGUMENTS = (
-    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+ARGUMENTS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
 MANY = plain_quotes(1500)
 # Takes a GPU that is emulated for a real one.
 ANY_GPU = """
-    const get = HTMLCanvasElement.prototype.getContext;
-    HTMLCanvasElement.prototype.getContext = function (kind, options) {
-        return get.call(this, kind, { ...options, failIfMajorPerformanceCaveat: false });
+    const get = WebGLRenderingContext.prototype.getParameter;
+    WebGLRenderingContext.prototype.getParameter = function (name) {
+        return name === 0x9246 ? "a GPU" : get.call(this, name); // UNMASKED_RENDERER_WEBGL
     };
 """
 needs_chromium = pytest.mark.skipif(
@@ -84,7 +90,7 @@ class Opener:
     def __call__(
         self, made: QuoteMap, size: dict[str, int] = WIDE, dark: bool = False, touch: bool = False, gpu: bool = False
     ) -> Opened:
-        """Write a map as a page, open it, wait until it is drawn; with `gpu` the emulated one has to do for a real one."""
+        """Write a map as a page, open it, wait until it is drawn; with `gpu` it takes an emulated GPU for real."""
         path = self.directory / f"map-{len(self.opened)}.html"
         path.write_text(write_page(made), encoding="utf-8")
         context = self.browser.new_context(
@@ -182,7 +188,7 @@ def test_a_map_may_not_ask(show: Opener) -> None:
 
 @needs_chromium
 def test_hover_shows_the_quote(show: Opener) -> None:
-    """Text, author, work, year and topic of the point below the mouse stand on a card; away from points there is none."""
+    """Text, author, work, year and topic of the point below the mouse are on a card; away from points there is none."""
     opened = show(make_map([Quote("To be, or not to be.", "Shakespeare", "Hamlet", 1603), *plain_quotes(9)], TOPICS))
     opened.part("list").locator("button").first.focus()
     at = opened.ring()
@@ -191,7 +197,7 @@ def test_hover_shows_the_quote(show: Opener) -> None:
     opened.page.mouse.move(*at)
     expect(opened.part("card")).to_be_visible()
     assert opened.part("card-text").inner_text() == "To be, or not to be."
-    assert opened.part("card-by").inner_text().split("\n") == ["Shakespeare Hamlet 1603"]
+    assert opened.part("card-by").inner_text().split("\n") == ["Shakespeare", "Hamlet, 1603"]
     assert opened.part("card-topic").inner_text().strip() == TOPICS[0]
     assert opened.ring() == at
     opened.page.mouse.move(at[0] + 60, at[1])
@@ -406,7 +412,9 @@ def boxes(locator: Locator) -> list[tuple[float, float, float, float]]:
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_names_do_not_collide(show: Opener, size: dict[str, int]) -> None:
     """However the map is zoomed and moved, no two names of topics or ranks of hits overlap, and none is cut off."""
-    labels = [f"{first}, {second}" for first in ("love", "honesty", "a") for second in "war sea misfortune age".split()]
+    labels = [
+        f"{first}, {second}" for first in ("love", "honesty", "a") for second in ("war", "sea", "misfortune", "age")
+    ]
     positions = [(float(x), float(y)) for x, y in np.random.default_rng(1).normal(size=(len(MANY), 2))]
     opened = show(make_map(MANY, labels * 5, positions=positions, query="q", hits=range(0, 600, 60)), size)
     for keys in ("", "++", "++", "-", "0", "---"):
@@ -426,6 +434,22 @@ def test_names_do_not_collide(show: Opener, size: dict[str, int]) -> None:
 
 
 @needs_chromium
+def test_what_fills_the_view_is_named(show: Opener) -> None:
+    """Zoomed to where the place of its name is far outside, a topic is named all the same."""
+    line = [(at / 100, (at % 7) / 20) for at in range(200)] + [(6.0, 0.1 * (at % 3)) for at in range(200)]
+    opened = show(make_map(plain_quotes(400), ["the only topic"], positions=line))
+    opened.part("list").locator("button").first.click()
+    for _ in range(6):
+        opened.part("zoom-in").click()
+    name = opened.page.locator(".label")
+    expect(name).to_be_visible()
+    for _ in range(6):
+        opened.part("zoom-out").click()
+    opened.part("zoom-all").click()
+    expect(name).to_be_visible()
+
+
+@needs_chromium
 def test_pan_and_zoom(show: Opener) -> None:
     """Dragging moves the map, the wheel zooms about the mouse, zero shows all again; a drag is no click."""
     opened = show(make_map(plain_quotes(40), TOPICS))
@@ -442,6 +466,16 @@ def test_pan_and_zoom(show: Opener) -> None:
     opened.part("list").locator("button").first.focus()
     opened.page.wait_for_timeout(100)
     assert opened.ring() == pytest.approx((x - 40, y - 40), abs=3)
+    # A name can be dragged too, and is not clicked by that.
+    left, top, right, bottom = boxes(opened.page.locator(".label:visible"))[0]
+    opened.page.mouse.move((left + right) / 2, (top + bottom) / 2)
+    opened.page.mouse.down()
+    opened.page.mouse.move((left + right) / 2 + 30, (top + bottom) / 2 - 30, steps=3)
+    opened.page.mouse.up()
+    opened.part("list").locator("button").first.focus()
+    opened.page.wait_for_timeout(100)
+    assert opened.ring() == pytest.approx((x - 10, y - 70), abs=4)
+    assert opened.count() == "40 of 40 quotes"
     opened.part("zoom-all").click()
     opened.page.wait_for_timeout(100)
     opened.part("list").locator("button").nth(1).focus()

@@ -9,6 +9,7 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # as in typing, which takes longer to import than all else here
 if TYPE_CHECKING:
+    from quotefind.conflicts.groups import ConflictGroup, conflict_groups
     from quotefind.encoders import Encoder, open_encoder
     from quotefind.errors import IndexUnusableError, ModelError, QuotefindError, SourceError, UsageError
     from quotefind.index.filters import Filter
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "conflicts.groups": ("ConflictGroup", "conflict_groups"),
     "encoders": ("Encoder", "open_encoder"),
     "errors": ("IndexUnusableError", "ModelError", "QuotefindError", "SourceError", "UsageError"),
     "index.filters": ("Filter",),
@@ -49,6 +51,7 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "ConflictGroup",
     "Encoder",
     "Filter",
     "FindOptions",
@@ -67,6 +70,7 @@ __all__ = [
     "UsageError",
     "closest_pairs",
     "companions",
+    "conflict_groups",
     "evaluate",
     "find",
     "from_tags",

@@ -89,7 +89,12 @@ def map_(
     if left_out:
         session.warn(f"a map has room for {len(quote_map.quotes):,} quotes; {left_out:,} by chance are not on it")
     if not quiet:
-        session.warn(f"{output}: {len(quote_map.quotes):,} quotes, {len(quote_map.topics)} topics")
+        quotes, topics_ = _counted(len(quote_map.quotes), "quote"), _counted(len(quote_map.topics), "topic")
+        session.warn(f"{output}: {quotes}, {topics_}")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' if number != 1 else ''}"
 
 
 def _title(index: str | None) -> str:

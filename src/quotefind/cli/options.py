@@ -148,3 +148,15 @@ NoHeaderOption = Annotated[
 PairModelOption = Annotated[
     str | None, typer.Option("--model", metavar="DIR|NAME", help="The model that compares texts with each other.")
 ]
+PairTopOption = Annotated[
+    int | None,
+    typer.Option(
+        "-k", "--top", min=1, metavar="N", help="How many to show at most; 5, or all groups with --conflicts."
+    ),
+]
+ConflictsOption = Annotated[
+    bool,
+    typer.Option(
+        "--conflicts", help="Group quotes with the same or nearly the same words, and say on what they do not agree."
+    ),
+]

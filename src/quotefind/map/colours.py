@@ -24,8 +24,8 @@ def assign_colours(
 ) -> NDArray[np.int64]:
     """Return (t,) int64, for each topic the number of its colour in LIGHT and in DARK.
 
-    There are more topics than colours that people can tell apart, so colours come again. The topics, in their order, each
-    take the colour whose nearest bearer so far is farthest away: topics close to each other differ.
+    There are more topics than colours that people can tell apart, so colours come again. The topics, in their order,
+    each take the colour whose nearest bearer so far is farthest away: topics close to each other differ.
 
     Args:
         positions: (n, 2) float32, where the quotes stand.

@@ -16,8 +16,6 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
-import numpy as np
-
 from quotefind.map.colours import DARK, LIGHT, assign_colours
 from quotefind.map.places import densest_places
 from quotefind.map.quote_map import QuoteMap

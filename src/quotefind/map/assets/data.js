@@ -2,7 +2,8 @@
 
 // Letters that Unicode does not take apart, though people type them without their strokes; and apostrophes.
 const PLAIN = {
-  ø: "o", ł: "l", đ: "d", ħ: "h", ı: "i", æ: "ae", œ: "oe", ð: "d", þ: "th", ß: "ss", "’": "'", "‘": "'", ʼ: "'",
+  ø: "o", ł: "l", đ: "d", ħ: "h", ı: "i", æ: "ae", œ: "oe", ð: "d", þ: "th", ß: "ss",
+  "’": "'", "‘": "'", ʼ: "'",
 };
 
 /** Return `text` as the search compares it: without case and accents (Latin, Greek, Cyrillic, Hebrew, Arabic). */
@@ -75,7 +76,7 @@ class Collection {
     }, 5);
   }
 
-  /** Return which authors are meant by what was typed: the one of that name, or else all that have its words in theirs. */
+  /** Return which authors are meant by what was typed: the one of that name, or all in whose names its words are. */
   authorsLike(typed) {
     const whole = fold(typed).trim();
     const words = wordsOf(typed);

@@ -16,7 +16,10 @@ class Hands {
     map.addEventListener("pointermove", (event) => this.drag(event));
     map.addEventListener("pointerup", (event) => this.release(event, true));
     map.addEventListener("pointercancel", (event) => this.release(event, false));
-    map.addEventListener("pointerleave", () => this.down.size || this.over(-1e6, -1e6, 0));
+    map.addEventListener("pointerleave", (event) => {
+      if (this.moved < STILL) this.down.delete(event.pointerId);
+      if (!this.down.size) this.over(0, 0, 0);
+    });
     map.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
   }
 
@@ -27,10 +30,9 @@ class Hands {
   }
 
   press(event) {
-    if (event.button > 0 || event.target.closest("button, #card")) return;
+    if (event.button > 0 || event.target.closest("button:not(.label), #card")) return;
     if (!this.down.size) this.moved = 0;
     this.down.set(event.pointerId, this.at(event));
-    this.map.setPointerCapture(event.pointerId);
   }
 
   drag(event) {
@@ -48,6 +50,7 @@ class Hands {
     }
     const other = [...this.down].find(([id]) => id !== event.pointerId)?.[1];
     this.down.set(event.pointerId, now);
+    this.map.setPointerCapture(event.pointerId); // only now, so that a name that is clicked has its click
     this.map.classList.add("dragged");
     if (!other) {
       this.view.pan(dx, dy);
@@ -62,7 +65,8 @@ class Hands {
   release(event, meant) {
     if (!this.down.delete(event.pointerId) || this.down.size) return;
     this.map.classList.remove("dragged");
-    if (meant && this.moved < STILL) this.click(...this.at(event), REACH[event.pointerType] ?? REACH.touch);
+    if (!meant || this.moved >= STILL || event.target.closest(".label")) return;
+    this.click(...this.at(event), REACH[event.pointerType] ?? REACH.touch);
   }
 
   wheel(event) {

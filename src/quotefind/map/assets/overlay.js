@@ -1,6 +1,7 @@
 // What lies above the points: the names of the topics, the marks of the hits, the ring around the quote in hand.
 
 const GAP = 4; // pixels between two boxes
+const MANY = 6; // as many points of a topic in view ask for its name
 
 /** Whether two boxes [left, top, right, bottom] come closer than GAP. */
 function collide(a, b) {
@@ -33,7 +34,7 @@ class Overlay {
     element.append(chip(topic.colour), text);
     element.style.fontSize = `${12 + 4 * Math.sqrt(topic.size / this.largest)}px`;
     element.addEventListener("click", () => chosen(at));
-    return { element, x: topic.x, y: topic.y, lit: true };
+    return { element, x: topic.x, y: topic.y, home: topic, lit: true };
   }
 
   mark(quote, rank) {
@@ -78,14 +79,45 @@ class Overlay {
     this.drawRing();
   }
 
+  /**
+   * Name what fills the view: a topic whose own place is outside, and of which at least MANY points are inside, is
+   * named at the one of them that is nearest to their mean.
+   */
+  settle(lit) {
+    const { collection, view } = this;
+    const inside = (x, y) => {
+      const [px, py] = view.toScreen(x, y);
+      return px >= 0 && py >= 0 && px <= view.width && py <= view.height;
+    };
+    const seen = this.names.map(() => []);
+    for (let i = 0; i < collection.count; i++) {
+      if (lit[i] && inside(collection.x[i], collection.y[i])) seen[collection.topic_of[i]].push(i);
+    }
+    this.names.forEach((name, at) => {
+      const stays = inside(name.home.x, name.home.y) || seen[at].length < MANY;
+      [name.x, name.y] = stays ? [name.home.x, name.home.y] : this.middle(seen[at]);
+    });
+    this.draw();
+  }
+
+  /** Return the position of that one of some quotes which is nearest to their mean. */
+  middle(quotes) {
+    const { x, y } = this.collection;
+    const mean = (numbers) => quotes.reduce((sum, i) => sum + numbers[i], 0) / quotes.length;
+    const [mx, my] = [mean(x), mean(y)];
+    const away = (i) => (x[i] - mx) ** 2 + (y[i] - my) ** 2;
+    const nearest = quotes.reduce((best, i) => (away(i) < away(best) ? i : best));
+    return [x[nearest], y[nearest]];
+  }
+
   /** Return a free box for a name, as near as can be to where it belongs; null where there is none. */
   roomFor({ x, y, size: [wide, high] }, taken) {
     const { width, height } = this.view;
     const [px, py] = this.view.toScreen(x, y);
     if (px < 0 || py < 0 || px > width || py > height || wide + 2 * GAP > width) return null;
-    for (const [across, down] of SHIFTS) {
+    for (const [across, down, gap] of SHIFTS) {
       const left = Math.min(width - wide - GAP, Math.max(GAP, px + (across - 0.5) * wide));
-      const top = Math.min(height - high - GAP, Math.max(GAP, py + (down - 0.5) * (high + GAP)));
+      const top = Math.min(height - high - GAP, Math.max(GAP, py + down * (high / 2 + gap) - high / 2));
       const box = [left, top, left + wide, top + high];
       if (!taken.some((other) => collide(box, other))) return box;
     }
@@ -134,14 +166,14 @@ class Overlay {
   }
 }
 
-// Where a name may go, in its own widths and heights from where it belongs, never over the very point; and a number, from
-// the ring of its hit.
+// Where a name may go: how many of its widths aside, above (-1), beside or below, and how many pixels from the point,
+// over which it never stands. And where a number may go, from the ring of its hit.
 const SHIFTS = [
-  [0, -0.85], [0, 0.85], [-0.6, 0], [0.6, 0], [-0.4, -0.85], [0.4, -0.85], [-0.4, 0.85], [0.4, 0.85], [0, -1.7], [0, 1.7],
+  [0, -1, 14], [0, 1, 14], [-0.6, 0, 0], [0.6, 0, 0], [-0.4, -1, 14], [0.4, -1, 14], [-0.4, 1, 14], [0.4, 1, 14],
+  [0, -1, 36], [0, 1, 36],
 ];
-const SPOTS = [1, 2].flatMap((far) =>
-  [[0.8, -0.8], [-0.8, -0.8], [0.8, 0.8], [-0.8, 0.8], [1, 0], [-1, 0], [0, -1], [0, 1]].map((at) => at.map((to) => to * far)),
-);
+const AROUND = [[0.8, -0.8], [-0.8, -0.8], [0.8, 0.8], [-0.8, 0.8], [1, 0], [-1, 0], [0, -1], [0, 1]];
+const SPOTS = AROUND.concat(AROUND.map(([across, down]) => [2 * across, 2 * down]));
 
 function move(element, px, py) {
   element.style.transform = `translate(${px.toFixed(1)}px, ${py.toFixed(1)}px)`;

@@ -14,10 +14,15 @@ const overlay = new Overlay(view, collection, (topic) => {
 });
 const card = new Card(map, view, collection);
 const list = new List(collection, (i) => take(i, { bring: true }), choose);
-const points = new Points(element("plot"), view, () => {
-  overlay.draw();
-  card.place();
-});
+const points = new Points(
+  element("plot"),
+  view,
+  () => {
+    overlay.draw();
+    card.place();
+  },
+  () => overlay.settle(lit),
+);
 view.moved = () => points.follow();
 
 /** Take quote `i` in hand, or none: its card, its ring, its place in the list. */
@@ -49,12 +54,13 @@ function filter() {
   element("reset").disabled = !search && !author && topic === "-1";
   map.dataset.lit = listed.length;
   if (card.quote >= 0 && !lit[card.quote]) take(-1);
-  list.fill(listed, collection.query !== null && listed.some((i) => collection.rankOf.has(i)) ? "Hits first" : "Quotes");
+  list.fill(listed, listed.some((i) => collection.rankOf.has(i)) ? "Hits first" : "Quotes");
   list.mark(card.quote);
   overlay.light(lit);
-  const order = [...lit.keys()].filter((i) => !lit[i]).concat([...lit.keys()].filter((i) => lit[i]));
-  const faint = collection.palettes.light.length;
-  points.put(order, collection.x, collection.y, (i) => (lit[i] ? (collection.topicOf(i)?.colour ?? 0) : faint));
+  const places = [...lit.keys()];
+  const [dim, bright] = [places.filter((i) => !lit[i]), places.filter((i) => lit[i])];
+  const faint = collection.palettes.light.length; // the number of the colour behind those of the topics
+  points.put(dim, bright, collection.x, collection.y, (i) => (lit[i] ? (collection.topicOf(i)?.colour ?? 0) : faint));
 }
 
 function fillControls() {
@@ -170,6 +176,14 @@ function onSearchKey(event) {
   event.preventDefault();
 }
 
+/** Return the quote that a click on quote `i` means: where several are at one place, the one after that in hand. */
+function clicked(i) {
+  const { x, y } = collection;
+  if (i < 0 || !card.kept || x[i] !== x[card.quote] || y[i] !== y[card.quote]) return i;
+  const same = [...lit.keys()].filter((j) => lit[j] && x[j] === x[i] && y[j] === y[i]);
+  return same[(same.indexOf(card.quote) + 1) % same.length];
+}
+
 function listen() {
   const soon = () => {
     clearTimeout(typed);
@@ -205,16 +219,7 @@ function listen() {
       const i = view.nearest(px, py, reach, lit);
       if (i !== card.quote) take(i);
     },
-    (px, py, reach) => {
-      let i = view.nearest(px, py, reach, lit);
-      // A second click on points at one place goes on to the next of them.
-      const { quote } = card;
-      if (card.kept && quote >= 0 && i >= 0 && collection.x[i] === collection.x[quote] && collection.y[i] === collection.y[quote]) {
-        const same = [...lit.keys()].filter((j) => lit[j] && collection.x[j] === collection.x[i] && collection.y[j] === collection.y[i]);
-        i = same[(same.indexOf(quote) + 1) % same.length];
-      }
-      take(i, { keep: true, bring: narrow.matches });
-    },
+    (px, py, reach) => take(clicked(view.nearest(px, py, reach, lit)), { keep: true, bring: narrow.matches }),
   );
   new ResizeObserver(() => {
     view.resize();

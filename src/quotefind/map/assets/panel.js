@@ -28,7 +28,7 @@ class Card {
     this.part("text").textContent = collection.texts[i];
     this.part("author").textContent = collection.author(i);
     this.part("work").textContent = collection.work(i);
-    this.part("year").textContent = collection.year(i);
+    this.part("year").textContent = `${collection.work(i) && collection.year(i) && ", "}${collection.year(i)}`;
     this.part("by").hidden = !(collection.author(i) || collection.work(i) || collection.year(i));
     const topic = collection.topicOf(i);
     this.part("topic").hidden = !topic;

@@ -6,16 +6,25 @@ const REST = 180; // milliseconds without a move, after which all is drawn
 
 /** Whether there is WebGL with a GPU behind it; where the processor stands in for one, a canvas is quicker. */
 function drawsFast() {
-  const canvas = document.createElement("canvas");
-  return canvas.getContext("webgl", { failIfMajorPerformanceCaveat: true }) !== null;
+  const gl = document.createElement("canvas").getContext("webgl", { failIfMajorPerformanceCaveat: true });
+  if (!gl) return false;
+  // Chromium emulates without that caveat, and names what it draws with only when asked like this.
+  const named = gl.getParameter(gl.RENDERER);
+  const info = named === "WebKit WebGL" ? gl.getExtension("WEBGL_debug_renderer_info") : null;
+  const drawnBy = info ? gl.getParameter(info.UNMASKED_RENDERER_WEBGL) : named;
+  return !/swiftshader|llvmpipe|softpipe|software|basic render/i.test(drawnBy);
 }
 
 class Points {
-  /** Draw into `element`; `painted` is called after each painting, so that what lies above moves together with it. */
-  constructor(element, view, painted) {
+  /**
+   * Draw into `element`; `painted` is called after each painting, so that what lies above moves together with it, and
+   * `rested` when the view has come to rest.
+   */
+  constructor(element, view, painted, rested) {
     this.element = element;
     this.view = view;
     this.painted = painted;
+    this.rested = rested;
     this.slowFrames = 0;
     this.rest = 0;
     this.ranges = { x: new Bokeh.Range1d(), y: new Bokeh.Range1d() };
@@ -64,7 +73,9 @@ class Points {
     this.follow();
     const shown = await Bokeh.Plotting.show(this.plot, this.element);
     shown.repainted.connect(this.painted);
-    return shown.canvas_view.webgl ? "webgl" : "canvas";
+    const backend = shown.canvas_view.webgl ? "webgl" : "canvas";
+    if (backend === "canvas" && this.count > 3 * SAMPLE) this.slowFrames = 3; // there is no need to try
+    return backend;
   }
 
   /** Paint colour number k with the k-th of these, from now on. */
@@ -72,17 +83,21 @@ class Points {
     this.colours.setv({ palette: colours, low: -0.5, high: colours.length - 0.5 });
   }
 
-  /** Show these points, in this order, one above the other. */
-  put(order, x, y, colourOf) {
+  /** Show the points with these places in `x` and `y`: the faint ones, and above them those that are lit. */
+  put(faint, lit, x, y, colourOf) {
     const columns = (places) => ({
       x: Float64Array.from(places, (i) => x[i]),
       y: Float64Array.from(places, (i) => y[i]),
       colour: Float64Array.from(places, colourOf),
     });
-    this.count = order.length;
-    this.all.source.data = columns(order);
-    const step = Math.ceil(order.length / SAMPLE);
-    this.sample.source.data = columns(step > 1 ? order.filter((_, at) => at % step === 0) : []);
+    const some = (places, most) => {
+      const step = Math.ceil(places.length / most);
+      return step > 1 ? places.filter((_, at) => at % step === 0) : places;
+    };
+    this.count = faint.length + lit.length;
+    this.all.source.data = columns(faint.concat(lit));
+    const sample = this.count > SAMPLE ? some(faint, SAMPLE / 2).concat(some(lit, SAMPLE)) : [];
+    this.sample.source.data = columns(sample);
     this.fit();
   }
 
@@ -110,6 +125,7 @@ class Points {
     this.rest = setTimeout(() => {
       this.thin(false);
       this.fit();
+      this.rested();
     }, REST);
   }
 

@@ -105,8 +105,8 @@ class View {
   }
 
   /**
-   * Return the next lit point from point `i` in a direction, (1, 0) being right and (0, 1) up: the one in the cone of 45
-   * degrees to each side that is nearest, where going aside counts twice. Of points at one place, the later one is
+   * Return the next lit point from point `i` in a direction, (1, 0) being right and (0, 1) up: the nearest one in the
+   * cone of 45 degrees to each side, where going aside counts twice. Of points at one place, the later one is
    * to the right and above. Where there is none, -1.
    */
   next(i, [right, up], lit) {

@@ -5,18 +5,20 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from quotefind.cli.options import Format
 from quotefind.records import Hit, Pair, Quote
-from quotefind.text import guard_formula
+from quotefind.text import guard_formula, wrapped
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-HIT_KEYS = ("query", "rank", "score", "id", "text", "author", "work", "year", "tags", "source", "line")
+QUOTE_KEYS = ("id", "text", "author", "work", "year", "tags", "source", "line")
+HIT_KEYS = ("query", "rank", "score", *QUOTE_KEYS)
 PAIR_KEYS = ("rank", "score", "a", "b")
 INDEX_PAIR_KEYS = ("a_id", "a_author", "b_id", "b_author", "conflict")
 DIGITS = 6  # of a score: what float32 vectors are good for
@@ -47,21 +49,12 @@ def attribution(quote: Quote) -> str:
 
 def hit_record(hit: Hit) -> dict[str, Any]:
     """Return `hit` as the object that JSON output holds, its keys in their documented order."""
-    quote = hit.quote
-    values = (
-        hit.query,
-        hit.rank,
-        round(hit.score, DIGITS),
-        quote.id,
-        quote.text,
-        quote.author,
-        quote.work,
-        quote.year,
-        list(quote.tags),
-        quote.source,
-        quote.line,
-    )
-    return dict(zip(HIT_KEYS, values, strict=True))
+    return {"query": hit.query, "rank": hit.rank, "score": round(hit.score, DIGITS), **quote_record(hit.quote)}
+
+
+def quote_record(quote: Quote) -> dict[str, Any]:
+    """Return `quote` as the object that JSON output holds, its keys in their documented order."""
+    return {key: list(quote.tags) if key == "tags" else getattr(quote, key) for key in QUOTE_KEYS}
 
 
 def pair_record(pair: Pair, keys: Sequence[str]) -> dict[str, Any]:
@@ -210,6 +203,14 @@ def plain_line(quote: Quote) -> str:
     """Return `quote` on one line, as it is written into a pipe."""
     by = attribution(quote)
     return printable(f"{quote.text} — {by}" if by else quote.text)
+
+
+def paragraph(quote: Quote) -> str:
+    """Return `quote` in lines that fit the terminal, broken between words, its attribution below."""
+    width = shutil.get_terminal_size().columns
+    by = attribution(quote)
+    parts = [quote.text, f"— {by}"] if by else [quote.text]
+    return "".join(f"{wrapped(printable(part), width)}\n" for part in parts)
 
 
 def block_quote(quote: Quote) -> str:

@@ -66,10 +66,10 @@ def place_of(day: date) -> str:
 
 
 def _of_bundled(day: date, where: Filter) -> Quote | None:
-    quotes = {}
+    quotes: dict[str, Quote] = {}
     for quote in read_file(bundled_quotes(), ReadOptions()):
         if isinstance(quote, Quote) and where.admits(quote):
             name = quote_id(quote.text, quote.author)
             quotes.setdefault(name, replace(quote, id=name, source=BUNDLED))
-    name = choose(quotes, day)
-    return None if name is None else quotes[name]
+    chosen = choose(quotes, day)
+    return None if chosen is None else quotes[chosen]

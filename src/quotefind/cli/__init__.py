@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from quotefind import interrupts, limits
-from quotefind.cli import evaluate, find, index, info, model, pair, today, topics, train
+from quotefind.cli import evaluate, export, find, index, info, model, pair, today, topics, train
 from quotefind.errors import ModelError, QuotefindError
 
 _EPILOG = (
@@ -113,6 +113,7 @@ app.command("index", cls=_Command)(index.index)
 app.command("find", cls=_Command)(find.find)
 app.command("pair", cls=_Command)(pair.pair)
 app.command("today")(today.today)
+app.command("export", cls=_Command)(export.export)
 app.command("topics", cls=_Command)(topics.topics)
 app.command("info", cls=_Command)(info.info)
 app.command("train", cls=_Command)(train.train)

@@ -46,7 +46,7 @@ def today(
     if style is Format.trec:
         raise UsageError("--format trec is for find: it holds rankings.")
     try:
-        wanted = day.fromisoformat(date) if date is not None else day.today()  # noqa: DTZ011 - of whoever reads it
+        wanted = day.fromisoformat(date) if date is not None else day.today()
     except ValueError as error:
         raise UsageError(f"--date {date!r} is no day; it is written YYYY-MM-DD, as in 2027-01-31.") from error
     where = session.filter_of(author, None, tag, max_chars)

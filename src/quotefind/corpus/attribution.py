@@ -146,7 +146,7 @@ def _whole(credit: str) -> bool:
     return (
         credit.count('"') % 2 == 0
         and credit.count("”") <= credit.count("“") + credit.count("„")
-        and credit.count("»") <= credit.count("«")
+        and all(credit.count(closing) <= credit.count(opening) for opening, closing in ("«»", "「」", "『』"))
         and credit.count(")") <= credit.count("(")
     )
 

@@ -56,9 +56,7 @@ def format_of(output: Path | None, named: str | None) -> Shape:
     if named is not None:
         shape = SHAPES[named]
         if not shape.suffixes and suffix:
-            raise UsageError(
-                f"A {named} file has no suffix, by which it is known: --output {output.stem if output else ''}"
-            )
+            raise UsageError(f"A {named} file is known by having no suffix; give --output a name without {suffix}.")
         return shape
     if output is None:
         return SHAPES["jsonl"]
@@ -162,14 +160,15 @@ def _best(quote: Quote, shape: Shape) -> tuple[str, bool]:
     """Return the first piece that is read back as `quote`, else the first with its text, else the usual one; which."""
     pieces = list(shape.ways(quote))
     read = _read(pieces, shape)
-    if len(read) != len(pieces):
-        return pieces[0], False
-    for piece, found in zip(pieces, read, strict=True):
+    if len(read) != len(pieces):  # one of them would be read as several quotes, or as none
+        pieces = [piece for piece in pieces if len(_read([piece], shape)) == 1] or pieces[:1]
+        read = _read(pieces, shape)
+    for piece, found in zip(pieces, read, strict=False):
         if _same(found, quote, shape):
             return piece, True
     with_text = (
         piece
-        for piece, found in zip(pieces, read, strict=True)
+        for piece, found in zip(pieces, read, strict=False)
         if isinstance(found, Quote) and found.text == quote.text
     )
     return next(with_text, pieces[0]), False

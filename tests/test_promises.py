@@ -161,6 +161,8 @@ OTHERS: dict[str, list[list[str]]] = {
         ["index", "a.jsonl", "--index", "./elsewhere"],
         ["index", "--remove", "a.jsonl", "--index", "./elsewhere"],
     ],
+    "export": [["export"], ["export", "--output", "out.md"], ["export", "--format", "fortune", "--output", "mine"]],
+    "today": [["today"]],
     "info": [["info"], ["info", "--json"]],
     "evaluate": [["evaluate", "judged.jsonl", "--runs", "runs"]],
     "model show": [["model", "show"]],

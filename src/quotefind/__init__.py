@@ -11,6 +11,7 @@ TYPE_CHECKING = False  # as in typing, which takes longer to import than all els
 if TYPE_CHECKING:
     from quotefind.encoders import Encoder, open_encoder
     from quotefind.errors import IndexUnusableError, ModelError, QuotefindError, SourceError, UsageError
+    from quotefind.export.exporting import export_quotes
     from quotefind.index.filters import Filter
     from quotefind.index.reader import Index
     from quotefind.index.sources import Source
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from quotefind.pairs import closest_pairs, companions, score_pairs, similarities
     from quotefind.records import Hit, Pair, Quote
     from quotefind.search import FindOptions, find
+    from quotefind.today import quote_of_the_day
     from quotefind.training.evaluation import evaluate, systems_of
     from quotefind.training.fine_tuning import train
     from quotefind.training.judgements import from_tags
@@ -30,6 +32,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "encoders": ("Encoder", "open_encoder"),
     "errors": ("IndexUnusableError", "ModelError", "QuotefindError", "SourceError", "UsageError"),
+    "export.exporting": ("export_quotes",),
     "index.filters": ("Filter",),
     "index.reader": ("Index",),
     "index.sources": ("Source",),
@@ -38,6 +41,7 @@ _HOMES = {
     "pairs": ("closest_pairs", "companions", "score_pairs", "similarities"),
     "records": ("Hit", "Pair", "Quote"),
     "search": ("FindOptions", "find"),
+    "today": ("quote_of_the_day",),
     "training.evaluation": ("evaluate", "systems_of"),
     "training.fine_tuning": ("train",),
     "training.judgements": ("from_tags",),
@@ -64,10 +68,12 @@ __all__ = [
     "closest_pairs",
     "companions",
     "evaluate",
+    "export_quotes",
     "find",
     "from_tags",
     "open_encoder",
     "open_to_write",
+    "quote_of_the_day",
     "read_pairs",
     "score_pairs",
     "similarities",

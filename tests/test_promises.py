@@ -161,7 +161,7 @@ OTHERS: dict[str, list[list[str]]] = {
         ["index", "a.jsonl", "--index", "./elsewhere"],
         ["index", "--remove", "a.jsonl", "--index", "./elsewhere"],
     ],
-    "export": [["export"], ["export", "--output", "out.md"], ["export", "--format", "fortune", "--output", "mine"]],
+    "export": [["export"], ["export", "-q", "-o", "out.md"], ["export", "-q", "-f", "fortune", "-o", "mine"]],
     "today": [["today"]],
     "info": [["info"], ["info", "--json"]],
     "evaluate": [["evaluate", "judged.jsonl", "--runs", "runs"]],

@@ -274,7 +274,7 @@ def test_a_terminal_gets_whole_words(cli: Cli) -> None:
 @pytest.mark.parametrize("theme", [[], ["--theme", "hope"]])
 def test_it_loads_nothing_heavy(bundled_home: Path, home: Path, theme: list[str]) -> None:
     """With an index and without one it imports neither NumPy, a model, rich's tables nor what reads Markdown."""
-    heavy = LIGHT - {"sqlite3"} | {"rich", "markdown_it", "platformdirs"}
+    heavy = LIGHT - {"sqlite3"} | {"rich", "markdown_it"}
     shown = set()
     for place in (bundled_home, home):
         done = run(program(), "today", "--date", "2026-11-27", *theme, home=place)

@@ -22,6 +22,7 @@ from quotefind.errors import IndexUnusableError, UsageError
 from quotefind.index.filters import Filter, matching_rows
 from quotefind.index.reader import Index
 from quotefind.paths import index_directory
+from quotefind.records import Quote
 from quotefind.text import wrapped
 from quotefind.today import PACK, choose, place_of, quote_of_the_day
 
@@ -221,10 +222,10 @@ def test_today_shows_the_quote_of_this_day(cli: Cli) -> None:
     theme = ("today", "--theme", "Love", "--date", "2026-11-27")
     assert cli(*theme).out == "Love [b]and[/b] ␛[31mlove. — Ann Ash, Poems\n"
     (found,) = cli(*theme, "--format", "json").json
-    assert list(found) == ["id", "text", "author", "work", "year", "tags", "source", "line"]
+    assert list(found) == ["id", "text", "author", "work", "year", "tags", "source", "line", "proposed"]
     assert (found["text"], found["year"], found["tags"]) == (RECORDS[0]["text"], 1900, ["love", "a"])
     assert json.loads(cli(*theme, "-f", "jsonl").out) == found
-    assert cli(*theme, "-f", "csv").lines[0] == "id,text,author,work,year,tags,source,line"
+    assert cli(*theme, "-f", "csv").lines[0] == "id,text,author,work,year,tags,source,line,proposed"
     assert cli(*theme, "-f", "markdown").out.startswith("> Love \\[b\\]and")
 
 
@@ -309,3 +310,13 @@ def test_an_empty_name_is_refused(home: Path) -> None:
         quote_of_the_day(index_directory(" "), DAY)
     assert re.search("default$", str(index_directory(None)))
     assert not home.exists()
+
+
+def test_proposed_tags_count_where_that_is_asked_for() -> None:
+    """A theme that was only proposed admits a quote with `proposed` alone; `untagged` admits no quote with tags."""
+    tagged, proposed = Quote("A text", tags=("Love",)), Quote("Another", proposed=("Love",))
+    admitted = [
+        [quote for quote in (tagged, proposed) if where.admits(quote)]
+        for where in (Filter(tags=("love",)), Filter(tags=("love",), proposed=True), Filter(untagged=True))
+    ]
+    assert admitted == [[tagged], [tagged, proposed], [proposed]]

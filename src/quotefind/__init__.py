@@ -9,6 +9,7 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # as in typing, which takes longer to import than all else here
 if TYPE_CHECKING:
+    from quotefind.conflicts.groups import ConflictGroup, conflict_groups
     from quotefind.encoders import Encoder, open_encoder
     from quotefind.errors import IndexUnusableError, ModelError, QuotefindError, SourceError, UsageError
     from quotefind.export.exporting import export_quotes
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from quotefind.pairs import closest_pairs, companions, score_pairs, similarities
     from quotefind.records import Hit, Pair, Quote
     from quotefind.search import FindOptions, find
+    from quotefind.tagging import Proposal, ProposedTag, propose_tags, read_themes
     from quotefind.today import quote_of_the_day
     from quotefind.training.evaluation import evaluate, systems_of
     from quotefind.training.fine_tuning import train
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "conflicts.groups": ("ConflictGroup", "conflict_groups"),
     "encoders": ("Encoder", "open_encoder"),
     "errors": ("IndexUnusableError", "ModelError", "QuotefindError", "SourceError", "UsageError"),
     "export.exporting": ("export_quotes",),
@@ -41,6 +44,7 @@ _HOMES = {
     "pairs": ("closest_pairs", "companions", "score_pairs", "similarities"),
     "records": ("Hit", "Pair", "Quote"),
     "search": ("FindOptions", "find"),
+    "tagging": ("Proposal", "ProposedTag", "propose_tags", "read_themes"),
     "today": ("quote_of_the_day",),
     "training.evaluation": ("evaluate", "systems_of"),
     "training.fine_tuning": ("train",),
@@ -51,6 +55,7 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "ConflictGroup",
     "Encoder",
     "Filter",
     "FindOptions",
@@ -59,6 +64,8 @@ __all__ = [
     "IndexUnusableError",
     "ModelError",
     "Pair",
+    "Proposal",
+    "ProposedTag",
     "Quote",
     "QuotefindError",
     "Recipe",
@@ -67,14 +74,17 @@ __all__ = [
     "UsageError",
     "closest_pairs",
     "companions",
+    "conflict_groups",
     "evaluate",
     "export_quotes",
     "find",
     "from_tags",
     "open_encoder",
     "open_to_write",
+    "propose_tags",
     "quote_of_the_day",
     "read_pairs",
+    "read_themes",
     "score_pairs",
     "similarities",
     "systems_of",

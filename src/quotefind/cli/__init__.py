@@ -12,7 +12,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from quotefind import interrupts, limits
-from quotefind.cli import evaluate, export, find, index, info, model, pair, today, topics, train
+from quotefind.cli import evaluate, export, find, index, info, model, pair, tag, today, topics, train
+from quotefind.cli import map as map_command
 from quotefind.errors import ModelError, QuotefindError
 
 _EPILOG = (
@@ -115,6 +116,8 @@ app.command("pair", cls=_Command)(pair.pair)
 app.command("today")(today.today)
 app.command("export", cls=_Command)(export.export)
 app.command("topics", cls=_Command)(topics.topics)
+app.command("map", cls=_Command)(map_command.map_)
+app.command("tag", cls=_Command)(tag.tag)
 app.command("info", cls=_Command)(info.info)
 app.command("train", cls=_Command)(train.train)
 app.command("evaluate", cls=_Command)(evaluate.evaluate)

@@ -15,6 +15,7 @@ from quotefind.cli.options import (
     IndexOption,
     MaxCharsOption,
     NoRefreshOption,
+    ProposedOption,
     QuietOption,
     TagOption,
     WorkOption,
@@ -50,6 +51,7 @@ def export(
     author: AuthorOption = None,
     work: WorkOption = None,
     tag: TagOption = None,
+    proposed: ProposedOption = False,
     max_chars: MaxCharsOption = None,
     index: IndexOption = None,
     no_refresh: NoRefreshOption = False,
@@ -68,7 +70,7 @@ def export(
     from quotefind.export.exporting import export_quotes, format_of
 
     shape = format_of(file, style)
-    where = session.filter_of(author, work, tag, max_chars)
+    where = session.filter_of(author, work, tag, max_chars, proposed=proposed)
     on_terminal = file is None and sys.stdout.isatty()
     shown = output.visible if on_terminal and style not in (ExportFormat.json, ExportFormat.jsonl) else None
     with session.opened(index, refresh=not no_refresh) as opened, session.progress_bar(quiet=quiet or not file) as bar:

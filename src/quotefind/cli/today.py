@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quotefind.cli import output, session
-from quotefind.cli.options import AuthorOption, Format, FormatOption, IndexOption, MaxCharsOption
+from quotefind.cli.options import AuthorOption, Format, FormatOption, IndexOption, MaxCharsOption, ProposedOption
 from quotefind.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ def today(
         list[str] | None,
         typer.Option("--tag", "--theme", metavar="THEME", help="Only quotes with this tag; repeatable."),
     ] = None,
+    proposed: ProposedOption = False,
     author: AuthorOption = None,
     max_chars: MaxCharsOption = None,
     date: Annotated[
@@ -49,7 +50,7 @@ def today(
         wanted = day.fromisoformat(date) if date is not None else day.today()
     except ValueError as error:
         raise UsageError(f"--date {date!r} is no day; it is written YYYY-MM-DD, as in 2027-01-31.") from error
-    where = session.filter_of(author, None, tag, max_chars)
+    where = session.filter_of(author, None, tag, max_chars, proposed=proposed)
     quote = quote_of_the_day(index_directory(index), wanted, where)
     if quote is None:
         session.warn("nothing found" + (" under these conditions" if where else ""))

@@ -255,8 +255,15 @@ class Index:
             found = self._connection.execute("SELECT row FROM quotes WHERE digest = ?", (text_digest(text),))
             return [row for (row,) in found]
 
+    def rows_with_proposals(self) -> NDArray[np.int64]:
+        """Return the rows (n,) of the quotes that carry proposed tags, ascending."""
+        with database.damage_reported(self.directory):
+            return database.integers(
+                self._connection.execute("SELECT row FROM quotes WHERE proposed <> '[]' ORDER BY row")
+            )
+
     def ids_by_tag(self) -> dict[str, list[str]]:
-        """Return for each tag, folded, the ids of the quotes that carry it."""
+        """Return for each tag, folded, the ids of the quotes that carry it as their own."""
         found: dict[str, list[str]] = {}
         with database.damage_reported(self.directory):
             for tag, name in self._connection.execute(
@@ -279,13 +286,14 @@ class Index:
             ]
 
     def statistics(self) -> dict[str, int]:
-        """Return how many authors, works, tags and texts cut by the encoder it holds."""
+        """Return how many authors, works, tags, texts cut by the encoder and quotes with proposed tags it holds."""
         with database.damage_reported(self.directory):
-            authors, works, truncated = self._connection.execute(
-                "SELECT count(DISTINCT author_id), count(DISTINCT work_id), coalesce(sum(truncated), 0) FROM quotes"
+            authors, works, truncated, proposed = self._connection.execute(
+                "SELECT count(DISTINCT author_id), count(DISTINCT work_id), coalesce(sum(truncated), 0),"
+                " coalesce(sum(proposed <> '[]'), 0) FROM quotes"
             ).fetchone()
             (tags,) = self._connection.execute("SELECT count(DISTINCT tag_id) FROM quote_tags").fetchone()
-        return {"authors": authors, "works": works, "tags": tags, "truncated": truncated}
+        return {"authors": authors, "works": works, "tags": tags, "truncated": truncated, "with_proposals": proposed}
 
     @property
     def connection(self) -> sqlite3.Connection:

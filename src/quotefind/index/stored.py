@@ -11,8 +11,8 @@ from quotefind.index import database
 from quotefind.records import Quote
 
 _QUOTES = """
-SELECT quotes.row, checksum, seal, quotes.name, text, authors.name, works.name, year, tags, path, min(places.file_id),
-    line
+SELECT quotes.row, checksum, seal, quotes.name, text, authors.name, works.name, year, tags, proposed, path,
+    min(places.file_id), line
 FROM quotes
 LEFT JOIN authors ON authors.id = author_id
 LEFT JOIN works ON works.id = work_id
@@ -38,5 +38,6 @@ def sealed_quotes(
     ):
         if database.seal(name, *shown) != seal:
             raise database.damaged(directory, f"quote {name} is not what was written")
-        text, author, work, year, tags = shown
-        yield row, checksum, Quote(text, author, work, year, tuple(json.loads(tags)), path, line, name)
+        text, author, work, year, tags, proposed = shown
+        own, others = tuple(json.loads(tags)), tuple(json.loads(proposed))
+        yield row, checksum, Quote(text, author, work, year, own, path, line, name, others)

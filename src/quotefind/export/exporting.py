@@ -70,7 +70,7 @@ def format_of(output: Path | None, named: str | None) -> Shape:
 def export_quotes(
     index: Index,
     output: Path | BinaryIO,
-    shape: Shape,
+    shape: Shape | None = None,
     where: Filter | None = None,
     *,
     shown: Callable[[Quote], Quote] | None = None,
@@ -84,15 +84,17 @@ def export_quotes(
     Args:
         index: what to take them from.
         output: a path, where the old file stays until the new one is whole; or a stream.
-        shape: a format, as `format_of` gives it.
+        shape: a format, as `format_of` gives it; None for what that gives for `output`.
         where: which quotes.
         shown: what to write in the place of a quote.
         progress: told how many are written.
 
     Raises:
+        UsageError: the name of the file does not say which format.
         IndexUnusableError: what is stored is not what was written.
         OSError: the output cannot be written.
     """
+    shape = shape or format_of(output if isinstance(output, Path) else None, None)
     rows = index.rows_where(where or Filter())
     exported = Exported()
     if not len(rows) and isinstance(output, Path):

@@ -164,6 +164,8 @@ OTHERS: dict[str, list[list[str]]] = {
         ["index", "a.jsonl", "--index", "./elsewhere"],
         ["index", "--remove", "a.jsonl", "--index", "./elsewhere"],
     ],
+    "export": [["export"], ["export", "-q", "-o", "out.md"], ["export", "-q", "-f", "fortune", "-o", "mine"]],
+    "today": [["today"]],
     "info": [["info"], ["info", "--json"]],
     "topics": [["topics"]],
     "map": [["map", "-qo", "map.html", "--query", "hope"], ["map", "-qo", "map.png"], ["map", "-qo", "map.svg"]],

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from quotefind.conflicts.groups import ConflictGroup, conflict_groups
     from quotefind.encoders import Encoder, open_encoder
     from quotefind.errors import IndexUnusableError, ModelError, QuotefindError, SourceError, UsageError
+    from quotefind.export.exporting import export_quotes
     from quotefind.index.filters import Filter
     from quotefind.index.reader import Index
     from quotefind.index.sources import Source
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from quotefind.records import Hit, Pair, Quote
     from quotefind.search import FindOptions, find
     from quotefind.tagging import Proposal, ProposedTag, propose_tags, read_themes
+    from quotefind.today import quote_of_the_day
     from quotefind.topics.finding import Topics, find_topics
     from quotefind.topics.topic import Topic
     from quotefind.training.evaluation import evaluate, systems_of
@@ -39,6 +41,7 @@ _HOMES = {
     "conflicts.groups": ("ConflictGroup", "conflict_groups"),
     "encoders": ("Encoder", "open_encoder"),
     "errors": ("IndexUnusableError", "ModelError", "QuotefindError", "SourceError", "UsageError"),
+    "export.exporting": ("export_quotes",),
     "index.filters": ("Filter",),
     "index.reader": ("Index",),
     "index.sources": ("Source",),
@@ -52,6 +55,7 @@ _HOMES = {
     "records": ("Hit", "Pair", "Quote"),
     "search": ("FindOptions", "find"),
     "tagging": ("Proposal", "ProposedTag", "propose_tags", "read_themes"),
+    "today": ("quote_of_the_day",),
     "topics.finding": ("Topics", "find_topics"),
     "topics.topic": ("Topic",),
     "training.evaluation": ("evaluate", "systems_of"),
@@ -89,6 +93,7 @@ __all__ = [
     "draw_page",
     "draw_picture",
     "evaluate",
+    "export_quotes",
     "find",
     "find_topics",
     "from_tags",
@@ -96,6 +101,7 @@ __all__ = [
     "open_encoder",
     "open_to_write",
     "propose_tags",
+    "quote_of_the_day",
     "read_pairs",
     "read_themes",
     "score_pairs",

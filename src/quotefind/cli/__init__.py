@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from quotefind import interrupts, limits
-from quotefind.cli import evaluate, find, index, info, model, pair, tag, topics, train
+from quotefind.cli import evaluate, export, find, index, info, model, pair, tag, today, topics, train
 from quotefind.cli import map as map_command
 from quotefind.errors import ModelError, QuotefindError
 
@@ -113,6 +113,8 @@ def quotefind(
 app.command("index", cls=_Command)(index.index)
 app.command("find", cls=_Command)(find.find)
 app.command("pair", cls=_Command)(pair.pair)
+app.command("today")(today.today)
+app.command("export", cls=_Command)(export.export)
 app.command("topics", cls=_Command)(topics.topics)
 app.command("map", cls=_Command)(map_command.map_)
 app.command("tag", cls=_Command)(tag.tag)

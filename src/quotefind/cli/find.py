@@ -60,6 +60,9 @@ def find(
         typer.Option("--queries", metavar="FILE", help="Many requests, one a line; hits come as JSON Lines."),
     ] = None,
     read0: Annotated[bool, typer.Option("--read0", help="Requests end with NUL instead of a line end.")] = False,
+    copy: Annotated[
+        bool, typer.Option("--copy", help="Put the first hit on the clipboard too, with its attribution.")
+    ] = False,
     index: IndexOption = None,
     style: FormatOption = None,
     no_refresh: NoRefreshOption = False,
@@ -86,16 +89,23 @@ def find(
     many = queries is not None or words == ["-"]
     asked = _requests(words or [], queries, like=like is not None, read0=read0, many=many)
     style = output.default_format(style, otherwise=Format.jsonl if many else None)
+    first: list[Hit] = []  # of all
     with session.opened(index, refresh=not no_refresh) as opened:
         if style is Format.trec:
-            count = output.write_run(_numbered(opened, asked, options), by_score=not (hybrid or diverse))
+            count = output.write_run(_numbered(opened, asked, options, first), by_score=not (hybrid or diverse))
         else:
             count = output.show_hits(
-                _answers(opened, asked, options), style, asked=options.where.tags if proposed else ()
+                _answers(opened, asked, options, first), style, asked=options.where.tags if proposed else ()
             )
     if not count:
         session.warn("nothing found" + (" under these conditions" if options.where or min_score is not None else ""))
         raise typer.Exit(1)
+    if copy:
+        from quotefind.cli import clipboard
+
+        line = output.plain_line(first[0].quote)
+        clipboard.copy(line)
+        session.warn(f"on the clipboard: {line}")
 
 
 def _requests(words: list[str], queries: Path | None, *, like: bool, read0: bool, many: bool) -> Iterator[list[str]]:
@@ -114,7 +124,9 @@ def _requests(words: list[str], queries: Path | None, *, like: bool, read0: bool
     return iter([[request]])
 
 
-def _numbered(index: Index, requests: Iterator[list[str]], options: FindOptions) -> Iterator[tuple[str, Sequence[Hit]]]:
+def _numbered(
+    index: Index, requests: Iterator[list[str]], options: FindOptions, first: list[Hit]
+) -> Iterator[tuple[str, Sequence[Hit]]]:
     """Yield the hits of each request with its number: what stands before a tab, or else its place."""
     numbers: list[str] = []  # of the batch that is being answered
     seen: set[str] = set()
@@ -130,7 +142,7 @@ def _numbered(index: Index, requests: Iterator[list[str]], options: FindOptions)
                 _add_number(number, seen)
             yield [text if tab else number for number, tab, text in parts]
 
-    for answers in _answers(index, texts(), options):
+    for answers in _answers(index, texts(), options, first):
         yield from zip(numbers, answers, strict=True)
 
 
@@ -143,7 +155,10 @@ def _add_number(number: str, seen: set[str]) -> None:
     seen.add(number)
 
 
-def _answers(index: Index, requests: Iterator[list[str]], options: FindOptions) -> Iterator[Sequence[Sequence[Hit]]]:
+def _answers(
+    index: Index, requests: Iterator[list[str]], options: FindOptions, first: list[Hit]
+) -> Iterator[Sequence[Sequence[Hit]]]:
+    """Yield the hits of each batch of requests; put the very first one into `first`."""
     from quotefind.search import find as find_hits
 
     encoder: Encoder | None = None
@@ -154,5 +169,6 @@ def _answers(index: Index, requests: Iterator[list[str]], options: FindOptions) 
         if long:
             what = "a request is" if long == 1 else f"{long} requests are"
             session.warn(f"{what} longer than {encoder.max_tokens} tokens; what stands behind these does not count")
+        first += [hit for found in hits for hit in found][: 1 - len(first)]
         yield hits
         sys.stdout.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -163,14 +164,14 @@ def checked_year(value: object) -> int | None:
 
 
 def checked_tags(value: object) -> tuple[str, ...]:
-    """Return the tags of a list of strings, or of one string that separates them by `,`, `;` or `|`.
+    """Return the tags of a list of strings, or of one string that separates them by `,`, `;` or `|` or is a JSON array.
 
     Raises:
         FlawError: it is neither, or there are more of them than a quote can have.
     """
     if value is None or value == "":
         return ()
-    parts = _TAG_SEPARATOR.split(value) if isinstance(value, str) else value
+    parts = _parted(value) if isinstance(value, str) else value
     if not isinstance(parts, list):
         raise FlawError(f"the tags are {kind(value)}; expected a list of strings or one string")
     if len(parts) > MOST_TAGS:
@@ -179,10 +180,22 @@ def checked_tags(value: object) -> tuple[str, ...]:
     for part in parts:
         if not isinstance(part, str):
             raise FlawError(f"a tag is {kind(part)}; expected a string")
-        tag = checked_name("tag", part.strip().removeprefix("#"))
+        tag = checked_name("tag", part.strip().lstrip("# "))
         if tag:
             tags[tag] = None
     return tuple(tags)
+
+
+def _parted(tags: str) -> list[str]:
+    """Return the tags in one string: the strings of a JSON array if it is one, else what stands between separators."""
+    if tags[0] == "[" and tags[-1] == "]":
+        try:
+            parts = json.loads(tags)
+        except (ValueError, RecursionError):
+            parts = None
+        if isinstance(parts, list) and all(isinstance(part, str) and not unusable(part) for part in parts):
+            return parts
+    return _TAG_SEPARATOR.split(tags)
 
 
 def make_quote(

@@ -9,13 +9,15 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from quotefind.errors import IndexUnusableError
 from quotefind.own_files import OTHER_KINDS, check_own, open_own
 from quotefind.paths import index_argument
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 FILE_NAME = "index.sqlite"
 FORMAT = 3
@@ -210,6 +212,8 @@ def integers(found: Iterable[tuple[int, ...]]) -> NDArray[np.int64]:
     Raises:
         sqlite3.DatabaseError: one of them is no whole number, because the database is damaged.
     """
+    import numpy as np  # not at the top: `today` must not wait for it
+
     try:
         return np.fromiter((number for row in found for number in row), np.int64)
     except (TypeError, ValueError, OverflowError) as error:
@@ -269,6 +273,11 @@ def index_again(directory: Path) -> str:
     """Return what mends an index whose database is lost."""
     command = f"quotefind index SOURCE…{index_argument(directory)}"
     return f"Delete {directory} and index its sources again. To make it: {command}"
+
+
+def damaged(directory: Path, what: str) -> IndexUnusableError:
+    """Return what to raise where the database in `directory` can be read, but does not hold what was written."""
+    return IndexUnusableError(f"{directory / FILE_NAME} is damaged: {what}. {index_again(directory)}")
 
 
 def damage(directory: Path, error: sqlite3.DatabaseError) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TextIO
 
@@ -72,7 +72,8 @@ def _read_table(stream: TextIO, name: str, options: ReadOptions, delimiter: str)
         else:
             row.append("")  # what a column that is not there, or not in this row, holds
             cells = [unguard_formula(row[at]) if at < len(row) else "" for at in positions]
-            yield make_quote(name, line, *cells[:4], split_tags(cells[4]) + split_tags(cells[6]), cells[5])
+            text, author, work, year, tags, note, more_tags = cells
+            yield make_quote(name, line, text, author, work, year, split_tags(tags) + split_tags(more_tags), note)
 
 
 def _rows(stream: TextIO, delimiter: str) -> Iterator[_Row]:
@@ -99,17 +100,34 @@ def _positions(header: list[str], where: str, options: ReadOptions) -> tuple[int
     Behind them comes that of the tags of the document, which Readwise has beside those of the highlight.
     """
     columns = find_columns(header, options)
-    for field, column in columns.items():
-        said = named_column(field, options)
-        if column is None and said is not None:
-            raise SourceError(f"{where}: no column {said!r}; the columns are {listed(header)}")
-    if columns["text"] is None:
-        raise SourceError(
-            f"{where}: no column holds the text (expected one named {listed(USUAL_NAMES['text'])}); "
-            f"the columns are {listed(header)}; say which with --text-column NAME, "
-            "or with --delimiter what stands between the cells"
-        )
+    check_columns(header, columns, where, options, ", or with --delimiter what stands between the cells")
     positions = [-1 if column is None else header.index(column) for column in columns.values()]
     folded = [column.strip().casefold() for column in header]
     more = options.tags_column is None and _DOCUMENT_TAGS in folded
     return (*positions, folded.index(_DOCUMENT_TAGS) if more else -1)
+
+
+def check_columns(
+    names: Sequence[str], columns: Mapping[str, str | None], where: str, options: ReadOptions, hint: str = ""
+) -> None:
+    """Refuse a table in which a column that `options` name is missing, or of which none holds the text.
+
+    Args:
+        names: of all its columns.
+        columns: which of them holds each field of a quote, as `find_columns` found them.
+        where: the table, for the message.
+        options: how it is read.
+        hint: what else could mend it, for the message.
+
+    Raises:
+        SourceError: such a column is missing; it names the columns that there are.
+    """
+    for field, column in columns.items():
+        said = named_column(field, options)
+        if column is None and said is not None:
+            raise SourceError(f"{where}: no column {said!r}; the columns are {listed(names)}")
+    if columns["text"] is None:
+        raise SourceError(
+            f"{where}: no column holds the text (expected one named {listed(USUAL_NAMES['text'])}); "
+            f"the columns are {listed(names)}; say which with --text-column NAME{hint}"
+        )

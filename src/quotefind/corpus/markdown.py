@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from quotefind.corpus.attribution import Attribution, parse_attribution
-from quotefind.corpus.blocks import is_credit, parse_credit, split_block
+from quotefind.corpus.blocks import About, is_credit, parse_credit, split_block
 from quotefind.corpus.fields import (
     LONGEST_TEXT,
     UNUSABLE,
@@ -47,6 +47,9 @@ def read_markdown(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Q
     from markdown_it import MarkdownIt  # not at the top: the other formats must not wait for it
 
     about, source = front_matter(stream.read())
+    if problem := raw_problem("".join((about.author or "", about.work or "", *about.tags)), options.encoding):
+        yield bad(name, 1, problem)
+        about = About()
     lines = source.split("\n") if unusable(source) else []
     # What stands outside of block quotes need not be looked into.
     parser = MarkdownIt("commonmark").disable("inline")
@@ -76,13 +79,10 @@ def read_markdown(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Q
         if problem := raw_problem("\n".join(lines[first:last]), options.encoding):
             yield bad(name, first + 1, problem)
             continue
-        if blocks and (callout := _CALLOUT.match(blocks[0])) and callout["kind"].casefold() not in _QUOTED:
-            continue
         words, attribution = _split(blocks, credit)
-        if attribution is not None:
-            yield make_quote(name, first + 1, words, attribution.author, attribution.work, tags=[*about.tags])
-        elif any(map(str.isalnum, words)):  # else it held nothing but code or a picture
-            yield make_quote(name, first + 1, words, about.author, about.work, tags=[*about.tags])
+        if attribution or any(map(str.isalnum, words)):  # else it held nothing but code or a picture
+            credited = attribution or about
+            yield make_quote(name, first + 1, words, credited.author, credited.work, tags=[*about.tags])
 
 
 def _block_quotes(tokens: Sequence[Token]) -> Iterator[tuple[int, int]]:
@@ -123,10 +123,15 @@ def _plain(children: Sequence[Token]) -> str:
 
 
 def _split(blocks: list[str], behind: str) -> tuple[str, Attribution | None]:
-    """Return the words and the attribution of a block quote or call-out; `behind` is the credit that follows it."""
+    """Return the words and the attribution of a block quote or call-out; `behind` is the credit that follows it.
+
+    A call-out that is not a quotation has no words.
+    """
     callout = _CALLOUT.match(blocks[0]) if blocks else None
     if callout is None:
         return split_block(blocks, behind)
+    if callout["kind"].casefold() not in _QUOTED:
+        return "", None
     title = callout["title"].strip()
     blocks = [block for block in (blocks[0][callout.end() :], *blocks[1:]) if block.strip()]
     if not blocks:

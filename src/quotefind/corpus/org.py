@@ -14,7 +14,7 @@ from quotefind.records import Quote
 
 _BEGIN = re.compile(r"\s*#\+begin_quote\b", re.IGNORECASE)
 _END = re.compile(r"\s*#\+end_quote\s*", re.IGNORECASE)
-_HEADLINE = re.compile(r"\*+\s")
+_HEADLINE = re.compile(r"\*+[ \t]")
 _KEYWORD = re.compile(r"\s*#\+(?P<key>[a-z_]+):[ \t]*(?P<value>.*)", re.IGNORECASE)
 _COMMENT = re.compile(r"\s*#(?:\s|\+|$)")
 _ESCAPED = re.compile(r"^(\s*),(?=,*(?:\*|#\+))")
@@ -51,7 +51,10 @@ def read_org(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote 
         elif block is not None:
             waiting = number, block
         elif keyword := _KEYWORD.match(line):
-            about.setdefault(keyword["key"].casefold(), keyword["value"].strip())
+            if problem := raw_problem(keyword["value"], options.encoding):
+                yield bad(name, number, problem)
+            else:
+                about.setdefault(keyword["key"].casefold(), keyword["value"].strip())
     if waiting is not None:
         yield from _quote(name, *waiting, "", about, options)
 
@@ -111,9 +114,9 @@ def _quote(
         return
     words, attribution = split_block(_blocks(lines), _plain(credit[:LONGEST_TEXT]).strip())
     about = _about(keywords)
-    author, work = (attribution.author, attribution.work) if attribution else (about.author, about.work)
     if attribution or any(map(str.isalnum, words)):
-        yield make_quote(name, number, words, author, work, tags=[*about.tags])
+        credited = attribution or about
+        yield make_quote(name, number, words, credited.author, credited.work, tags=[*about.tags])
 
 
 def _blocks(lines: Sequence[str]) -> list[str]:

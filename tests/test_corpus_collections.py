@@ -192,7 +192,7 @@ def test_another_database_is_refused(tmp_path: Path, schema: str, problem: str) 
 
 
 def test_a_database_made_to_harm_comes_to_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A join that would take for ever is given up; values that would fill the memory are not read; nor is damage."""
+    """A join that would take for ever is given up; the source is refused, not the program stopped."""
     path = tmp_path / "KoboReader.sqlite"
     connection = sqlite3.connect(path)
     connection.executescript("""
@@ -206,10 +206,26 @@ def test_a_database_made_to_harm_comes_to_an_end(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("quotefind.corpus.kobo._MOST_STEPS", 5_000_000)
     with pytest.raises(SourceError, match="no database that can be read"):
         list(read_file(path, ReadOptions()))
+
+
+def test_a_damaged_database_is_an_error(tmp_path: Path) -> None:
+    """Whatever bytes of it are changed, it is read or refused in one line."""
+    path = tmp_path / "KoboReader.sqlite"
+    connection = sqlite3.connect(path)
+    connection.executescript("""
+        PRAGMA page_size = 512;
+        CREATE TABLE content (ContentID TEXT PRIMARY KEY, Title TEXT);
+        CREATE TABLE Bookmark (VolumeID TEXT, Text TEXT);
+        INSERT INTO content VALUES ('a', 'Sayings');
+        INSERT INTO Bookmark VALUES ('a', 'Know thyself.'), ('a', 'Nothing in excess.'), ('b', 'Seize the moment.');
+    """)
+    connection.close()
     sound = path.read_bytes()
-    for at in range(0, 8192, 97):
-        path.write_bytes(sound[:at] + b"\xff" * 40 + sound[at + 40 :])
-        assert "\n" not in refusal(path.read_bytes(), "kobo")
+    assert [quote.work for quote in quotes(sound, "kobo")] == ["Sayings", "Sayings", None]
+    for at in range(0, len(sound), 7):
+        refused = refusal(sound[:at] + b"\xff" * 9 + sound[at + 9 :], "kobo")
+        assert refused == "" or refused.startswith("-: ")
+        assert "\n" not in refused
 
 
 # KOReader

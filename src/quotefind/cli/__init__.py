@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from quotefind import interrupts, limits
-from quotefind.cli import evaluate, find, index, info, model, pair, topics, train
+from quotefind.cli import evaluate, find, formats, index, info, model, pair, topics, train
 from quotefind.errors import ModelError, QuotefindError
 
 _EPILOG = (
@@ -114,6 +114,7 @@ app.command("find", cls=_Command)(find.find)
 app.command("pair", cls=_Command)(pair.pair)
 app.command("topics", cls=_Command)(topics.topics)
 app.command("info", cls=_Command)(info.info)
+app.command("formats")(formats.formats)
 app.command("train", cls=_Command)(train.train)
 app.command("evaluate", cls=_Command)(evaluate.evaluate)
 app.add_typer(model.app, name="model")

@@ -25,7 +25,7 @@ class Format:
         suffixes: the endings that say so, in lower case, with the dot; each may have `.gz` behind it.
         description: what such a file holds, in one line.
         reader: the module and function that read it, imported when a file of this kind is.
-        names: well-known names of such files, in lower case, with `*` for any part; they go before the suffix.
+        names: well-known names of such files, in any case, with `*` for any part; they go before the suffix.
         binary: whether the reader takes bytes, not text.
     """
 
@@ -79,14 +79,14 @@ _TABLE = (
         (),
         "the clippings of a Kindle: highlights, with the notes beside them",
         ("kindle", "read_kindle"),
-        names=("my clippings.txt", "meine clippings.txt", "mis recortes.txt"),
+        names=("My Clippings.txt", "Meine Clippings.txt", "Mis recortes.txt"),
     ),
     Format(
         "kobo",
         (),
         "the database of a Kobo: highlights, with the notes beside them",
         ("kobo", "read_kobo"),
-        names=("koboreader.sqlite",),
+        names=("KoboReader.sqlite",),
         binary=True,
     ),
     Format(
@@ -107,7 +107,7 @@ _TABLE = (
 )
 FORMATS: dict[str, Format] = {entry.name: entry for entry in _TABLE}
 
-_NAMES = [(name, entry) for entry in _TABLE for name in entry.names]
+_NAMES = [(name.casefold(), entry) for entry in _TABLE for name in entry.names]
 _BY_NAME = {name: entry for name, entry in _NAMES if "*" not in name}
 _BY_PATTERN = [(name, entry) for name, entry in _NAMES if "*" in name]
 _BY_SUFFIX = {suffix: entry for entry in FORMATS.values() for suffix in entry.suffixes}

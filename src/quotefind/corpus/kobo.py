@@ -38,8 +38,10 @@ def read_kobo(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Quo
         connection = sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)
         try:
             yield from _read(connection, name, options)
-        except sqlite3.Error as error:
-            raise SourceError(f"{name}: no database that can be read ({error}); {_EXPECTED}") from error
+        except (sqlite3.Error, MemoryError) as error:  # the latter where damage names an absurd size
+            raise SourceError(
+                f"{name}: no database that can be read ({str(error) or 'damaged'}); {_EXPECTED}"
+            ) from error
         finally:
             connection.close()
 

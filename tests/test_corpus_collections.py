@@ -221,6 +221,9 @@ def test_a_damaged_database_is_an_error(tmp_path: Path) -> None:
     """)
     connection.close()
     sound = path.read_bytes()
+    for old, new in ((b"Bookmark", b"Book\nark"), (b"sqlite_auto", b"sqlite\nauto")):
+        assert refusal(sound.replace(old, new), "kobo").startswith("-: no ")
+        assert "\n" not in refusal(sound.replace(old, new), "kobo")
     assert [quote.work for quote in quotes(sound, "kobo")] == ["Sayings", "Sayings", None]
     for at in range(0, len(sound), 7):
         refused = refusal(sound[:at] + b"\xff" * 9 + sound[at + 9 :], "kobo")
@@ -428,6 +431,8 @@ To be is to do.
         Quote("To be is to do.", "Plato", source="-", line=5),
         Quote("% is no end", source="-", line=11),
     ]
+    problem = "not valid utf-8; say --encoding NAME if it is in another encoding"
+    assert records(b"Know thyself.\n---- caf\xe9\n", "tfortune") == [BadRecord("-:1", problem)]
 
 
 # Org

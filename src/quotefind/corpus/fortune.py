@@ -44,7 +44,7 @@ def _read(stream: TextIO, name: str, options: ReadOptions, ends: _Ends) -> Itera
         if isinstance(lines, FlawError):
             yield bad(name, number, str(lines))
             continue
-        if problem := raw_problem("".join(lines), options.encoding):
+        if problem := raw_problem("".join([*lines, *tags]), options.encoding):
             yield bad(name, number, problem)
             continue
         words, attribution = _split(list(map(_struck_over, lines)))

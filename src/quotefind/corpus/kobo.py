@@ -39,9 +39,8 @@ def read_kobo(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Quo
         try:
             yield from _read(connection, name, options)
         except (sqlite3.Error, MemoryError) as error:  # the latter where damage names an absurd size
-            raise SourceError(
-                f"{name}: no database that can be read ({str(error) or 'damaged'}); {_EXPECTED}"
-            ) from error
+            reason = " ".join(str(error).split()) or "damaged"
+            raise SourceError(f"{name}: no database that can be read ({reason}); {_EXPECTED}") from error
         finally:
             connection.close()
 

@@ -22,6 +22,7 @@ from quotefind.index.reader import Index
 from quotefind.index.verify import verify
 from quotefind.index.writer import open_to_write
 from quotefind.search import FindOptions, find
+from quotefind.tagging import propose_tags
 
 OLD = [f"old quote number {n}" for n in range(12)]
 NEW = [f"new quote number {n}" for n in range(7)]
@@ -90,6 +91,22 @@ def rebuild(library: Library) -> None:
         writer.rebuild(model="other")
 
 
+def tagged(library: Library) -> None:
+    """Begin with proposals of some themes, and with quotes that came since."""
+    filled(library)
+    tag(library)
+    library.write("a.txt", *OLD, *NEW)
+    library.update()
+
+
+def tag(library: Library) -> None:
+    """Propose themes for every quote, and store them."""
+    with Index(library.directory) as index:
+        proposals = propose_tags(index, library.encoder, ["old", "new", "quote"], min_score=0.1)
+        with open_to_write(library.directory, library.models) as writer:
+            assert proposals.write(writer) == 0
+
+
 SCENARIOS: dict[str, tuple[Callable[[Library], None], Callable[[Library], None]]] = {
     "first index": (nothing, add),
     "adding": (grown, add),
@@ -97,6 +114,7 @@ SCENARIOS: dict[str, tuple[Callable[[Library], None], Callable[[Library], None]]
     "pruning": (two_sources, prune),
     "compacting": (with_dead_rows, compact),
     "rebuilding": (filled, rebuild),
+    "tagging": (tagged, tag),
 }
 
 

@@ -22,6 +22,7 @@ from quotefind.index.reader import Index
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows knows neither fork nor SIGKILL")
 # How many boundaries a scenario has at least: fewer, and the test would look at less than it says.
 LEAST = {"first index": 40, "adding": 30, "refreshing": 25, "pruning": 15, "compacting": 25, "rebuilding": 25}
+LEAST["tagging"] = 12
 
 
 @POSIX

@@ -71,7 +71,7 @@ def test_a_first_source_is_added(library: Library) -> None:
     assert second == Quote(DUST, source=str(path), line=2, id=second.id)
     with Index(library.directory) as index:
         assert index.sources() == [SourceInfo(str(path), files=1, quotes=2)]
-        assert index.statistics() == {"authors": 1, "works": 1, "tags": 2, "truncated": 0}
+        assert index.statistics() == {"authors": 1, "works": 1, "tags": 2, "truncated": 0, "with_proposals": 0}
 
 
 def test_an_unchanged_file_is_not_read_again(library: Library, read_files: list[str]) -> None:

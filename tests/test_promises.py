@@ -69,7 +69,10 @@ START = {
     "import the command line": ("import quotefind.cli; leave(0)", [], {}),
     "--help": (ENTRY, ["--help"], {}),
     "--version": (ENTRY, ["--version"], {}),
-    **{f"{name} --help": (ENTRY, [*name.split(), "--help"], {}) for name in ("find", "index", "pair", "info", "model")},
+    **{
+        f"{name} --help": (ENTRY, [*name.split(), "--help"], {})
+        for name in ("find", "index", "pair", "tag", "info", "model")
+    },
     "formats": (ENTRY, ["formats"], {}),
     "model download --help": (ENTRY, ["model", "download", "--help"], {}),
     "wrong usage": (ENTRY, ["find", "--nonsense"], {}),
@@ -149,7 +152,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_model(tmp_path_factory.mktemp("tiny") / "model")
 
 
-# What is run of each other command, in the order in which it is: an index of two quotes, and what needs one.
+# What is run of each other command, in the order in which it is: an index of a few quotes, and what needs one.
 OTHERS: dict[str, list[list[str]]] = {
     "index": [
         ["index", "a.jsonl"],
@@ -164,9 +167,18 @@ OTHERS: dict[str, list[list[str]]] = {
     ],
     "info": [["info"], ["info", "--json"]],
     "formats": [["formats"], ["formats", "--format", "table"]],
+    "topics": [["topics"]],
+    "map": [["map", "-qo", "map.html", "--query", "hope"], ["map", "-qo", "map.png"], ["map", "-qo", "map.svg"]],
+    "tag": [
+        ["tag", "-q"],
+        ["tag", "--write", "--format", "json", "-q"],
+        ["find", "hope", "--tag", "hope", "--proposed"],
+        ["tag", "--forget", "-q"],
+    ],
     "evaluate": [["evaluate", "judged.jsonl", "--runs", "runs"]],
     "model show": [["model", "show"]],
     "find": [["find", "hope", "--like", "Know thyself."], ["find", "--queries", "requests.txt", "--format", "trec"]],
+    "pair": [["pair", "--conflicts", "--quiet"]],
     "train": [["train", "pairs.jsonl", "--output", "out", "--model", "./tiny", "--epochs", "1", "--batch-size", "8"]],
 }
 FETCHES = "model download"
@@ -184,7 +196,8 @@ def test_no_command_opens_a_socket(home_with_model: Path, tmp_path: Path, tiny: 
     """Every command but `model download` works where no process can connect; nor does one read a pickle."""
     from training_tools import small_pairs, write_pairs
 
-    write_records(tmp_path / "a.jsonl", [{"text": "Hope is the thing with feathers."}, {"text": "Know thyself."}])
+    texts = ("Hope is the thing with feathers.", "Know thyself.", "Know thyself!")
+    write_records(tmp_path / "a.jsonl", [{"text": text} for text in texts])
     write_records(tmp_path / "judged.jsonl", [{"query": "hope", "quote": "Hope is the thing with feathers."}])
     write_pairs(tmp_path / "pairs.jsonl", small_pairs())
     (tmp_path / "requests.txt").write_text("hope\nwisdom\n")

@@ -9,6 +9,7 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # as in typing, which takes longer to import than all else here
 if TYPE_CHECKING:
+    from quotefind.conflicts.groups import ConflictGroup, conflict_groups
     from quotefind.encoders import Encoder, open_encoder
     from quotefind.errors import IndexUnusableError, ModelError, QuotefindError, SourceError, UsageError
     from quotefind.index.filters import Filter
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from quotefind.pairs import closest_pairs, companions, score_pairs, similarities
     from quotefind.records import Hit, Pair, Quote
     from quotefind.search import FindOptions, find
+    from quotefind.tagging import Proposal, ProposedTag, propose_tags, read_themes
     from quotefind.training.evaluation import evaluate, systems_of
     from quotefind.training.fine_tuning import train
     from quotefind.training.judgements import from_tags
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "conflicts.groups": ("ConflictGroup", "conflict_groups"),
     "encoders": ("Encoder", "open_encoder"),
     "errors": ("IndexUnusableError", "ModelError", "QuotefindError", "SourceError", "UsageError"),
     "index.filters": ("Filter",),
@@ -38,6 +41,7 @@ _HOMES = {
     "pairs": ("closest_pairs", "companions", "score_pairs", "similarities"),
     "records": ("Hit", "Pair", "Quote"),
     "search": ("FindOptions", "find"),
+    "tagging": ("Proposal", "ProposedTag", "propose_tags", "read_themes"),
     "training.evaluation": ("evaluate", "systems_of"),
     "training.fine_tuning": ("train",),
     "training.judgements": ("from_tags",),
@@ -47,6 +51,7 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "ConflictGroup",
     "Encoder",
     "Filter",
     "FindOptions",
@@ -55,6 +60,8 @@ __all__ = [
     "IndexUnusableError",
     "ModelError",
     "Pair",
+    "Proposal",
+    "ProposedTag",
     "Quote",
     "QuotefindError",
     "Recipe",
@@ -63,12 +70,15 @@ __all__ = [
     "UsageError",
     "closest_pairs",
     "companions",
+    "conflict_groups",
     "evaluate",
     "find",
     "from_tags",
     "open_encoder",
     "open_to_write",
+    "propose_tags",
     "read_pairs",
+    "read_themes",
     "score_pairs",
     "similarities",
     "systems_of",

@@ -24,7 +24,7 @@ class Found:
 
     Attributes:
         done: how many blocks of pairs were compared.
-        rows: (m, 2) int64, the best pairs, best first.
+        rows: (m, 2) int64, the best pairs; in what order, `pairs` knows.
         scores: (m,) float64, their scores.
     """
 

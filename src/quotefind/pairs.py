@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import combinations_with_replacement, islice
 from pathlib import Path
@@ -88,15 +89,47 @@ def closest_pairs(
         min_score: leave out pairs with a lower cosine similarity.
         where: compare only quotes that satisfy this.
         progress: told the blocks.
-        checkpoints: a directory in which is kept what was found so far: every half minute, and where an interrupt comes
-            (a note of KeyboardInterrupt then says so). The same call on the same quotes goes on from there.
+        checkpoints: as for `mined`.
     """
     rows = index.rows_where(where or Filter())
+    with mined(index, rows, top, min_score=min_score, progress=progress, checkpoints=checkpoints) as found:
+        quotes = iter(index.quotes(found.rows.ravel().tolist()))
+        return [
+            Pair(rank, score, a, b)
+            for rank, (score, a, b) in enumerate(zip(found.scores.tolist(), quotes, quotes, strict=True), 1)
+        ]
+
+
+@contextmanager
+def mined(
+    index: Index,
+    rows: NDArray[np.int64],
+    top: int,
+    *,
+    min_score: float | None = None,
+    keep: Callable[[NDArray[np.int64]], NDArray[np.bool_]] | None = None,
+    progress: Progress = silent,
+    checkpoints: Path | None = None,
+) -> Iterator[Found]:
+    """Give the `top` closest pairs among `rows`, closest first; ties by row.
+
+    Args:
+        index: whose vectors are compared.
+        rows: (n,) ascending, which `index.rows_where` has given, or some of these.
+        top: how many pairs, at most.
+        min_score: leave out pairs with a lower cosine similarity.
+        keep: given pairs of rows (m, 2), says which (m,) are counted at all; by its name checkpoints know it.
+        progress: told the blocks.
+        checkpoints: a directory in which is kept what was found so far: every half minute, and where an interrupt
+            comes, be it while the pairs are used (a note of KeyboardInterrupt then says so). The same call on the same
+            quotes goes on from there.
+    """
     blocks = -(-len(rows) // _BLOCK)
     total = blocks * (blocks + 1) // 2
     found, checkpoint = Found(0, np.empty((0, 2), np.int64), np.empty(0, np.float64)), None
     if checkpoints is not None and total > 1:
-        checkpoint = Checkpoint(checkpoints, f"{index.digest(rows)}-{_BLOCK}-{top}-{min_score}")
+        kind = f"-{keep.__name__}" if keep is not None else ""
+        checkpoint = Checkpoint(checkpoints, f"{index.digest(rows)}-{_BLOCK}-{top}-{min_score}{kind}")
         found = checkpoint.load() or found
     saved, left, left_start = time.monotonic(), np.empty((0, 0), np.float32), -1
     try:
@@ -107,23 +140,22 @@ def closest_pairs(
             cut = max([-np.inf if min_score is None else min_score, *found.scores[top - 1 :]])
             near = _near(left, right, cut, top, within=i == j)
             pairs = np.column_stack((rows[i + near[:, 0]], rows[j + near[:, 1]]))
+            if keep is not None:
+                kept = keep(pairs)
+                near, pairs = near[kept], pairs[kept]
             # In one assignment, so that an interrupt finds all of a block or nothing of it.
             found = _with(found, pairs, _exact(left, right, near), top, min_score)
             progress("comparing", found.done, total)
             if checkpoint is not None and time.monotonic() - saved > _SECONDS_BETWEEN_CHECKPOINTS:
                 checkpoint.save(found)
                 saved = time.monotonic()
+        yield _best(found, top)
     except KeyboardInterrupt as interrupt:
         if checkpoint is not None and found.done and checkpoint.save(found):
             interrupt.add_note(f"the same command goes on where it stopped ({100 * found.done // total} %)")
         raise
     if checkpoint is not None:
         checkpoint.remove()
-    quotes = iter(index.quotes(found.rows.ravel().tolist()))
-    return [
-        Pair(rank, score, a, b)
-        for rank, (score, a, b) in enumerate(zip(found.scores.tolist(), quotes, quotes, strict=True), 1)
-    ]
 
 
 def _near(left: Vectors, right: Vectors, cut: float, top: int, *, within: bool) -> NDArray[np.int64]:
@@ -151,15 +183,19 @@ def _exact(left: Vectors, right: Vectors, near: NDArray[np.int64]) -> NDArray[np
 def _with(
     found: Found, pairs: NDArray[np.int64], scores: NDArray[np.float64], top: int, min_score: float | None
 ) -> Found:
-    """Return the `top` best of `found` and of the `pairs` of one more block."""
+    """Return `found` with the `pairs` of one more block; once there are `top`, only the best of them, in order."""
+    if min_score is not None:
+        pairs, scores = pairs[scores >= min_score], scores[scores >= min_score]
     if not len(scores):
         return replace(found, done=found.done + 1)
-    pairs, scores = np.concatenate((found.rows, pairs)), np.concatenate((found.scores, scores))
-    order = np.lexsort((pairs[:, 1], pairs[:, 0], -scores))
-    if min_score is not None:
-        order = order[scores[order] >= min_score]
-    order = order[:top]
-    return Found(found.done + 1, pairs[order], scores[order])
+    more = Found(found.done + 1, np.concatenate((found.rows, pairs)), np.concatenate((found.scores, scores)))
+    # Sorting many pairs again for each block would take longer than comparing.
+    return more if len(more.scores) < top else _best(more, top)
+
+
+def _best(found: Found, top: int) -> Found:
+    order = np.lexsort((found.rows[:, 1], found.rows[:, 0], -found.scores))[:top]
+    return replace(found, rows=found.rows[order], scores=found.scores[order])
 
 
 def _checked(text: str) -> str:

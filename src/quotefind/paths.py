@@ -54,11 +54,20 @@ def checkpoints_directory() -> Path:
 
 def bundled_quotes() -> Path:
     """Return the file of quotations that comes with the program."""
-    packaged = Path(__file__).with_name("quotes") / "quotes.jsonl"
+    return _bundled("quotes.jsonl")
+
+
+def bundled_themes() -> Path:
+    """Return the file of the themes of these quotations, one a line."""
+    return _bundled("themes.txt")
+
+
+def _bundled(name: str) -> Path:
+    packaged = Path(__file__).with_name("quotes") / name
     if packaged.exists():
         return packaged
     # An editable install runs from the source tree, where the quotes stand at the top.
-    return Path(__file__).parents[2] / "quotes" / "quotes.jsonl"
+    return Path(__file__).parents[2] / "quotes" / name
 
 
 def make_private(directory: Path) -> Path:

@@ -12,7 +12,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from quotefind import interrupts, limits
-from quotefind.cli import evaluate, find, formats, index, info, model, pair, topics, train
+from quotefind.cli import evaluate, find, formats, index, info, model, pair, tag, topics, train
+from quotefind.cli import map as map_command
 from quotefind.errors import ModelError, QuotefindError
 
 _EPILOG = (
@@ -113,6 +114,8 @@ app.command("index", cls=_Command)(index.index)
 app.command("find", cls=_Command)(find.find)
 app.command("pair", cls=_Command)(pair.pair)
 app.command("topics", cls=_Command)(topics.topics)
+app.command("map", cls=_Command)(map_command.map_)
+app.command("tag", cls=_Command)(tag.tag)
 app.command("info", cls=_Command)(info.info)
 app.command("formats")(formats.formats)
 app.command("train", cls=_Command)(train.train)

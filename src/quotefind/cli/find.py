@@ -18,6 +18,7 @@ from quotefind.cli.options import (
     MaxCharsOption,
     MinScoreOption,
     NoRefreshOption,
+    ProposedOption,
     TagOption,
     TopOption,
     WorkOption,
@@ -41,6 +42,7 @@ def find(
     author: AuthorOption = None,
     work: WorkOption = None,
     tag: TagOption = None,
+    proposed: ProposedOption = False,
     max_chars: MaxCharsOption = None,
     like: Annotated[
         str | None, typer.Option("--like", metavar="ID|TEXT", help="More like this quote, which is itself left out.")
@@ -74,7 +76,7 @@ def find(
     options = FindOptions(
         top=top,
         min_score=min_score,
-        where=session.filter_of(author, work, tag, max_chars),
+        where=session.filter_of(author, work, tag, max_chars, proposed=proposed),
         like=like,
         unlike=tuple(unlike or ()),
         diverse=diverse,
@@ -88,7 +90,9 @@ def find(
         if style is Format.trec:
             count = output.write_run(_numbered(opened, asked, options), by_score=not (hybrid or diverse))
         else:
-            count = output.show_hits(_answers(opened, asked, options), style)
+            count = output.show_hits(
+                _answers(opened, asked, options), style, asked=options.where.tags if proposed else ()
+            )
     if not count:
         session.warn("nothing found" + (" under these conditions" if options.where or min_score is not None else ""))
         raise typer.Exit(1)

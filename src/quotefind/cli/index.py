@@ -161,6 +161,7 @@ def _update(
         )
         if rebuilt:
             summary.encoded += rebuilt.encoded
+            summary.warnings += rebuilt.warnings
             summary.seconds += rebuilt.seconds
             summary.rate = rebuilt.rate
         if changes.compact:

@@ -45,6 +45,9 @@ WorkOption = Annotated[
 TagOption = Annotated[
     list[str] | None, typer.Option("--tag", metavar="THEME", help="Only quotes with this tag; repeatable.")
 ]
+ProposedOption = Annotated[
+    bool, typer.Option("--proposed", help="Let --tag also match tags that quotefind tag proposed.")
+]
 MaxCharsOption = Annotated[
     int | None, typer.Option("--max-chars", min=1, metavar="N", help="Only quotes of at most N characters.")
 ]
@@ -144,4 +147,16 @@ NoHeaderOption = Annotated[
 ]
 PairModelOption = Annotated[
     str | None, typer.Option("--model", metavar="DIR|NAME", help="The model that compares texts with each other.")
+]
+PairTopOption = Annotated[
+    int | None,
+    typer.Option(
+        "-k", "--top", min=1, metavar="N", help="How many to show at most; 5, or all groups with --conflicts."
+    ),
+]
+ConflictsOption = Annotated[
+    bool,
+    typer.Option(
+        "--conflicts", help="Group quotes with the same or nearly the same words, and say on what they do not agree."
+    ),
 ]

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from quotefind.cli.options import Format
 from quotefind.records import Hit, Pair, Quote
-from quotefind.text import guard_formula
+from quotefind.text import fold, guard_formula
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-HIT_KEYS = ("query", "rank", "score", "id", "text", "author", "work", "year", "tags", "source", "line")
+HIT_KEYS = ("query", "rank", "score", "id", "text", "author", "work", "year", "tags", "source", "line", "proposed")
 PAIR_KEYS = ("rank", "score", "a", "b")
 INDEX_PAIR_KEYS = ("a_id", "a_author", "b_id", "b_author", "conflict")
 DIGITS = 6  # of a score: what float32 vectors are good for
@@ -60,6 +60,7 @@ def hit_record(hit: Hit) -> dict[str, Any]:
         list(quote.tags),
         quote.source,
         quote.line,
+        list(quote.proposed),
     )
     return dict(zip(HIT_KEYS, values, strict=True))
 
@@ -87,10 +88,13 @@ def default_format(wanted: Format | None, *, otherwise: Format | None = None) ->
     return otherwise or (Format.table if sys.stdout.isatty() else Format.plain)
 
 
-def show_hits(batches: Iterable[Sequence[Sequence[Hit]]], style: Format) -> int:
-    """Write the hits as they come, those of one query behind each other; return how many there were."""
+def show_hits(batches: Iterable[Sequence[Sequence[Hit]]], style: Format, *, asked: Sequence[str] = ()) -> int:
+    """Write the hits as they come, those of one query behind each other; return how many there were.
+
+    A table shows which of the tags that were `asked` for were only proposed for a quote.
+    """
     if style is Format.table:
-        return _show_tables(batches)
+        return _show_tables(batches, asked)
     records = (hit for batch in batches for hits in batch for hit in hits)
     if style is Format.plain:
         return _write_lines(records, lambda hit: plain_line(hit.quote))
@@ -116,10 +120,13 @@ def write_run(answers: Iterable[tuple[str, Sequence[Hit]]], *, by_score: bool) -
     return count
 
 
-def show_pairs(pairs: Sequence[Pair], style: Format, *, from_index: bool = False) -> int:
-    """Write `pairs`, of quotes of an index where `from_index` says so; return how many there were."""
+def show_pairs(pairs: Sequence[Pair], style: Format, *, from_index: bool = False, asked: Sequence[str] = ()) -> int:
+    """Write `pairs`, of quotes of an index where `from_index` says so; return how many there were.
+
+    For the tags that were `asked` for, see `show_hits`.
+    """
     if style is Format.table:
-        return _show_pair_table(pairs)
+        return _show_pair_table(pairs, asked)
     if style is Format.plain:
         return _write_lines(pairs, lambda pair: f"{pair.score:.4f}\t{plain_line(pair.a)}\t{plain_line(pair.b)}")
     if style is Format.markdown:
@@ -245,18 +252,18 @@ def _visible(match: re.Match[str]) -> str:
     return "\u2421" if code == 0x7F else "\ufffd"
 
 
-def _show_tables(batches: Iterable[Sequence[Sequence[Hit]]]) -> int:
+def _show_tables(batches: Iterable[Sequence[Sequence[Hit]]], asked: Sequence[str]) -> int:
     out = console()
     count = 0
     for batch in batches:
         for hits in batch:
             if hits:
-                out.print(_hit_table(hits, out.width, title=hits[0].query))
+                out.print(_hit_table(hits, out.width, hits[0].query, asked))
             count += len(hits)
     return count
 
 
-def _hit_table(hits: Sequence[Hit], width: int, title: str) -> Any:
+def _hit_table(hits: Sequence[Hit], width: int, title: str, asked: Sequence[str]) -> Any:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -271,7 +278,7 @@ def _hit_table(hits: Sequence[Hit], width: int, title: str) -> Any:
         table.add_column("author, work", ratio=1, overflow="fold", min_width=18)
     for hit in hits:
         quote = Text(printable(hit.quote.text))
-        by = _by(hit.quote)
+        by = byline(hit.quote, asked)
         row = [Text(str(hit.rank)), _score(hit.score, bar=width >= 60)]
         if width >= 72:
             table.add_row(*row, quote, by)
@@ -282,11 +289,16 @@ def _hit_table(hits: Sequence[Hit], width: int, title: str) -> Any:
     return table
 
 
-def _by(quote: Quote) -> Any:
+def byline(quote: Quote, asked: Sequence[str] = ()) -> Any:
+    """Return author and work as a cell of a table, and below them which of the tags `asked` for were only proposed."""
     from rich.text import Text
+
+    wanted = set(map(fold, asked))
+    proposed = [tag for tag in quote.proposed if fold(tag) in wanted]
 
     parts = [Text(printable(quote.author), style="bold")] if quote.author else []
     parts += [Text(printable(quote.work), style="italic")] if quote.work else []
+    parts += [Text(printable(f"proposed: {', '.join(proposed)}"), style="dim")] if proposed else []
     return Text("\n").join(parts)
 
 
@@ -301,7 +313,7 @@ def _score(score: float, *, bar: bool) -> Any:
     return text
 
 
-def _show_pair_table(pairs: Sequence[Pair]) -> int:
+def _show_pair_table(pairs: Sequence[Pair], asked: Sequence[str]) -> int:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -318,7 +330,7 @@ def _show_pair_table(pairs: Sequence[Pair]) -> int:
         sides = []
         for quote in (pair.a, pair.b):
             text = Text(printable(quote.text))
-            by = _by(quote)
+            by = byline(quote, asked)
             sides.append(Text("\n").join((text, by)) if by else text)
         score = _score(pair.score, bar=out.width >= 60)
         if pair.conflict:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from quotefind.cli import output, session
+from quotefind.cli.conflicts import report_conflicts
 from quotefind.cli.options import (
     AuthorOption,
+    ConflictsOption,
     Format,
     FormatOption,
     IndexOption,
@@ -20,14 +23,19 @@ from quotefind.cli.options import (
     PairModelOption,
     PairsFormatOption,
     PairsOption,
+    PairTopOption,
+    ProposedOption,
     QuietOption,
     TagOption,
     TextsArgument,
-    TopOption,
     WorkOption,
 )
 from quotefind.errors import SourceError, UsageError
 from quotefind.paths import checkpoints_directory
+
+if TYPE_CHECKING:
+    from quotefind.index.filters import Filter
+    from quotefind.index.reader import Index
 
 
 def pair(
@@ -35,12 +43,14 @@ def pair(
     pairs: PairsOption = None,
     input_format: PairsFormatOption = None,
     no_header: NoHeaderOption = False,
+    conflicts: ConflictsOption = False,
     model: PairModelOption = None,
-    top: TopOption = 5,
+    top: PairTopOption = None,
     min_score: MinScoreOption = None,
     author: AuthorOption = None,
     work: WorkOption = None,
     tag: TagOption = None,
+    proposed: ProposedOption = False,
     max_chars: MaxCharsOption = None,
     index: IndexOption = None,
     style: FormatOption = None,
@@ -54,12 +64,16 @@ def pair(
     \b
     quotefind pair "Know thyself." "The unexamined life is not worth living."
     quotefind pair --top 20 --min-score 0.9
+    quotefind pair --conflicts
     quotefind pair --pairs pairs.tsv > scored.tsv
     """
     if style is Format.trec:
         raise UsageError("--format trec is for find: it holds rankings.")
-    if pairs is not None and texts:
-        raise UsageError("Give either texts or --pairs, not both.")
+    given = [
+        what for what, there in (("texts", texts), ("--pairs", pairs is not None), ("--conflicts", conflicts)) if there
+    ]
+    if len(given) > 1:
+        raise UsageError(f"Give either {given[0]} or {given[1]}, not both.")
     _refuse(
         "an index",
         (texts is not None and len(texts) > 1) or pairs is not None,
@@ -68,10 +82,11 @@ def pair(
             "--author": author,
             "--work": work,
             "--tag": tag,
+            "--proposed": proposed,
             "--max-chars": max_chars,
             "--index": index,
             "--no-refresh": no_refresh,
-            "--top": top != 5,
+            "--top": top is not None,
         },
     )
     _refuse("--pairs", pairs is None, {"--input-format": input_format, "--no-header": no_header})
@@ -83,23 +98,28 @@ def pair(
     if texts and len(texts) > 1:
         _compare(texts, style, model)
         return
+    where = session.filter_of(author, work, tag, max_chars, proposed=proposed)
+    with session.opened(index, refresh=not no_refresh) as opened:
+        if conflicts:
+            report_conflicts(opened, style, top=top, min_score=min_score, where=where, quiet=quiet)
+        else:
+            _search(opened, texts[0] if texts else None, style, top or 5, min_score=min_score, where=where, quiet=quiet)
+
+
+def _search(
+    index: Index, text: str | None, style: Format, top: int, *, min_score: float | None, where: Filter, quiet: bool
+) -> None:
+    """Write the companions of `text` in the index, or without one the closest pairs there."""
     from quotefind.pairs import closest_pairs, companions
 
-    where = session.filter_of(author, work, tag, max_chars)
-    with session.opened(index, refresh=not no_refresh) as opened:
-        if texts:
-            found = companions(opened, session.encoder_of(opened), texts[0], top, min_score=min_score, where=where)
-        else:
-            with session.progress_bar(quiet=quiet) as progress:
-                found = closest_pairs(
-                    opened,
-                    top,
-                    min_score=min_score,
-                    where=where,
-                    progress=progress,
-                    checkpoints=checkpoints_directory(),
-                )
-    if not output.show_pairs(found, style, from_index=True):
+    if text is not None:
+        found = companions(index, session.encoder_of(index), text, top, min_score=min_score, where=where)
+    else:
+        with session.progress_bar(quiet=quiet) as progress:
+            found = closest_pairs(
+                index, top, min_score=min_score, where=where, progress=progress, checkpoints=checkpoints_directory()
+            )
+    if not output.show_pairs(found, style, from_index=True, asked=where.tags if where.proposed else ()):
         session.warn("no pairs found")
         raise typer.Exit(1)
 

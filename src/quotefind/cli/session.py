@@ -141,8 +141,15 @@ def encoder_of(index: Index) -> Encoder:
         return opener(index.manifest.model, index.manifest.fingerprint)
 
 
-def filter_of(author: list[str] | None, work: list[str] | None, tag: list[str] | None, max_chars: int | None) -> Filter:
+def filter_of(
+    author: list[str] | None,
+    work: list[str] | None,
+    tag: list[str] | None,
+    max_chars: int | None,
+    *,
+    proposed: bool = False,
+) -> Filter:
     """Return the filter that the options say."""
     from quotefind.index.filters import Filter
 
-    return Filter(tuple(author or ()), tuple(work or ()), tuple(tag or ()), max_chars)
+    return Filter(tuple(author or ()), tuple(work or ()), tuple(tag or ()), max_chars, proposed)

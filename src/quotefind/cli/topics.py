@@ -15,6 +15,7 @@ from quotefind.cli.options import (
     IndexOption,
     MaxCharsOption,
     NoRefreshOption,
+    ProposedOption,
     QuietOption,
     SeedOption,
     TagOption,
@@ -37,6 +38,7 @@ def topics(
     author: AuthorOption = None,
     work: WorkOption = None,
     tag: TagOption = None,
+    proposed: ProposedOption = False,
     max_chars: MaxCharsOption = None,
     seed: SeedOption = 0,
     index: IndexOption = None,
@@ -55,7 +57,7 @@ def topics(
         raise UsageError("--format trec is for find: it holds rankings.")
     from quotefind.topics.finding import find_topics
 
-    where = session.filter_of(author, work, tag, max_chars)
+    where = session.filter_of(author, work, tag, max_chars, proposed=proposed)
     with session.opened(index, refresh=not no_refresh) as opened, session.progress_bar(quiet=quiet) as progress:
         found = find_topics(opened, topics=number, where=where, central=top, seed=seed, progress=progress)
     _show(found.topics, output.default_format(style))

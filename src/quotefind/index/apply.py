@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from quotefind.encoders import Encoder
-from quotefind.index.database import SEAL_QUOTES, seal, transaction
+from quotefind.index.database import FORGET_TAGS, SEAL_QUOTES, seal, transaction
 from quotefind.index.encoding import Encoding
 from quotefind.index.matrix import MatrixWriter, checksum_of, word_sum
 from quotefind.index.sources import STANDARD_INPUT, ChangedFile, Changes, Source, options_text
@@ -169,6 +169,9 @@ class Application:
             )
             self._connection.execute("DELETE FROM quote_tags WHERE quote_id = ?", (quote_id,))
             self._tag(quote_id, tags)
+            if tags != "[]":  # what was proposed was proposed because there were none
+                self._connection.execute("UPDATE quotes SET proposed = '[]' WHERE id = ?", (quote_id,))
+                self._connection.execute("DELETE FROM proposed_tags WHERE quote_id = ?", (quote_id,))
 
     def _add_new(self) -> None:
         (total,) = self._connection.execute(
@@ -312,9 +315,7 @@ class Application:
                 self._connection.execute(
                     f"DELETE FROM {table} WHERE NOT EXISTS (SELECT 1 FROM quotes WHERE {column} = {table}.id)"
                 )
-            self._connection.execute(
-                "DELETE FROM tags WHERE NOT EXISTS (SELECT 1 FROM quote_tags WHERE tag_id = tags.id)"
-            )
+            self._connection.execute(FORGET_TAGS)
 
     def _unsettle(self) -> None:
         """Have the files read again that are left to say what a quote is, now that another said so and is gone."""

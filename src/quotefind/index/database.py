@@ -18,13 +18,22 @@ from quotefind.own_files import OTHER_KINDS, check_own, open_own
 from quotefind.paths import index_argument
 
 FILE_NAME = "index.sqlite"
-FORMAT = 2
+FORMAT = 3
 # Formats of earlier versions that a writer brings up to date: see `upgrade`.
-UPGRADABLE = ("1",)
+UPGRADABLE = ("1", "2")
 # Who wants to write waits so long for another process that commits, or that verifies full-text search.
 _BUSY_SECONDS = 120.0
 
-SCHEMA = """
+# What `quotefind tag` proposed, for conditions to look at; what a hit shows of it is `quotes.proposed`.
+PROPOSED_TAGS = """
+CREATE TABLE proposed_tags (
+    tag_id INTEGER NOT NULL REFERENCES tags (id),
+    quote_id INTEGER NOT NULL REFERENCES quotes (id) ON DELETE CASCADE,
+    PRIMARY KEY (tag_id, quote_id)
+) WITHOUT ROWID;
+CREATE INDEX proposed_tags_quote ON proposed_tags (quote_id);
+"""
+SCHEMA = f"""
 CREATE TABLE manifest (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
 -- What the user named, and the files found there.
@@ -53,6 +62,7 @@ CREATE TABLE quotes (
     work_id INTEGER REFERENCES works (id),
     year INTEGER,
     tags TEXT NOT NULL,             -- a JSON array, as the source gives them
+    proposed TEXT NOT NULL DEFAULT '[]',  -- a JSON array of what `quotefind tag` proposed; never among `tags`
     truncated INTEGER NOT NULL,     -- whether the encoder cut it
     seal INTEGER NOT NULL           -- CRC-32 of all that a hit shows of it, see `seal`
 );
@@ -66,6 +76,7 @@ CREATE TABLE quote_tags (
     PRIMARY KEY (tag_id, quote_id)
 ) WITHOUT ROWID;
 CREATE INDEX quote_tags_quote ON quote_tags (quote_id);
+{PROPOSED_TAGS}
 CREATE TABLE places (
     file_id INTEGER NOT NULL REFERENCES files (id),
     quote_id INTEGER NOT NULL REFERENCES quotes (id) ON DELETE CASCADE,
@@ -86,18 +97,28 @@ CREATE VIRTUAL TABLE words USING fts5 (
 );
 """
 
+# What the seal of a quote is made from, but for what was proposed.
+SEALED = """
+name, text, (SELECT name FROM authors WHERE id = author_id), (SELECT name FROM works WHERE id = work_id), year, tags
+"""
 # Seals quotes whose attribution was changed; a condition may follow.
-SEAL_QUOTES = """
-UPDATE quotes SET seal = seal(
-    name, text, (SELECT name FROM authors WHERE id = author_id), (SELECT name FROM works WHERE id = work_id), year, tags
-)
+SEAL_QUOTES = f"UPDATE quotes SET seal = seal({SEALED}, proposed)"
+
+# Deletes the tags that nothing carries any more.
+FORGET_TAGS = """
+DELETE FROM tags WHERE NOT EXISTS (SELECT 1 FROM quote_tags WHERE tag_id = tags.id)
+AND NOT EXISTS (SELECT 1 FROM proposed_tags WHERE tag_id = tags.id)
 """
 
 
-def seal(name: str, text: str, author: str | None, work: str | None, year: int | None, tags: str) -> int:
+def seal(
+    name: str, text: str, author: str | None, work: str | None, year: int | None, tags: str, proposed: str = "[]"
+) -> int:
     """Return the CRC-32 of all that a hit shows of a quote: SQLite does not notice when a byte of a text changes."""
+    # Where nothing is proposed the seal is that of format 2, which did not know of it.
+    shown = (name, text, author, work, year, tags, *([] if proposed == "[]" else [proposed]))
     # As JSON in ASCII, which every version of Python writes alike; what `repr` escapes depends on its Unicode tables.
-    return zlib.crc32(json.dumps((name, text, author, work, year, tags)).encode("ascii"))
+    return zlib.crc32(json.dumps(shown).encode("ascii"))
 
 
 def connect_to_write(directory: Path) -> sqlite3.Connection:
@@ -117,7 +138,7 @@ def connect_to_write(directory: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA wal_autocheckpoint = 16384")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA trusted_schema = OFF")
-        connection.create_function("seal", 6, seal, deterministic=True)
+        connection.create_function("seal", 7, seal, deterministic=True)
         return connection
 
 
@@ -193,6 +214,16 @@ def integers(found: Iterable[tuple[int, ...]]) -> NDArray[np.int64]:
         return np.fromiter((number for row in found for number in row), np.int64)
     except (TypeError, ValueError, OverflowError) as error:
         raise sqlite3.DatabaseError(f"no whole number where one was written: {error}") from error
+
+
+def statements(script: str) -> Iterator[str]:
+    """Yield the statements of `script` one by one, so that they can share a transaction."""
+    part = ""
+    for line in script.splitlines(keepends=True):
+        part += line
+        if sqlite3.complete_statement(part):
+            yield part
+            part = ""
 
 
 @contextmanager

@@ -19,27 +19,32 @@ class Filter:
 
     Case and accents do not matter. An author or work matches where the words stand in its name one after the other,
     from the beginning of a word on ("emily bron" finds Emily Brontë), or anywhere in scripts without case. A tag
-    matches whole.
+    matches whole; with `proposed`, a tag that was proposed for a quote counts like one of its own. `untagged`: only
+    quotes that have no tags of their own.
 
     Raises:
-        UsageError: a name holds no letter or digit.
+        UsageError: a name holds no letter or digit, or `proposed` is set without tags.
     """
 
     authors: tuple[str, ...] = ()
     works: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     max_chars: int | None = None
+    proposed: bool = False
+    untagged: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse names that hold no letter or digit: they would match everything."""
+        """Refuse names that hold no letter or digit: they would match everything; and what would do nothing."""
         for option, names in (("--author", self.authors), ("--work", self.works), ("--tag", self.tags)):
             for name in names:
                 if not fold(name):
                     raise UsageError(f"{option} {name!r} names nothing; it needs a letter or a digit.")
+        if self.proposed and not self.tags:
+            raise UsageError("--proposed lets --tag match proposed tags too; say which, as in --tag love --proposed.")
 
     def __bool__(self) -> bool:
         """Whether any condition is set."""
-        return bool(self.authors or self.works or self.tags or self.max_chars is not None)
+        return bool(self.authors or self.works or self.tags or self.max_chars is not None or self.untagged)
 
 
 def _beginning(folded: str) -> str:
@@ -60,10 +65,14 @@ def matching_rows(connection: sqlite3.Connection, where: Filter) -> tuple[NDArra
             values += [_beginning(fold(name)) for name in names]
     if where.tags:
         marks = ", ".join("?" for _ in where.tags)
-        conditions.append(
-            f"id IN (SELECT quote_id FROM quote_tags JOIN tags ON tags.id = tag_id WHERE folded IN ({marks}))"
-        )
-        values += [fold(tag) for tag in where.tags]
+        tables = ("quote_tags", "proposed_tags") if where.proposed else ("quote_tags",)
+        carriers = [
+            f"SELECT quote_id FROM {table} JOIN tags ON tags.id = tag_id WHERE folded IN ({marks})" for table in tables
+        ]
+        conditions.append(f"id IN ({' UNION ALL '.join(carriers)})")
+        values += [fold(tag) for tag in where.tags] * len(tables)
+    if where.untagged:
+        conditions.append("tags = '[]'")
     if where.max_chars is not None:
         conditions.append("chars <= ?")
         values.append(where.max_chars)

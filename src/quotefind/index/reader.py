@@ -31,8 +31,8 @@ _LARGEST_TERM = 2.2
 # Above one of so many rows it is faster to check the whole matrix by its sum than these rows by their CRC-32.
 _FEW = 20
 _QUOTES = """
-SELECT quotes.row, checksum, seal, quotes.name, text, authors.name, works.name, year, tags, path, min(places.file_id),
-    line
+SELECT quotes.row, checksum, seal, quotes.name, text, authors.name, works.name, year, tags, proposed, path,
+    min(places.file_id), line
 FROM quotes
 LEFT JOIN authors ON authors.id = author_id
 LEFT JOIN works ON works.id = work_id
@@ -244,8 +244,9 @@ class Index:
                 for row, checksum, seal, name, *shown, path, _, line in self._connection.execute(statement, part):
                     if database.seal(name, *shown) != seal:
                         raise self._damaged_database(f"quote {name} is not what was written")
-                    text, author, work, year, tags = shown
-                    found[row] = Quote(text, author, work, year, tuple(json.loads(tags)), path, line, name)
+                    text, author, work, year, tags, proposed = shown
+                    own, others = tuple(json.loads(tags)), tuple(json.loads(proposed))
+                    found[row] = Quote(text, author, work, year, own, path, line, name, others)
                     rows.append(row)
                     checksums.append(checksum)
                 self._check_rows(np.array(rows, np.int64), checksums)
@@ -269,8 +270,15 @@ class Index:
             found = self._connection.execute("SELECT row FROM quotes WHERE digest = ?", (text_digest(text),))
             return [row for (row,) in found]
 
+    def rows_with_proposals(self) -> NDArray[np.int64]:
+        """Return the rows (n,) of the quotes that carry proposed tags, ascending."""
+        with database.damage_reported(self.directory):
+            return database.integers(
+                self._connection.execute("SELECT row FROM quotes WHERE proposed <> '[]' ORDER BY row")
+            )
+
     def ids_by_tag(self) -> dict[str, list[str]]:
-        """Return for each tag, folded, the ids of the quotes that carry it."""
+        """Return for each tag, folded, the ids of the quotes that carry it as their own."""
         found: dict[str, list[str]] = {}
         with database.damage_reported(self.directory):
             for tag, name in self._connection.execute(
@@ -293,13 +301,14 @@ class Index:
             ]
 
     def statistics(self) -> dict[str, int]:
-        """Return how many authors, works, tags and texts cut by the encoder it holds."""
+        """Return how many authors, works, tags, texts cut by the encoder and quotes with proposed tags it holds."""
         with database.damage_reported(self.directory):
-            authors, works, truncated = self._connection.execute(
-                "SELECT count(DISTINCT author_id), count(DISTINCT work_id), coalesce(sum(truncated), 0) FROM quotes"
+            authors, works, truncated, proposed = self._connection.execute(
+                "SELECT count(DISTINCT author_id), count(DISTINCT work_id), coalesce(sum(truncated), 0),"
+                " coalesce(sum(proposed <> '[]'), 0) FROM quotes"
             ).fetchone()
             (tags,) = self._connection.execute("SELECT count(DISTINCT tag_id) FROM quote_tags").fetchone()
-        return {"authors": authors, "works": works, "tags": tags, "truncated": truncated}
+        return {"authors": authors, "works": works, "tags": tags, "truncated": truncated, "with_proposals": proposed}
 
     @property
     def connection(self) -> sqlite3.Connection:

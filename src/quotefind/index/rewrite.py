@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from quotefind.encoders import Encoder
 from quotefind.errors import IndexUnusableError
 from quotefind.index.database import transaction
 from quotefind.index.matrix import MatrixWriter, checksum_of, first_changed, open_matrix, rows_in, word_sum
+from quotefind.index.proposals import forget
 from quotefind.index.state import WriteState
 from quotefind.progress import Progress
 from quotefind.similarity import Vectors
@@ -48,8 +50,11 @@ def compact(index: WriteState, progress: Progress) -> int:
     return int(dead)
 
 
-def encode_anew(index: WriteState, encoder: Encoder, progress: Progress) -> int:
-    """Encode every quote with `encoder`, which becomes the one of the index; return how many were encoded."""
+def encode_anew(index: WriteState, encoder: Encoder, progress: Progress) -> tuple[int, int]:
+    """Encode every quote with `encoder`, which becomes the one of the index.
+
+    Returned is how many were encoded, and for how many what was proposed is forgotten: with another model, all of it.
+    """
     encoded = 0
 
     def encode(_: list[int], __: list[int], texts: list[str]) -> tuple[Vectors, list[bool]]:
@@ -65,8 +70,8 @@ def encode_anew(index: WriteState, encoder: Encoder, progress: Progress) -> int:
         "pooling": encoder.pooling,
         "max_tokens": encoder.max_tokens,
     }
-    _rewrite(index, changes, encode, progress, "encoding")
-    return encoded
+    forgotten = _rewrite(index, changes, encode, progress, "encoding")
+    return encoded, forgotten
 
 
 def remove_leftovers(index: WriteState) -> None:
@@ -81,8 +86,11 @@ def remove_leftovers(index: WriteState) -> None:
                 continue
 
 
-def _rewrite(index: WriteState, changes: dict[str, str | int], make: _Make, progress: Progress, stage: str) -> None:
-    """Fill another matrix with what `make` gives, and put it in the place of the old one with these `changes`."""
+def _rewrite(index: WriteState, changes: dict[str, str | int], make: _Make, progress: Progress, stage: str) -> int:
+    """Fill another matrix with what `make` gives, and put it in the place of the old one with these `changes`.
+
+    Tags that were proposed with another model are forgotten; returned is for how many quotes.
+    """
     connection = index.connection
     manifest = index.require_manifest()
     fingerprint, dim = changes["fingerprint"], int(changes["dimension"])
@@ -104,7 +112,10 @@ def _rewrite(index: WriteState, changes: dict[str, str | int], make: _Make, prog
         matrix.close()
     checked_sum = _check_copy(index, path, rows, dim)
     old = index.directory / manifest.matrix
+    forgotten = 0
     with transaction(connection):
+        if fingerprint != manifest.fingerprint:
+            forgotten = forget(connection)
         # A unique index is checked row by row, so it would stand in the way of an exchange.
         connection.execute("DROP INDEX quotes_row")
         connection.execute(
@@ -121,10 +132,9 @@ def _rewrite(index: WriteState, changes: dict[str, str | int], make: _Make, prog
             (rows, rows, total),
         )
         index.store(matrix=path.name, rows=rows, word_sum=checked_sum, rewrite="", rewrite_fingerprint="", **changes)
-    try:
+    with suppress(OSError):  # see remove_leftovers
         old.unlink(missing_ok=True)
-    except OSError:  # see remove_leftovers
-        return
+    return forgotten
 
 
 def _can_go_on(index: WriteState, dim: int) -> bool:

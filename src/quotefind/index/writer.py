@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from quotefind.encoders import Encoder
 from quotefind.errors import IndexUnusableError, SourceError, UsageError
-from quotefind.index import apply, database, rewrite, upgrade
+from quotefind.index import apply, database, proposals, rewrite, upgrade
 from quotefind.index.database import transaction
 from quotefind.index.lock import release_for_good, writer_lock
 from quotefind.index.manifest import Manifest, write_manifest
@@ -26,6 +25,7 @@ from quotefind.index.staging import Staged, stage
 from quotefind.index.state import OpenEncoder, WriteState, now
 from quotefind.index.summary import Summary
 from quotefind.progress import Progress, silent
+from quotefind.records import Quote
 
 # A matrix is compacted where more than this share of its rows, and more than this number, belong to no quote.
 _DEAD_SHARE = 0.25
@@ -122,13 +122,36 @@ class IndexWriter(WriteState):
         started = time.monotonic()
         manifest = self.require_manifest()
         encoder = self.opener(manifest.model if model is None else model, None)
-        encoded = rewrite.encode_anew(self, encoder, progress)
+        encoded, forgotten = rewrite.encode_anew(self, encoder, progress)
         seconds = time.monotonic() - started
-        return Summary(encoded=encoded, quotes=self._count(), seconds=seconds, rate=encoded / seconds)
+        warnings = []
+        if forgotten:
+            warnings.append(
+                f"the tags proposed for {forgotten} quotes came from another model and are forgotten. To propose anew: "
+                f"quotefind tag --write{self.argument}"
+            )
+        return Summary(
+            encoded=encoded, quotes=self._count(), seconds=seconds, rate=encoded / seconds, warnings=warnings
+        )
 
     def compact(self, progress: Progress = silent) -> int:
         """Write a matrix without the rows that belong to no quote; return how many these were."""
         return rewrite.compact(self, progress)
+
+    def propose(self, proposed: Iterable[tuple[Quote, Sequence[str]]]) -> int:
+        """Store the tags `proposed` for each quote, in the place of what was proposed for it before.
+
+        All or nothing is stored. A quote that is not any more what was read, or has tags of its own now, is left alone;
+        returned is how many these are.
+        """
+        self.require_manifest()
+        return proposals.store(self.connection, proposed)
+
+    def forget_proposals(self) -> int:
+        """Forget everything that was proposed; return for how many quotes."""
+        self.require_manifest()
+        with transaction(self.connection):
+            return proposals.forget(self.connection)
 
     def _left_to_settle(self, unsettled: set[int], progress: Progress) -> Changes:
         """Stage the files `unsettled`: what they say counts, now that files that said otherwise are gone."""
@@ -164,7 +187,7 @@ class IndexWriter(WriteState):
     def _create_schema(self) -> None:
         if self.connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'manifest'").fetchone():
             return
-        for statement in _statements(database.SCHEMA):
+        for statement in database.statements(database.SCHEMA):
             self.connection.execute(statement)
 
     def _encoder_of_new_index(self, model: str | None) -> Encoder | None:
@@ -300,13 +323,3 @@ def _clear(directory: Path, *, with_lock: bool) -> None:
         (directory / database.FILE_NAME).unlink()
     if with_lock:
         release_for_good(directory)
-
-
-def _statements(script: str) -> Iterator[str]:
-    """Yield the statements of `script` one by one, so that they can share a transaction."""
-    part = ""
-    for line in script.splitlines(keepends=True):
-        part += line
-        if sqlite3.complete_statement(part):
-            yield part
-            part = ""

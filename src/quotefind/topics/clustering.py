@@ -52,7 +52,10 @@ def cluster(
     sample = np.arange(n) if n <= _SAMPLE else np.sort(random.choice(n, _SAMPLE, replace=False))
     # Threads would add up float32 in another order each time.
     with threadpool_limits(limits=1):
-        reduced, reduce = _principal(vectors(sample))
+        known = vectors(sample)
+        if np.ptp(known, axis=0).max() == 0:  # equal vectors have no components
+            return np.zeros(n, np.int64)
+        reduced, reduce = _principal(known)
         most = len(np.unique(reduced, axis=0))
         if topics is None:
             some = reduced if len(reduced) <= _CHOOSING else random.permutation(reduced)[:_CHOOSING]
@@ -82,7 +85,7 @@ def best_number(reduced: NDArray[np.float32], *, most: int, seed: int = 0, progr
     )
     numbers = [number for number in _CANDIDATES if number <= most]
     for done, number in enumerate(numbers, 1):
-        model = _fitted(reduced, number, seed, 1)
+        model = _fitted(reduced, number, seed, 2)
         value = _criterion(reduced, model.labels_, float(model.inertia_))
         if value > highest:
             best, highest = number, value

@@ -1,0 +1,190 @@
+"""`quotefind pair --conflicts`: which quotes do not agree with each other, never who is right."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Iterable, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from quotefind.cli import output, session
+from quotefind.cli.options import Format
+from quotefind.paths import checkpoints_directory
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+    from quotefind.conflicts.groups import ConflictGroup
+    from quotefind.index.filters import Filter
+    from quotefind.index.reader import Index
+    from quotefind.records import Quote
+
+GROUP_KEYS = ("group", "differs", "score", "quotes")
+QUOTE_KEYS = ("id", "text", "author", "work", "year", "tags", "source", "line")
+# In CSV and TSV a quote is a row.
+ROW_KEYS = (*GROUP_KEYS[:-1], *QUOTE_KEYS)
+# So many different names, titles or years stand in a heading; the rest can be seen below it.
+_MOST_NAMED = 5
+_NARROW = 72
+
+
+def report_conflicts(
+    index: Index, style: Format, *, top: int | None, min_score: float | None, where: Filter, quiet: bool
+) -> None:
+    """Write the groups of quotes of `index` that do not agree."""
+    from quotefind.conflicts.groups import Difference, conflict_groups
+
+    with session.progress_bar(quiet=quiet) as progress:
+        groups = conflict_groups(
+            index,
+            top=top,
+            min_score=min_score,
+            where=where,
+            progress=progress,
+            checkpoints=checkpoints_directory(),
+            tell=session.warn,
+        )
+    count = of_names = 0
+
+    def counted() -> Iterable[ConflictGroup]:
+        nonlocal count, of_names
+        for group in groups:
+            count += 1
+            of_names += Difference.author in group.differs
+            yield group
+
+    _show(counted(), style)
+    if not count:
+        session.warn("no quotes found that have the same or nearly the same words")
+        raise typer.Exit(1)
+    if not quiet:
+        sys.stdout.flush()
+        found = f"{count:,} group{'s' if count > 1 else ''}"
+        named = f", {of_names:,} with different names" if of_names else ""
+        session.warn(f"{found}{named}; which name or wording is right, this program cannot know")
+
+
+def _show(groups: Iterable[ConflictGroup], style: Format) -> None:
+    if style is Format.table:
+        out = output.console()
+        for group in groups:
+            _print_table(group, out)
+    elif style in (Format.plain, Format.markdown):
+        write = _plain if style is Format.plain else _markdown
+        for group in groups:
+            sys.stdout.write(write(group))
+    elif style in (Format.csv, Format.tsv):
+        rows = ({**_summary(group), **_record(quote)} for group in groups for quote in group.quotes)
+        output.write_records(rows, style, ROW_KEYS)
+    else:
+        whole = ({**_summary(group), "quotes": [_record(quote) for quote in group.quotes]} for group in groups)
+        output.write_records(whole, style, GROUP_KEYS)
+
+
+def _summary(group: ConflictGroup) -> dict[str, Any]:
+    values = (group.number, [difference.value for difference in group.differs], round(group.score, 6))
+    return dict(zip(GROUP_KEYS[:-1], values, strict=True))
+
+
+def _record(quote: Quote) -> dict[str, Any]:
+    return {key: list(quote.tags) if key == "tags" else getattr(quote, key) for key in QUOTE_KEYS}
+
+
+def _heading(group: ConflictGroup) -> str:
+    """Return in words on what the quotes of `group` do not agree."""
+    from quotefind.conflicts.groups import Difference
+    from quotefind.conflicts.names import distinct
+
+    names = distinct([quote.author for quote in group.quotes])
+    works = distinct([quote.work for quote in group.quotes])
+    years = sorted({quote.year for quote in group.quotes if quote.year is not None})
+    nameless = sum(not quote.author for quote in group.quotes)
+    said = {
+        Difference.author: f"names differ: {_listed(names)}",
+        Difference.spelling: f"perhaps one name, spelled differently: {_listed(names)}",
+        Difference.unnamed: f"{'one has' if nameless == 1 else f'{nameless:,} have'} no author",
+        Difference.work: f"works differ: {_listed(works)}",
+        Difference.year: f"years differ: {_listed([str(year) for year in years])}",
+        Difference.words: "words differ",
+        Difference.shortened: "words left out",
+        Difference.punctuation: "punctuation, case or accents differ",
+    }
+    return "; ".join(said[difference] for difference in group.differs)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return " | ".join([*names[:_MOST_NAMED], *([f"and {more:,} more"] if more > 0 else [])])
+
+
+def _place(quote: Quote) -> str:
+    """Return where `quote` stands, so that one can go there."""
+    return ":".join(str(part) for part in (quote.source, quote.line) if part is not None)
+
+
+def _plain(group: ConflictGroup) -> str:
+    lines = [f"{group.number}\t{output.printable(_heading(group))}\n"]
+    for quote in group.quotes:
+        parts = (quote.text, output.attribution(quote), _place(quote))
+        lines.append("".join(f"\t{output.printable(part)}" for part in parts) + "\n")
+    return "".join([*lines, "\n"])
+
+
+def _markdown(group: ConflictGroup) -> str:
+    lines = [f"## {group.number}. {output.escaped(_heading(group))}\n"]
+    for quote in group.quotes:
+        by = " — ".join(part for part in (output.attribution(quote), _place(quote)) if part)
+        lines.append(f"> {output.escaped(quote.text)}\n>\n> — {output.escaped(by)}\n")
+    return "\n".join([*lines, ""])
+
+
+def _print_table(group: ConflictGroup, out: Console) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    out.print(Text(f"{group.number}  {output.printable(_heading(group))}", style="bold"))
+    table = Table.grid(padding=(0, 2), expand=False)
+    table.add_column(width=1)
+    table.add_column(ratio=3, overflow="fold")
+    wide = out.width >= _NARROW
+    if wide:
+        table.add_column(ratio=2, overflow="fold")
+    # Without styles a terminal shows no line below a word.
+    for text, quote in zip(_marked(group.quotes, styled=out.color_system is not None), group.quotes, strict=True):
+        parts = [Text(output.printable(part)) for part in (output.attribution(quote), _place(quote)) if part]
+        if wide:
+            table.add_row("", text, Text("\n").join(parts))
+        else:
+            table.add_row("", Text("\n").join([text, *(Text("— ") + part for part in parts)]))
+    out.print(table)
+    out.print()
+
+
+def _marked(quotes: Sequence[Quote], *, styled: bool) -> list[Text]:
+    """Return the texts, underlined what the first has not, and in the first what others lack."""
+    from quotefind.conflicts.words import unshared, words_of
+
+    units = [quote.text.split() for quote in quotes]
+    words = [[(word, at) for at, unit in enumerate(parts) for word in words_of(unit)] for parts in units]
+    marks: list[set[int]] = [set() for _ in quotes]
+    for number in range(1, len(quotes)):
+        alone = unshared([word for word, _ in words[0]], [word for word, _ in words[number]])
+        marks[0] |= {words[0][place][1] for place in alone[0]}
+        marks[number] |= {words[number][place][1] for place in alone[1]}
+    return [_underlined(parts, marked, styled=styled) for parts, marked in zip(units, marks, strict=True)]
+
+
+def _underlined(units: Sequence[str], marked: Collection[int], *, styled: bool) -> Text:
+    from rich.text import Text
+
+    text = Text()
+    for is_marked, run in groupby(enumerate(map(output.printable, units)), key=lambda item: item[0] in marked):
+        words = " ".join(unit for _, unit in run)
+        text.append(" " if text else "")
+        text.append(
+            f"_{words}_" if is_marked and not styled else words, style="underline" if is_marked and styled else ""
+        )
+    return text

@@ -1,0 +1,1 @@
+"""Quotes that say the same, or nearly, and what they do not agree on."""

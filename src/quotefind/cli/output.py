@@ -16,7 +16,21 @@ from quotefind.text import fold, guard_formula
 if TYPE_CHECKING:
     from rich.console import Console
 
-HIT_KEYS = ("query", "rank", "score", "id", "text", "author", "work", "year", "tags", "source", "line", "proposed")
+HIT_KEYS = (
+    "query",
+    "rank",
+    "score",
+    "id",
+    "text",
+    "author",
+    "work",
+    "year",
+    "tags",
+    "source",
+    "line",
+    "proposed",
+    "note",
+)
 PAIR_KEYS = ("rank", "score", "a", "b")
 INDEX_PAIR_KEYS = ("a_id", "a_author", "b_id", "b_author", "conflict")
 DIGITS = 6  # of a score: what float32 vectors are good for
@@ -61,6 +75,7 @@ def hit_record(hit: Hit) -> dict[str, Any]:
         quote.source,
         quote.line,
         list(quote.proposed),
+        quote.note,
     )
     return dict(zip(HIT_KEYS, values, strict=True))
 

@@ -31,8 +31,8 @@ _LARGEST_TERM = 2.2
 # Above one of so many rows it is faster to check the whole matrix by its sum than these rows by their CRC-32.
 _FEW = 20
 _QUOTES = """
-SELECT quotes.row, checksum, seal, quotes.name, text, authors.name, works.name, year, tags, proposed, path,
-    min(places.file_id), line
+SELECT quotes.row, checksum, seal, quotes.name, text, authors.name, works.name, year, tags, proposed, note,
+    path, min(places.file_id), line
 FROM quotes
 LEFT JOIN authors ON authors.id = author_id
 LEFT JOIN works ON works.id = work_id
@@ -244,9 +244,9 @@ class Index:
                 for row, checksum, seal, name, *shown, path, _, line in self._connection.execute(statement, part):
                     if database.seal(name, *shown) != seal:
                         raise self._damaged_database(f"quote {name} is not what was written")
-                    text, author, work, year, tags, proposed = shown
+                    text, author, work, year, tags, proposed, note = shown
                     own, others = tuple(json.loads(tags)), tuple(json.loads(proposed))
-                    found[row] = Quote(text, author, work, year, own, path, line, name, others)
+                    found[row] = Quote(text, author, work, year, own, path, line, name, others, note)
                     rows.append(row)
                     checksums.append(checksum)
                 self._check_rows(np.array(rows, np.int64), checksums)

@@ -16,21 +16,8 @@ from quotefind.text import fold, guard_formula
 if TYPE_CHECKING:
     from rich.console import Console
 
-HIT_KEYS = (
-    "query",
-    "rank",
-    "score",
-    "id",
-    "text",
-    "author",
-    "work",
-    "year",
-    "tags",
-    "source",
-    "line",
-    "proposed",
-    "note",
-)
+_QUOTE_KEYS = ("id", "text", "author", "work", "year", "tags", "source", "line", "proposed", "note")
+HIT_KEYS = ("query", "rank", "score", *_QUOTE_KEYS)
 PAIR_KEYS = ("rank", "score", "a", "b")
 INDEX_PAIR_KEYS = ("a_id", "a_author", "b_id", "b_author", "conflict")
 DIGITS = 6  # of a score: what float32 vectors are good for

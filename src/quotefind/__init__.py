@@ -17,10 +17,16 @@ if TYPE_CHECKING:
     from quotefind.index.sources import Source
     from quotefind.index.verify import verify
     from quotefind.index.writer import open_to_write
+    from quotefind.map.making import make_map
+    from quotefind.map.page import draw_page
+    from quotefind.map.picture import draw_picture
+    from quotefind.map.quote_map import QuoteMap
     from quotefind.pairs import closest_pairs, companions, score_pairs, similarities
     from quotefind.records import Hit, Pair, Quote
     from quotefind.search import FindOptions, find
     from quotefind.tagging import Proposal, ProposedTag, propose_tags, read_themes
+    from quotefind.topics.finding import Topics, find_topics
+    from quotefind.topics.topic import Topic
     from quotefind.training.evaluation import evaluate, systems_of
     from quotefind.training.fine_tuning import train
     from quotefind.training.judgements import from_tags
@@ -38,10 +44,16 @@ _HOMES = {
     "index.sources": ("Source",),
     "index.verify": ("verify",),
     "index.writer": ("open_to_write",),
+    "map.making": ("make_map",),
+    "map.page": ("draw_page",),
+    "map.picture": ("draw_picture",),
+    "map.quote_map": ("QuoteMap",),
     "pairs": ("closest_pairs", "companions", "score_pairs", "similarities"),
     "records": ("Hit", "Pair", "Quote"),
     "search": ("FindOptions", "find"),
     "tagging": ("Proposal", "ProposedTag", "propose_tags", "read_themes"),
+    "topics.finding": ("Topics", "find_topics"),
+    "topics.topic": ("Topic",),
     "training.evaluation": ("evaluate", "systems_of"),
     "training.fine_tuning": ("train",),
     "training.judgements": ("from_tags",),
@@ -63,17 +75,24 @@ __all__ = [
     "Proposal",
     "ProposedTag",
     "Quote",
+    "QuoteMap",
     "QuotefindError",
     "Recipe",
     "Source",
     "SourceError",
+    "Topic",
+    "Topics",
     "UsageError",
     "closest_pairs",
     "companions",
     "conflict_groups",
+    "draw_page",
+    "draw_picture",
     "evaluate",
     "find",
+    "find_topics",
     "from_tags",
+    "make_map",
     "open_encoder",
     "open_to_write",
     "propose_tags",

@@ -111,12 +111,12 @@ def _hits(index: Index, query: str, top: int, where: Filter) -> Sequence[Hit]:
 
 def _drawn(quote_map: QuoteMap, kind: str) -> bytes:
     if kind == ".html":
-        from quotefind.map.page import write_page
+        from quotefind.map.page import draw_page
 
-        return write_page(quote_map).encode("utf-8")
-    from quotefind.map.picture import draw
+        return draw_page(quote_map).encode("utf-8")
+    from quotefind.map.picture import draw_picture
 
-    picture, complete = draw(quote_map, kind[1:])
+    picture, complete = draw_picture(quote_map, kind[1:])
     if not complete:
         session.warn("the fonts of this machine lack signs of some names of topics; boxes stand for them")
     return picture

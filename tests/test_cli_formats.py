@@ -45,7 +45,7 @@ def test_formats_are_listed_for_programs(cli: Cli) -> None:
     assert [tuple(record) for record in found] == [FORMAT_KEYS] * len(FORMATS)
     assert [record["name"] for record in found] == list(FORMATS)
     kindle = next(record for record in found if record["name"] == "kindle")
-    assert kindle["files"][0] == "My Clippings.txt"
+    assert kindle["files"][0] == "My Clippings*.txt"
     assert kindle["example"] == EXAMPLES["kindle"]
     lines = cli("formats").out.splitlines()
     assert [line.split("\t")[0] for line in lines] == list(FORMATS)
@@ -73,6 +73,10 @@ def test_an_unknown_file_gets_a_message_that_says_how_to_map_it(cli: Cli) -> Non
     done = cli("index", "notes.pdf")
     assert done.code == 3
     assert all(part in done.err for part in (".org", "--input-format NAME", "kindle", "quotefind formats shows each"))
+    assert "--text-column NAME" in done.err
+    Path("quotes.XLSX").write_text("x")
+    done = cli("index", "quotes.XLSX")
+    assert (done.code, "save it as CSV, and name its columns with --text-column NAME" in done.err) == (3, True)
     Path("quotes.csv").write_text("Zitat;Wer\nlove;Me\n")
     assert "'Zitat;Wer'; say which with --text-column NAME, or with --delimiter" in cli("index", "quotes.csv").err
     done = cli("index", "quotes.csv", "--delimiter", ";")

@@ -117,7 +117,10 @@ def test_one_file_may_hold_all_languages(tmp_path: Path) -> None:
     assert texts == [text for facts in LANGUAGES.values() for text in (facts[0], facts[4])]
 
 
-@pytest.mark.parametrize("name", ["My Clippings.txt", "my clippings.TXT", "Meine Clippings.txt", "Mis recortes.txt.gz"])
+@pytest.mark.parametrize(
+    "name",
+    ["My Clippings.txt", "my clippings.TXT", "My Clippings (2).txt", "Meine Clippings.txt", "Mis recortes.txt.gz"],
+)
 def test_well_known_names_say_what_it_is(name: str) -> None:
     """The names that the device gives the file go before its suffix; another .txt file is lines of text."""
     assert format_of(Path(name), ReadOptions()).name == "kindle"

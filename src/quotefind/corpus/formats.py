@@ -79,7 +79,7 @@ _TABLE = (
         (),
         "the clippings of a Kindle: highlights, with the notes beside them",
         ("kindle", "read_kindle"),
-        names=("My Clippings.txt", "Meine Clippings.txt", "Mis recortes.txt"),
+        names=("My Clippings*.txt", "Meine Clippings*.txt", "Mis recortes*.txt"),
     ),
     Format(
         "kobo",
@@ -107,6 +107,7 @@ _TABLE = (
 )
 FORMATS: dict[str, Format] = {entry.name: entry for entry in _TABLE}
 
+_SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers", ".gsheet")
 _NAMES = [(name.casefold(), entry) for entry in _TABLE for name in entry.names]
 _BY_NAME = {name: entry for name, entry in _NAMES if "*" not in name}
 _BY_PATTERN = [(name, entry) for name, entry in _NAMES if "*" in name]
@@ -123,10 +124,16 @@ def format_of(path: Path, options: ReadOptions) -> Format:
     if options.input_format is not None:
         return format_named(options.input_format)
     found = known_format(path)
+    if found is None and path.suffix.lower() in _SPREADSHEETS:
+        raise SourceError(
+            f"{path}: a spreadsheet; save it as CSV, and name its columns with --text-column NAME, --author-column "
+            "NAME and so on, which are remembered"
+        )
     if found is None:
         raise SourceError(
             f"{path}: its name does not say what it holds (known suffixes: {', '.join(_BY_SUFFIX)}, "
-            f"each also with .gz); say --input-format NAME ({', '.join(FORMATS)}); quotefind formats shows each"
+            f"each also with .gz); say --input-format NAME ({', '.join(FORMATS)}); quotefind formats shows each. "
+            "What is none of these can be made a CSV file, whose columns --text-column NAME and the like name"
         )
     return found
 

@@ -102,7 +102,7 @@ _TOKENS = (
 def main() -> None:
     """Run the targets one after the other and print what was found."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--inputs", type=int, default=110_000, metavar="N", help="inputs of each target (%(default)s)")
+    parser.add_argument("--inputs", type=int, default=55_000, metavar="N", help="inputs of each target (%(default)s)")
     parser.add_argument("--targets", nargs="*", default=[*_FORMATS, *_OTHERS], metavar="NAME", help="only these")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the inputs of findings here")
     given = parser.parse_args()

@@ -37,36 +37,9 @@ _LIMIT = re.compile(r"\s*<[^<>]{20,200}>\s*$")
 _COMPARED = 30
 
 _OPENING, _CLOSING = "(（", ")）"
-_NOBODY = {
-    "unknown",
-    "unknown author",
-    "unbekannt",
-    "inconnu e",
-    "inconnu",
-    "desconocido",
-    "sconosciuto",
-    "desconhecido",
-}
+_NOBODY = re.compile(r"unknown(?: author)?|unbekannt|inconnu(?: e)?|desconocido|sconosciuto|desconhecido")
 _SUFFIX = re.compile(r"(?:jr|sr|esq|ph\.?\s?d|m\.?d|ii|iii|iv)\b\.?", re.IGNORECASE)
-_PARTICLES = {
-    "de",
-    "del",
-    "della",
-    "der",
-    "da",
-    "di",
-    "du",
-    "la",
-    "le",
-    "van",
-    "von",
-    "ten",
-    "zu",
-    "ibn",
-    "bin",
-    "al",
-    "el",
-}
+_PARTICLE = re.compile(r"(?:d[eaiu]|del|della|der|la|le|van|von|ten|zu|ibn|bin|al|el)\b", re.IGNORECASE)
 _INITIAL = re.compile(r"\b\w\.")
 
 
@@ -143,7 +116,7 @@ def split_book(line: str) -> tuple[str, str | None]:
     title, inner = line[:at].rstrip(), line[at + 1 : -1]
     if line[-1] not in _CLOSING or not title or not any(map(str.isalpha, inner)):
         return line, None
-    if fold(inner) in _NOBODY:
+    if _NOBODY.fullmatch(fold(inner)):
         return title, None
     return title, ", ".join(map(_in_order, filter(None, map(str.strip, inner.split(";"))))) or None
 
@@ -154,7 +127,7 @@ def _in_order(author: str) -> str:
     if not comma or not family or not given or "," in given or _SUFFIX.fullmatch(given):
         return author
     several = " " in family and " " in given
-    if several and family.split()[0].casefold() not in _PARTICLES and not _INITIAL.search(given):
+    if several and not _PARTICLE.match(family) and not _INITIAL.search(given):
         return author
     return f"{given} {family}"
 

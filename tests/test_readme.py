@@ -112,9 +112,9 @@ def test_keys_are_those_of_the_output() -> None:
 
 
 def test_formats_are_those_of_the_program() -> None:
-    """Every format of output and every format of a source, with its suffixes, is named."""
-    table = section("find") + README.partition("| format | suffixes")[2].partition("\n\n")[0]
-    wanted = [*Format, *FORMATS, *(suffix for found in FORMATS.values() for suffix in found.suffixes)]
+    """Every format of output and every format of a source, with its suffixes and names, is there."""
+    table = section("find") + README.partition("| format | suffixes or names")[2].partition("\n\n")[0]
+    wanted = [*Format, *FORMATS, *(name for found in FORMATS.values() for name in (*found.suffixes, *found.names))]
     assert [name for name in wanted if f"`{name}`" not in table] == []
 
 

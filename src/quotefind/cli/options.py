@@ -77,7 +77,7 @@ InputFormatOption = Annotated[
     typer.Option(
         "--input-format",
         metavar="FORMAT",
-        help="Read it as txt, fortune, csv, tsv, json, jsonl or md, whatever its name.",
+        help="Read it as this, whatever its name; quotefind formats shows them all.",
     ),
 ]
 

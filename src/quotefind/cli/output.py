@@ -19,7 +19,7 @@ from quotefind.visible import to_json as to_json
 if TYPE_CHECKING:
     from rich.console import Console
 
-QUOTE_KEYS = ("id", "text", "author", "work", "year", "tags", "source", "line", "proposed")
+QUOTE_KEYS = ("id", "text", "author", "work", "year", "tags", "source", "line", "proposed", "note")
 HIT_KEYS = ("query", "rank", "score", *QUOTE_KEYS)
 PAIR_KEYS = ("rank", "score", "a", "b")
 INDEX_PAIR_KEYS = ("a_id", "a_author", "b_id", "b_author", "conflict")

@@ -65,6 +65,7 @@ CREATE TABLE quotes (
     year INTEGER,
     tags TEXT NOT NULL,             -- a JSON array, as the source gives them
     proposed TEXT NOT NULL DEFAULT '[]',  -- a JSON array of what `quotefind tag` proposed; never among `tags`
+    note TEXT,                      -- what whoever collected it wrote beside it
     truncated INTEGER NOT NULL,     -- whether the encoder cut it
     seal INTEGER NOT NULL           -- CRC-32 of all that a hit shows of it, see `seal`
 );
@@ -99,12 +100,12 @@ CREATE VIRTUAL TABLE words USING fts5 (
 );
 """
 
-# What the seal of a quote is made from, but for what was proposed.
+# What the seal of a quote is made from, but for what was proposed and its note.
 SEALED = """
 name, text, (SELECT name FROM authors WHERE id = author_id), (SELECT name FROM works WHERE id = work_id), year, tags
 """
 # Seals quotes whose attribution was changed; a condition may follow.
-SEAL_QUOTES = f"UPDATE quotes SET seal = seal({SEALED}, proposed)"
+SEAL_QUOTES = f"UPDATE quotes SET seal = seal({SEALED}, proposed, note)"
 
 # Deletes the tags that nothing carries any more.
 FORGET_TAGS = """
@@ -114,11 +115,19 @@ AND NOT EXISTS (SELECT 1 FROM proposed_tags WHERE tag_id = tags.id)
 
 
 def seal(
-    name: str, text: str, author: str | None, work: str | None, year: int | None, tags: str, proposed: str = "[]"
+    name: str,
+    text: str,
+    author: str | None,
+    work: str | None,
+    year: int | None,
+    tags: str,
+    proposed: str = "[]",
+    note: str | None = None,
 ) -> int:
     """Return the CRC-32 of all that a hit shows of a quote: SQLite does not notice when a byte of a text changes."""
-    # Where nothing is proposed the seal is that of format 2, which did not know of it.
-    shown = (name, text, author, work, year, tags, *([] if proposed == "[]" else [proposed]))
+    # Where nothing is proposed and no note is there the seal is that of format 2, which did not know of these.
+    more = [proposed, note] if note is not None else [proposed] if proposed != "[]" else []
+    shown = (name, text, author, work, year, tags, *more)
     # As JSON in ASCII, which every version of Python writes alike; what `repr` escapes depends on its Unicode tables.
     return zlib.crc32(json.dumps(shown).encode("ascii"))
 
@@ -140,7 +149,7 @@ def connect_to_write(directory: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA wal_autocheckpoint = 16384")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA trusted_schema = OFF")
-        connection.create_function("seal", 7, seal, deterministic=True)
+        connection.create_function("seal", 8, seal, deterministic=True)
         return connection
 
 

@@ -11,7 +11,7 @@ from quotefind.index import database
 from quotefind.records import Quote
 
 _QUOTES = """
-SELECT quotes.row, checksum, seal, quotes.name, text, authors.name, works.name, year, tags, proposed, path,
+SELECT quotes.row, checksum, seal, quotes.name, text, authors.name, works.name, year, tags, proposed, note, path,
     min(places.file_id), line
 FROM quotes
 LEFT JOIN authors ON authors.id = author_id
@@ -38,6 +38,6 @@ def sealed_quotes(
     ):
         if database.seal(name, *shown) != seal:
             raise database.damaged(directory, f"quote {name} is not what was written")
-        text, author, work, year, tags, proposed = shown
+        text, author, work, year, tags, proposed, note = shown
         own, others = tuple(json.loads(tags)), tuple(json.loads(proposed))
-        yield row, checksum, Quote(text, author, work, year, own, path, line, name, others)
+        yield row, checksum, Quote(text, author, work, year, own, path, line, name, others, note)

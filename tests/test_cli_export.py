@@ -37,8 +37,8 @@ def test_stdout_is_json_lines(cli: Cli) -> None:
     assert (done.code, done.err) == (0, "")
     found = [json.loads(line) for line in done.lines]
     assert [quote["text"] for quote in found] == [record["text"] for record in RECORDS]
-    assert list(found[0]) == ["id", "text", "author", "work", "year", "tags"]
-    assert found[0] == {"id": found[0]["id"], **RECORDS[0]}
+    assert list(found[0]) == ["id", "text", "author", "work", "year", "tags", "note"]
+    assert found[0] == {"id": found[0]["id"], **RECORDS[0], "note": None}
 
 
 def test_conditions_select(cli: Cli) -> None:
@@ -71,7 +71,7 @@ def test_what_is_indexed_again_is_the_same(cli: Cli, name: str) -> None:
     assert cli("index", file, "--index", "again", "-q").code == 0
     before, after = collection(cli), collection(cli, "again")
     if name in ("markdown", "plain", "fortune"):
-        before = [{**quote, "year": None, "tags": []} for quote in before]
+        before = [{**quote, "year": None, "tags": [], "note": None} for quote in before]
     if name == "plain":
         assert "in plain, 1 quote will be read back otherwise" in done.err
         assert str(before.pop()["id"]) in done.err
@@ -108,7 +108,7 @@ def test_nothing_found_touches_no_file(cli: Cli, name: str) -> None:
     file = cli.folder / "out"
     file.write_text("old")
     done = cli("export", "--tag", "peace", "--format", name)
-    empty = {"json": "[]\n", "jsonl": "", "csv": "id,text,author,work,year,tags\n", "plain": ""}[name]
+    empty = {"json": "[]\n", "jsonl": "", "csv": "id,text,author,work,year,tags,note\n", "plain": ""}[name]
     assert (done.code, done.out, done.err) == (1, empty, "quotefind: nothing found under these conditions\n")
     done = cli("export", "--tag", "peace", "--format", name, "-o", file)
     assert (done.code, file.read_text()) == (1, "old")

@@ -86,7 +86,7 @@ def exported(quotes: Sequence[Quote], name: str) -> tuple[bytes, Exported]:
 
 def parts(quote: Quote, *, whole: bool = True) -> tuple[object, ...]:
     """Return what a quote says, with or without what only a `whole` format has a place for."""
-    return (quote.text, quote.author, quote.work, *((quote.year, quote.tags) if whole else ()))
+    return (quote.text, quote.author, quote.work, *((quote.year, quote.tags, quote.note) if whole else ()))
 
 
 def check_read_again(quotes: Sequence[Quote], name: str) -> Exported:
@@ -104,6 +104,7 @@ def check_read_again(quotes: Sequence[Quote], name: str) -> Exported:
     assert said.examples == [quote_id(quote.text, quote.author) for quote in changed][:3]
     assert said.tagged == (0 if shape.whole else sum(bool(quote.tags) for quote in quotes))
     assert said.dated == (0 if shape.whole else sum(quote.year is not None for quote in quotes))
+    assert said.noted == (0 if shape.whole else sum(quote.note is not None for quote in quotes))
     return said
 
 
@@ -130,7 +131,8 @@ _TAGS = st.lists(
 def quotes(draw: st.DrawFn) -> Quote:
     """Draw what a reader would make of fields that are anything at all."""
     year = draw(st.none() | st.integers(-9999, 9999))
-    made = make_quote("-", 1, draw(_TEXTS.map("a{}".format) | _TEXTS), draw(_NAMES), draw(_NAMES), year, draw(_TAGS))
+    text, note = draw(_TEXTS.map("a{}".format) | _TEXTS), draw(st.none() | _TEXTS)
+    made = make_quote("-", 1, text, draw(_NAMES), draw(_NAMES), year, draw(_TAGS), note)
     return made if isinstance(made, Quote) else Quote("A text")
 
 
@@ -138,7 +140,7 @@ def quotes(draw: st.DrawFn) -> Quote:
 @settings(max_examples=100, deadline=None)
 @given(collection=st.lists(quotes(), max_size=4))
 def test_what_is_exported_comes_back(name: str, collection: list[Quote]) -> None:
-    """JSON Lines, JSON, CSV and TSV give back every text, author, work, year and tag there can be."""
+    """JSON Lines, JSON, CSV and TSV give back every text, author, work, year, tag and note there can be."""
     assert check_read_again(collection, name).changed == 0
 
 
@@ -175,7 +177,7 @@ def test_an_index_of_the_export_is_the_same_collection(library: Library, tmp_pat
     source = library.write(
         "a.jsonl",
         *(
-            to_json(dict(zip(("text", "author", "work", "year", "tags"), parts(quote), strict=True)))
+            to_json(dict(zip(("text", "author", "work", "year", "tags", "note"), parts(quote), strict=True)))
             for quote in TRICKY
         ),
     )
@@ -248,15 +250,17 @@ def test_every_format_has_a_reader() -> None:
     [
         (
             "jsonl",
-            '{"id": "ID", "text": "Love.", "author": "Ann Ash", "work": "Poems", "year": 1900, "tags": ["a", "b"]}\n',
+            '{"id": "ID", "text": "Love.", "author": "Ann Ash", "work": "Poems", "year": 1900, "tags": ["a", "b"], '
+            '"note": null}\n',
         ),
         (
             "json",
-            '[\n{"id": "ID", "text": "Love.", "author": "Ann Ash", "work": "Poems", "year": 1900, "tags": ["a", "b"]}'
+            '[\n{"id": "ID", "text": "Love.", "author": "Ann Ash", "work": "Poems", "year": 1900, "tags": ["a", "b"], '
+            '"note": null}'
             "\n]\n",
         ),
-        ("csv", "id,text,author,work,year,tags\nID,Love.,Ann Ash,Poems,1900,a; b\n"),
-        ("tsv", "id\ttext\tauthor\twork\tyear\ttags\nID\tLove.\tAnn Ash\tPoems\t1900\ta; b\n"),
+        ("csv", "id,text,author,work,year,tags,note\nID,Love.,Ann Ash,Poems,1900,a; b,\n"),
+        ("tsv", "id\ttext\tauthor\twork\tyear\ttags\tnote\nID\tLove.\tAnn Ash\tPoems\t1900\ta; b\t\n"),
         ("markdown", "> Love.\n>\n> — Ann Ash, *Poems*\n"),
         ("plain", "Love. — Ann Ash, Poems\n"),
         ("fortune", "Love.\n\t\t-- Ann Ash, Poems\n%\n"),
@@ -271,7 +275,7 @@ def test_the_usual_way_is_the_plain_one(name: str, expected: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("jsonl", ""), ("json", "[]\n"), ("csv", "id,text,author,work,year,tags\n"), ("markdown", "")],
+    [("jsonl", ""), ("json", "[]\n"), ("csv", "id,text,author,work,year,tags,note\n"), ("markdown", "")],
 )
 def test_nothing_is_a_sound_file(name: str, expected: str) -> None:
     """A stream without quotes is an empty array, a header, or nothing."""

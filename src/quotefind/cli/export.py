@@ -59,8 +59,8 @@ def export(
 ) -> None:
     """Write the quotes of a collection, or some of them, so that `quotefind index` reads them again.
 
-    markdown, plain and fortune have no place for years and tags. A fortune file gets its index, as strfile makes it,
-    beside it (NAME.dat); on stdout it has none.
+    markdown, plain and fortune have no place for years, tags and notes. A fortune file gets its index, as strfile makes
+    it, beside it (NAME.dat); on stdout it has none.
 
     \b
     quotefind export > everything.jsonl
@@ -88,15 +88,19 @@ def _report(exported: Exported, name: str, file: Path | None, *, quiet: bool) ->
         session.warn(f"{_count(exported.quotes, 'quote')} written to {file}")
     lacking = [
         f"{what} of {_count(count, 'quote')}"
-        for what, count in (("the tags", exported.tagged), ("the year", exported.dated))
+        for what, count in (("the tags", exported.tagged), ("the year", exported.dated), ("the note", exported.noted))
         if count
     ]
     if lacking and not quiet:
-        session.warn(f"{name} has no place for {' and '.join(lacking)}; --format jsonl keeps all")
+        session.warn(f"{name} has no place for {_listed(lacking)}; --format jsonl keeps all")
     if exported.changed:
         ids = ", ".join(exported.examples) + (", …" if exported.changed > len(exported.examples) else "")
         many = _count(exported.changed, "quote")
         session.warn(f"in {name}, {many} will be read back otherwise ({ids}); --format jsonl keeps all")
+
+
+def _listed(items: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(items[:-1]), items[-1])))
 
 
 def _count(number: int, what: str) -> str:

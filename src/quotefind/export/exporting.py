@@ -35,6 +35,7 @@ class Exported:
         quotes: how many were written.
         tagged: how many have tags, and no place for them.
         dated: how many have a year, and no place for it.
+        noted: how many have a note, and no place for it.
         changed: how many would be read back with other words, another author or another work.
         examples: ids of a few of these.
     """
@@ -42,6 +43,7 @@ class Exported:
     quotes: int = 0
     tagged: int = 0
     dated: int = 0
+    noted: int = 0
     changed: int = 0
     examples: list[str] = field(default_factory=list)
 
@@ -155,6 +157,7 @@ def _rendered(quotes: Sequence[Quote], shape: Shape, exported: Exported) -> list
         if not shape.whole:
             exported.tagged += bool(quote.tags)
             exported.dated += quote.year is not None
+            exported.noted += quote.note is not None
     return pieces
 
 
@@ -187,4 +190,4 @@ def _same(read: Quote | BadRecord, quote: Quote, shape: Shape) -> bool:
     """Whether `read` says all of `quote` that the format has a place for."""
     if not isinstance(read, Quote) or (read.text, read.author, read.work) != (quote.text, quote.author, quote.work):
         return False
-    return not shape.whole or (read.year, read.tags) == (quote.year, quote.tags)
+    return not shape.whole or (read.year, read.tags, read.note) == (quote.year, quote.tags, quote.note)

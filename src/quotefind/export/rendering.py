@@ -15,7 +15,7 @@ from quotefind.records import Quote
 from quotefind.text import guard_formula, wrapped
 from quotefind.visible import markdown, to_json
 
-_FIELDS = ("id", "text", "author", "work", "year", "tags")
+_FIELDS = ("id", "text", "author", "work", "year", "tags", "note")
 # Readers drop a pair of marks around a whole text, and find no attribution within.
 _MARKS = ("“”", '""', "«»", "‘’", "「」", "『』")
 # Width of a line of a fortune, which nothing breaks once more on a terminal of 80 columns.
@@ -33,7 +33,7 @@ class Shape:
         begin: what stands before the first piece.
         between: what stands between two.
         end: what stands behind the last.
-        whole: whether it has places for years and tags.
+        whole: whether it has places for years, tags and notes.
     """
 
     name: str
@@ -78,10 +78,10 @@ def _row(quote: Quote, delimiter: str) -> str:
     tags = "; ".join(quote.tags)
     if checked_tags(tags) != quote.tags:  # a tag holds what would part it from itself
         tags = json.dumps(quote.tags, ensure_ascii=False)
-    strings = (quote.text, quote.author or "", quote.work or "", tags)
-    text, author, work, tags = map(guard_formula, strings)
+    strings = (quote.text, quote.author or "", quote.work or "", tags, quote.note or "")
+    text, author, work, tags, note = map(guard_formula, strings)
     out = io.StringIO()
-    row = (quote.id, text, author, work, "" if quote.year is None else quote.year, tags)
+    row = (quote.id, text, author, work, "" if quote.year is None else quote.year, tags, note)
     csv.writer(out, delimiter=delimiter, lineterminator="\n").writerow(row)
     return out.getvalue()
 

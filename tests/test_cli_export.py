@@ -11,7 +11,7 @@ from cli_tools import CONTROL, FAKE_PROGRAM, Cli, Run, run, run_on_terminal
 
 RECORDS = [
     {"text": "Love and love.", "author": "Ann Ash", "work": "Poems", "year": 1900, "tags": ["love", "a; b"]},
-    {"text": "War [b]is[/b] \x1b[31mwar.", "author": "Zoë Birch", "tags": ["war"]},
+    {"text": "War [b]is[/b] \x1b[31mwar.", "author": "Zoë Birch", "tags": ["war"], "note": "A \x1b[1mnote."},
     {"text": "The sea — Ann Ash"},
     {"text": "=1+2|time", "author": "actress Carol Clay", "year": -44},
 ]
@@ -86,7 +86,8 @@ def test_what_is_lost_is_said(cli: Cli) -> None:
     changed = collection(cli)[-1]["id"]
     assert done.err.splitlines() == [
         f"quotefind: 4 quotes written to {file}",
-        "quotefind: plain has no place for the tags of 2 quotes and the year of 2 quotes; --format jsonl keeps all",
+        "quotefind: plain has no place for the tags of 2 quotes, the year of 2 quotes and the note of 1 quote;"
+        " --format jsonl keeps all",
         f"quotefind: in plain, 1 quote will be read back otherwise ({changed}); --format jsonl keeps all",
     ]
     assert cli("export", "-o", file, "-q").err.splitlines() == done.err.splitlines()[2:]

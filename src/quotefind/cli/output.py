@@ -191,8 +191,9 @@ def console() -> Console:
 
 def visible(quote: Quote) -> Quote:
     """Return `quote` with everything in it that a terminal could obey made visible."""
-    author, work = (name and printable(name) for name in (quote.author, quote.work))
-    return replace(quote, text=printable(quote.text), author=author, work=work, tags=tuple(map(printable, quote.tags)))
+    author, work, note = (part and printable(part) for part in (quote.author, quote.work, quote.note))
+    tags = tuple(map(printable, quote.tags))
+    return replace(quote, text=printable(quote.text), author=author, work=work, tags=tags, note=note)
 
 
 def plain_line(quote: Quote) -> str:

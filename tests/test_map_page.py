@@ -272,7 +272,7 @@ def test_the_search_narrows(show: Opener) -> None:
         assert opened.part("map").get_attribute("data-lit") == str(count)
         assert opened.part("list").locator("button").count() == count
     opened.part("search").fill("nothing like it")
-    expect(opened.part("more")).to_have_text("No quote matches.")
+    expect(opened.part("panel-title")).to_have_text("No quote matches")
     assert opened.page.locator(".label:visible").count() == 0
     opened.part("reset").click()
     opened.narrowed("61 of 61 quotes")

@@ -134,9 +134,15 @@ class Standing:
                 self._encoder = open_encoder(model, fingerprint)
             return self._encoder
 
-        index = self._newest(encoder_for, progress)
-        try:
+        with self.reading(encoder_for, progress) as index:
             yield index, encoder_for(index.manifest.model, index.manifest.fingerprint)
+
+    @contextmanager
+    def reading(self, open_encoder: OpenEncoder, progress: Progress = silent) -> Iterator[Index]:
+        """Give the index alone, as `answering` does; `open_encoder` is called only where it has to be refreshed."""
+        index = self._newest(open_encoder, progress)
+        try:
+            yield index
         finally:
             index.rest()
 
@@ -156,9 +162,7 @@ class Standing:
             return index
         self.close()
         if self._make:
-            index = open_fresh(
-                self.directory, open_encoder, refresh=self._refresh, tell=self._tell, progress=progress
-            )
+            index = open_fresh(self.directory, open_encoder, refresh=self._refresh, tell=self._tell, progress=progress)
         else:
             index = Index(self.directory)
         self._index = index

@@ -12,6 +12,7 @@ import json
 import os
 import pty
 import re
+import select
 import struct
 import subprocess
 import sys
@@ -212,6 +213,7 @@ class Terminal:
 
     _READY = "\x1b[?2004h"  # what a prompt writes when it takes keys
     _CURSOR = "\x1b[6n"
+    _PATIENCE = 60  # seconds, after which a test fails rather than wait
 
     def __init__(
         self, program: Sequence[str], *arguments: str | Path, home: Path, columns: int = 100, **more: str
@@ -254,8 +256,9 @@ class Terminal:
     def until(self, text: str) -> str:
         """Return what is shown until `text` comes, without what moves the cursor."""
         while text not in self.raw[self._seen :]:
-            chunk = _read(self._ours)
-            assert chunk, f"{text!r} did not come: {self.raw!r}"
+            come = select.select([self._ours], [], [], self._PATIENCE)[0]
+            chunk = _read(self._ours) if come else b""
+            assert chunk, f"{text!r} did not come: {self.raw[self._seen :]!r}"
             self._take(chunk)
         start, self._seen = self._seen, self.raw.index(text, self._seen) + len(text)
         return visible(self.raw[start : self._seen])

@@ -12,6 +12,7 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.history import History
+from prompt_toolkit.shortcuts import CompleteStyle
 
 from quotefind import interrupts
 from quotefind.cli import output, session
@@ -66,6 +67,7 @@ class _Prompt:
             history=_Requests(history_file()),
             completer=_Names(self._standing),
             complete_while_typing=False,
+            complete_style=CompleteStyle.READLINE_LIKE,
             placeholder=[("fg:ansibrightblack", _INVITATION)],
             bottom_toolbar=lambda: output.printable(" · ".join(described(self._options))),
         )
@@ -206,7 +208,7 @@ class _Names(Completer):
             for command in COMMANDS:
                 if command.name.startswith(name):
                     typed = f"{command.name} " if command.argument else command.name
-                    yield Completion(typed, -len(name), display=f":{command.name}", display_meta=command.help)
+                    yield Completion(typed, -len(name), display=f":{command.name}")
         elif name in _NAMED:
             with suppress(QuotefindError):  # the next answer says what is wrong
                 for found in self._standing.names(name, argument):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from cli_tools import CONTROL, FAKE_PROGRAM, SCRIPT, Cli, Terminal, environment, run, write_records
+from test_promises import HEAVY, program
 
 from quotefind.cli.prompt_commands import COMMANDS
 
@@ -331,6 +332,21 @@ def test_without_a_terminal_on_both_sides_it_explains(cli: Cli, stream: str) -> 
         'quotefind: Say what you are looking for, as in: quotefind find "quotes about family". '
         "To read requests from standard input, one a line: quotefind find -\n"
     )
+
+
+def test_with_the_real_model_no_connection_is_made(bundled_home: Path, tmp_path: Path) -> None:
+    """The prompt works where no process can make a socket but a local pair; neither torch nor a pickle is loaded."""
+    home = tmp_path / "home"  # whose history may be written
+    home.mkdir()
+    for part in ("cache", "indexes"):
+        (home / part).symlink_to(bundled_home / part, target_is_directory=True)
+    with Terminal(program(), "find", home=home) as terminal:
+        assert "Emily Dickinson" in terminal.ask("hope is a bird that sings in the soul")
+        code, said = terminal.end(CTRL_D)
+    assert code == 0
+    names = set(said.partition("MODULES ")[2].split())
+    assert "onnxruntime" in names
+    assert names & HEAVY == set()
 
 
 def test_find_with_words_loads_no_prompt(cli: Cli) -> None:

@@ -332,7 +332,7 @@ def test_wrong_usage(cli: Cli, arguments: list[str], code: int, says: str) -> No
 
 def test_without_the_extra_it_says_what_to_install(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the SDK is not installed, the error has the command that installs it, and exit code 5."""
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     done = cli("serve", "--mcp")
     assert (done.code, done.err) == (
         5,

@@ -85,7 +85,7 @@ def advice(text: str) -> Iterator[None]:
 
 @contextmanager
 def lent() -> Iterator[None]:
-    """Let another be told of signals in this block, as asyncio wants to be; behind it the thread of `watch` is again."""
+    """Let another be told of signals in this block, as asyncio wants to be; after it the thread of `watch` is."""
     number = signal.set_wakeup_fd(-1)
     try:
         yield

@@ -6,12 +6,13 @@ The types and descriptions of a tool's parameters are the schema that the other 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any, NotRequired, cast
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
 from pydantic import Field
 from typing_extensions import TypedDict  # pydantic takes that of `typing` from Python 3.12 on only
@@ -90,13 +91,27 @@ def run(standing: Standing) -> None:
     """Serve the tools over standard input and output until the input ends."""
     # Before the SDK sets up its own, which draws a box around each line of a traceback.
     logging.basicConfig(level=logging.ERROR, format="quotefind: %(message)s")
-    server = MCPServer("quotefind", version=__version__, instructions=_INSTRUCTIONS, log_level="ERROR")
     tools = _Tools(standing)
-    reads = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
-    for tool in (tools.find, tools.pair, tools.info):
-        server.add_tool(tool, annotations=reads, structured_output=True)
+    server = MCPServer(
+        "quotefind",
+        version=__version__,
+        instructions=_INSTRUCTIONS,
+        tools=[_described(tool) for tool in (tools.find, tools.pair, tools.info)],
+        log_level="ERROR",
+    )
     server.run("stdio")
     standing.close()
+
+
+def _described(tool: Callable[..., Any]) -> Tool:
+    """Return `tool` as the protocol shows it; a parameter that it does not have is refused, not passed over."""
+    reads = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
+    described = Tool.from_function(tool, annotations=reads, structured_output=True)
+    arguments = described.fn_metadata.arg_model
+    arguments.model_config["extra"] = "forbid"
+    arguments.model_rebuild(force=True)
+    described.parameters = arguments.model_json_schema(by_alias=True)
+    return described
 
 
 @contextmanager

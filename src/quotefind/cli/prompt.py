@@ -60,8 +60,9 @@ class _Prompt:
 
     def run(self) -> None:
         """Read and answer lines until the end."""
-        with session.answering(self._standing):
-            pass  # so that what cannot be asked at all ends the program as it ends find
+        with session.answering(self._standing) as (_, encoder):
+            # So that what cannot be asked at all ends the program as it ends find, and the first answer comes at once.
+            encoder.encode_queries([_INVITATION])
         typing: PromptSession[str] = PromptSession(
             "quotefind> ",
             history=_Requests(history_file()),

@@ -129,30 +129,33 @@ COMMANDS = (
     Command(
         "author",
         "NAME",
-        "only quotes by NAME; nothing behind it, of anybody again",
+        "only quotes by NAME; without a name, by anybody",
         lambda options, said: replace(options, where=replace(options.where, authors=_names(said))),
     ),
     Command(
         "work",
         "TITLE",
-        "only quotes from TITLE; so too",
+        "only quotes from TITLE; without one, from any",
         lambda options, said: replace(options, where=replace(options.where, works=_names(said))),
     ),
-    Command("tag", "THEME", "only quotes with this tag; so too", _tag),
+    Command("tag", "THEME", "only quotes with this tag; without one, with any", _tag),
     Command(
         "proposed",
         "",
-        "let :tag also match what quotefind tag proposed, or not any more",
+        "let :tag match proposed tags too, or not any more",
         lambda options, _: replace(options, where=replace(options.where, proposed=not options.where.proposed)),
     ),
-    Command("max", "N", "only quotes of at most N characters", _max_chars),
+    Command("max", "N", "only quotes of at most N characters; without a number, of any length", _max_chars),
     Command(
-        "min", "S", "leave out what scores lower than S", lambda options, said: replace(options, min_score=_score(said))
+        "min",
+        "S",
+        "leave out what scores lower than S; without a score, nothing",
+        lambda options, said: replace(options, min_score=_score(said)),
     ),
     Command(
         "not",
         "TEXT",
-        "away from what this means",
+        "away from what this means; without a text, no more",
         lambda options, said: replace(options, unlike=_names(said)),
     ),
     Command(

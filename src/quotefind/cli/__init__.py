@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from quotefind import interrupts, limits
-from quotefind.cli import evaluate, export, find, formats, index, info, model, pair, tag, today, topics, train
+from quotefind.cli import evaluate, export, find, formats, index, info, model, pair, serve, tag, today, topics, train
 from quotefind.cli import map as map_command
 from quotefind.errors import ModelError, QuotefindError
 
@@ -120,6 +120,7 @@ app.command("map", cls=_Command)(map_command.map_)
 app.command("tag", cls=_Command)(tag.tag)
 app.command("info", cls=_Command)(info.info)
 app.command("formats")(formats.formats)
+app.command("serve", cls=_Command)(serve.serve)
 app.command("train", cls=_Command)(train.train)
 app.command("evaluate", cls=_Command)(evaluate.evaluate)
 app.add_typer(model.app, name="model")

@@ -35,7 +35,10 @@ if TYPE_CHECKING:
 def find(
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="WORDS…", help='What you are looking for; "-" reads requests from stdin, one a line.'),
+        typer.Argument(
+            metavar="WORDS…",
+            help='What you are looking for; "-" reads requests from stdin, one a line. Without any, a prompt.',
+        ),
     ] = None,
     top: TopOption = 5,
     min_score: MinScoreOption = None,
@@ -87,6 +90,11 @@ def find(
         hybrid=hybrid,
     )
     many = queries is not None or words == ["-"]
+    if not (words or many or read0 or like is not None) and sys.stdin and sys.stdin.isatty() and sys.stdout.isatty():
+        from quotefind.cli.prompt import open_prompt
+
+        open_prompt(index, options, style or Format.table, refresh=not no_refresh)
+        return
     asked = _requests(words or [], queries, like=like is not None, read0=read0, many=many)
     style = output.default_format(style, otherwise=Format.jsonl if many else None)
     first: list[Hit] = []  # of all
@@ -120,7 +128,10 @@ def _requests(words: list[str], queries: Path | None, *, like: bool, read0: bool
         raise UsageError("--read0 is for many requests: find - or --queries FILE.")
     request = " ".join(words).strip()
     if not request and not like:
-        raise UsageError('Say what you are looking for, as in: quotefind find "quotes about family"')
+        raise UsageError(
+            'Say what you are looking for, as in: quotefind find "quotes about family". To read requests from standard '
+            "input, one a line: quotefind find -"
+        )
     return iter([[request]])
 
 
@@ -165,10 +176,7 @@ def _answers(
     for batch in requests:
         encoder = encoder or session.encoder_of(index)
         hits = find_hits(index, encoder, batch, options)  # which first looks whether these are requests
-        long = sum(length > encoder.max_tokens for length in encoder.count_tokens(batch))
-        if long:
-            what = "a request is" if long == 1 else f"{long} requests are"
-            session.warn(f"{what} longer than {encoder.max_tokens} tokens; what stands behind these does not count")
+        session.warn_of_long(encoder, batch)
         first += [hit for found in hits for hit in found][: 1 - len(first)]
         yield hits
         sys.stdout.flush()

@@ -65,6 +65,7 @@ class Index:
                 self._connection = database.connect_to_read(directory)
                 try:
                     self._connection.execute("BEGIN")
+                    self._state = self._current_state()
                     manifest = read_manifest(self._connection, directory)
                     if manifest is None:
                         raise missing_index(directory)
@@ -112,6 +113,30 @@ class Index:
     def close(self) -> None:
         """Let go of the files."""
         self._connection.close()
+
+    def rest(self) -> None:
+        """Let go of the state that this holds, so that no writer has to keep it; see `resume`."""
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    def resume(self) -> bool:
+        """Hold the state again that `rest` let go of; return whether it is still that of the index.
+
+        If it is not, this is to be closed, and the index opened again.
+        """
+        with database.damage_reported(self.directory):
+            if not self._connection.in_transaction:
+                self._connection.execute("BEGIN")
+            try:
+                return self._current_state() == self._state
+            except FileNotFoundError:
+                return False
+
+    def _current_state(self) -> tuple[int, int, int]:
+        """Return what changes with each commit of another process, and where another database is put in the place."""
+        (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        status = (self.directory / database.FILE_NAME).stat()
+        return version, status.st_dev, status.st_ino
 
     @cached_property
     def count(self) -> int:

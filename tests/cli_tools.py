@@ -5,12 +5,14 @@ Run as a script, this is the program with that encoder in the place of the real 
 
 from __future__ import annotations
 
+import codecs
 import errno
 import fcntl
 import json
 import os
 import pty
 import re
+import select
 import struct
 import subprocess
 import sys
@@ -203,6 +205,84 @@ def run_on_terminal(
     written = b"".join(iter(lambda: _read(ours), b""))
     os.close(ours)
     return process.wait(timeout=60), written.decode().replace("\r\n", "\n")
+
+
+class Terminal:
+    """A program on a terminal of its own, to type to, which says where its cursor is when it is asked.
+
+    Attributes:
+        raw: all that was written to it so far.
+    """
+
+    _READY = "\x1b[?2004h"  # what a prompt writes when it takes keys
+    _CURSOR = "\x1b[6n"
+    _PATIENCE = 60  # seconds, after which a test fails rather than wait
+
+    def __init__(
+        self, program: Sequence[str], *arguments: str | Path, home: Path, columns: int = 100, **more: str
+    ) -> None:
+        """Start `program ARGUMENTS…`."""
+        self.raw = ""
+        self._seen = 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+        self.process = subprocess.Popen(
+            [*program, *map(str, arguments)],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env=environment(home, NO_COLOR="1", **more),
+        )
+        os.close(theirs)
+
+    def __enter__(self) -> Terminal:
+        """Return this, once it takes keys."""
+        self.until(self._READY)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the program if it goes on."""
+        self.process.kill()
+        self.process.wait()
+        os.close(self._ours)
+
+    def press(self, keys: str) -> None:
+        """Type `keys`."""
+        os.write(self._ours, keys.encode("utf-8", "surrogateescape"))
+
+    def ask(self, line: str) -> str:
+        """Type `line` and the Enter key; return what is shown until the program takes keys again."""
+        self.press(f"{line}\r")
+        return self.until(self._READY)
+
+    def until(self, text: str) -> str:
+        """Return what is shown until `text` comes, without what moves the cursor."""
+        while text not in self.raw[self._seen :]:
+            come = select.select([self._ours], [], [], self._PATIENCE)[0]
+            chunk = _read(self._ours) if come else b""
+            assert chunk, f"{text!r} did not come: {self.raw[self._seen :]!r}"
+            self._take(chunk)
+        start, self._seen = self._seen, self.raw.index(text, self._seen) + len(text)
+        return visible(self.raw[start : self._seen])
+
+    def end(self, keys: str) -> tuple[int, str]:
+        """Type `keys`, which end the program; return its exit code and what is shown until then."""
+        self.press(keys)
+        for chunk in iter(lambda: _read(self._ours), b""):
+            self._take(chunk)
+        return self.process.wait(timeout=60), visible(self.raw[self._seen :])
+
+    def _take(self, chunk: bytes) -> None:
+        before = len(self.raw)
+        self.raw += self._decoder.decode(chunk)
+        if self._CURSOR in self.raw[max(before - 3, 0) :]:
+            self.press("\x1b[1;1R")
+
+
+def visible(written: str) -> str:
+    """Return what was written to a terminal without the sequences that it obeys, each line's end as one character."""
+    return re.sub("\x1b\\[[0-?]*[ -/]*[@-~]", "", written).replace("\r\n", "\n")
 
 
 def _read(descriptor: int) -> bytes:

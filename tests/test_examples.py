@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ NOT_RUN = {
 TRAINING = re.compile(r"quotefind (train|evaluate)\b|--model \./my-model|model show \./my-model")
 TOOLS = ("jq", "git", "fold")
 # Whom examples ask for.
-AUTHORS = ("Emily Dickinson", "Ralph Waldo Emerson")
+AUTHORS = ("Emily Dickinson", "Ralph Waldo Emerson", "Seneca", "Seneca the Younger")
 
 
 def examples_of(command: Any) -> Iterator[str]:
@@ -69,7 +70,7 @@ def wrapper(path: Path, command: str) -> None:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory, real_home: Path) -> Path:
-    """A directory with the files that examples name, a home with indexes, and programs: ours, and one for curl."""
+    """A directory with the files that examples name, a home with indexes, and programs: ours, and for curl and fortune."""
     folder = tmp_path_factory.mktemp("desk")
     fill(folder)
     home = folder / "home"
@@ -82,6 +83,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory, real_home: Path) -> Path:
     programs = folder / "bin"
     programs.mkdir()
     wrapper(programs / "quotefind", f'exec {shlex.join(PROGRAM)} "$@"')
+    wrapper(programs / "fortune", 'test -e "$1.dat" && cat "$1"')
     wrapper(programs / "curl", f"cat {shlex.quote(str(folder / 'quotes.jsonl'))}")
     return folder
 
@@ -95,6 +97,9 @@ def fill(folder: Path) -> None:
         notes = folder / "user" / name
         notes.mkdir(parents=True)
         (notes / "a.md").write_text("> Hope and love.\n> — Dora\n", encoding="utf-8")
+    (folder / "user" / "fortunes").mkdir()
+    (folder / "export.csv").write_text("Zitat,Wer,Thema\nSo and so.,Fay,love\n", encoding="utf-8")
+    (folder / "notes.log").write_text("Été. — Guy\n", encoding="latin-1")
     write_records(folder / "quotes.jsonl", [{"text": "A king in love.", "author": "Eve"}])
     (folder / "topics.txt").write_text("hope\nlove and war\n", encoding="utf-8")
     (folder / "my-themes.txt").write_text("hope\nlove\ngrief\n", encoding="utf-8")
@@ -125,6 +130,8 @@ def need(line: str) -> None:
     for tool in TOOLS:
         if re.search(rf"\b{tool}\b", line) and shutil.which(tool) is None:
             pytest.skip(f"{tool} is not installed")
+    if "--mcp" in line and find_spec("mcp") is None:
+        pytest.skip("mcp is not installed")
     program: Any = typer.main.get_command(app)
     for name in re.findall(r"\bquotefind ([a-z]+)\b", line):
         if name not in program.commands:

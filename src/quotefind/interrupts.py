@@ -83,6 +83,16 @@ def advice(text: str) -> Iterator[None]:
         _advice = ()
 
 
+@contextmanager
+def lent() -> Iterator[None]:
+    """Let another be told of signals in this block, as asyncio wants to be; after it the thread of `watch` is."""
+    number = signal.set_wakeup_fd(-1)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(number, warn_on_full_buffer=False)
+
+
 def leave() -> NoReturn:
     """End the process at once with exit code 130, having said why unless that was said."""
     try:

@@ -3,6 +3,7 @@
 | what | default | override |
 |---|---|---|
 | named indexes | the user's data directory | `QUOTEFIND_HOME` (then `$QUOTEFIND_HOME/indexes`) |
+| what was typed at the prompt | the user's data directory | `QUOTEFIND_HOME` (then `$QUOTEFIND_HOME/history`) |
 | prepared models | the user's cache directory | `QUOTEFIND_HOME` (then `$QUOTEFIND_HOME/cache/models`) |
 | checkpoints of `pair` | the user's cache directory | `QUOTEFIND_HOME` (then `$QUOTEFIND_HOME/cache/checkpoints`) |
 """
@@ -67,6 +68,11 @@ def checkpoints_directory() -> Path:
     return _home("cache") / "checkpoints"
 
 
+def history_file() -> Path:
+    """Return the file that holds what was typed at the prompt of `find`."""
+    return _home("history")
+
+
 def bundled_quotes() -> Path:
     """Return the file of quotations that comes with the program."""
     return _bundled("quotes.jsonl")
@@ -102,6 +108,6 @@ def _home(part: str) -> Path:
         return Path(home).expanduser().absolute() / part
     import platformdirs
 
-    if part == "indexes":
+    if part in ("indexes", "history"):
         return platformdirs.user_data_path("quotefind", appauthor=False) / part
     return platformdirs.user_cache_path("quotefind", appauthor=False)

@@ -1,18 +1,21 @@
-"""An index brought up to date before it answers, so that no stale answer is given in silence."""
+"""An index brought up to date before it answers, so that no stale answer is given in silence; and kept open after."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quotefind.errors import IndexLockedError, IndexUnusableError, QuotefindError
+from quotefind.index.names import names_with
 from quotefind.index.reader import Index
 from quotefind.index.sources import Source, is_stale
 from quotefind.paths import BUNDLED, DEFAULT_INDEX, index_argument, index_directory
 from quotefind.progress import Progress, silent
 
 if TYPE_CHECKING:
+    from quotefind.encoders import Encoder
     from quotefind.index.state import OpenEncoder
 
 # A search waits so many seconds for a refresh at most.
@@ -80,3 +83,88 @@ def _refresh(directory: Path, open_encoder: OpenEncoder, tell: Callable[[str], N
         if isinstance(error, IndexUnusableError) and not Index.exists(directory):
             raise
         tell(f"The sources have changed, but the index could not be refreshed, and answers as it is. {error}")
+
+
+class Standing:
+    """An index and its encoder that stay open from answer to answer, and follow what others write into the index.
+
+    Between answers no state of the index is held, so that no writer has to keep it.
+
+    Attributes:
+        directory: where the index lies.
+    """
+
+    def __init__(self, directory: Path, *, refresh: bool, make: bool = True, tell: Callable[[str], None]) -> None:
+        """Open nothing yet.
+
+        Args:
+            directory: where the index lies.
+            refresh: whether it is brought up to date before it answers, as by `open_fresh`.
+            make: whether the default index is made where it is not there yet.
+            tell: called with a sentence where the user should know what was done, or was not.
+        """
+        self.directory = directory
+        self._refresh = refresh
+        self._make = make
+        self._tell = tell
+        self._index: Index | None = None
+        self._encoder: Encoder | None = None
+        self._stays_stale = False  # what was tried once in vain is not tried again before each answer
+
+    @property
+    def mapped(self) -> int:
+        """How many bytes of files are mapped into memory."""
+        return self._index.matrix.nbytes if self._index is not None else 0
+
+    @contextmanager
+    def answering(self, open_encoder: OpenEncoder, progress: Progress = silent) -> Iterator[tuple[Index, Encoder]]:
+        """Give the index in its newest state, and the encoder that this was made with.
+
+        Args:
+            open_encoder: called for the first answer, and where the index has another model now.
+            progress: told what goes on.
+
+        Raises:
+            IndexUnusableError: the index cannot be used.
+            ModelError: its model cannot.
+        """
+
+        def encoder_for(model: str | None, fingerprint: str | None) -> Encoder:
+            if self._encoder is None or self._encoder.fingerprint != fingerprint:
+                self._encoder = open_encoder(model, fingerprint)
+            return self._encoder
+
+        with self.reading(encoder_for, progress) as index:
+            yield index, encoder_for(index.manifest.model, index.manifest.fingerprint)
+
+    @contextmanager
+    def reading(self, open_encoder: OpenEncoder, progress: Progress = silent) -> Iterator[Index]:
+        """Give the index alone, as `answering` does; `open_encoder` is called only where it has to be refreshed."""
+        index = self._newest(open_encoder, progress)
+        try:
+            yield index
+        finally:
+            index.rest()
+
+    def names(self, kind: str, beginning: str) -> list[str]:
+        """Return names to complete `beginning` with, as `names_with` does; none while no index is open."""
+        return names_with(self._index, kind, beginning) if self._index is not None else []
+
+    def close(self) -> None:
+        """Let go of the files of the index."""
+        if self._index is not None:
+            self._index.close()
+            self._index = None
+
+    def _newest(self, open_encoder: OpenEncoder, progress: Progress) -> Index:
+        index = self._index
+        if index is not None and index.resume() and not (self._refresh and not self._stays_stale and is_stale(index)):
+            return index
+        self.close()
+        if self._make:
+            index = open_fresh(self.directory, open_encoder, refresh=self._refresh, tell=self._tell, progress=progress)
+        else:
+            index = Index(self.directory)
+        self._index = index
+        self._stays_stale = self._refresh and is_stale(index)
+        return index

@@ -16,7 +16,7 @@ from quotefind.errors import SourceError
 _BATCH = 256
 _CHUNK = 1 << 16
 # Bytes of a request at most, which may have no end; models read a thousand.
-_LONGEST = 100_000
+LONGEST = 100_000
 
 
 def batches_of_lines(path: Path | None, *, separator: str = "\n") -> Iterator[list[str]]:
@@ -49,8 +49,8 @@ def _read(path: Path | None, name: str, separator: str, lines: queue.Queue[str |
     try:
         with nullcontext(standard_input()) if path is None else path.open("rb") as stream:
             for number, line in enumerate(_split(stream, separator.encode()), 1):
-                if len(line) > _LONGEST:
-                    lines.put(SourceError(f"{name}:{number}: the request is longer than {_LONGEST:,} bytes."))
+                if len(line) > LONGEST:
+                    lines.put(SourceError(f"{name}:{number}: the request is longer than {LONGEST:,} bytes."))
                     return
                 try:
                     lines.put(line.decode("utf-8-sig" if number == 1 else "utf-8"))
@@ -67,12 +67,12 @@ def _read(path: Path | None, name: str, separator: str, lines: queue.Queue[str |
 def _split(stream: BinaryIO, separator: bytes) -> Iterator[bytes]:
     """Yield what stands between the separators; of what is too long no more than shows that it is."""
     if separator == b"\n":
-        while line := stream.readline(_LONGEST + 1):
+        while line := stream.readline(LONGEST + 1):
             yield line
         return
     rest = b""
     # read1 returns what is there; read would wait for a whole chunk.
-    while len(rest) <= _LONGEST and (chunk := stream.read1(_CHUNK)):  # type: ignore[attr-defined]
+    while len(rest) <= LONGEST and (chunk := stream.read1(_CHUNK)):  # type: ignore[attr-defined]
         *whole, rest = (rest + chunk).split(separator)
         yield from whole
     if rest:

@@ -196,7 +196,7 @@ def tags(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def _names(ctx: typer.Context, kind: str, incomplete: str) -> list[str]:
-    from quotefind.index.names import names_in
+    from quotefind.index.light_names import names_in
 
     index: str | None = ctx.params.get("index")
     return names_in(index_directory(index), kind, incomplete or ctx.obj or "")
@@ -206,7 +206,7 @@ def indexes() -> list[str]:
     """Offer the named indexes, then directories here that hold one; the shell itself knows all others."""
     from pathlib import Path
 
-    from quotefind.index.names import FILE_NAME
+    from quotefind.index.light_names import FILE_NAME
 
     here = sorted(path.parent.name for path in Path().glob(f"*/{FILE_NAME}"))
     return [*named_indexes(), *(f"./{name}" for name in here)]

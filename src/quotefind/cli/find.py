@@ -22,6 +22,7 @@ from quotefind.cli.options import (
     TagOption,
     TopOption,
     WorkOption,
+    given,
 )
 from quotefind.errors import SourceError, UsageError
 
@@ -33,9 +34,13 @@ if TYPE_CHECKING:
 
 
 def find(
+    ctx: typer.Context,
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="WORDS…", help='What you are looking for; "-" reads requests from stdin, one a line.'),
+        typer.Argument(
+            metavar="WORDS…",
+            help='What you are looking for; "-" reads requests from stdin, one a line. Without any, a prompt.',
+        ),
     ] = None,
     top: TopOption = 5,
     min_score: MinScoreOption = None,
@@ -60,6 +65,9 @@ def find(
         typer.Option("--queries", metavar="FILE", help="Many requests, one a line; hits come as JSON Lines."),
     ] = None,
     read0: Annotated[bool, typer.Option("--read0", help="Requests end with NUL instead of a line end.")] = False,
+    copy: Annotated[
+        bool, typer.Option("--copy", help="Put the first hit on the clipboard too, with its attribution.")
+    ] = False,
     index: IndexOption = None,
     style: FormatOption = None,
     no_refresh: NoRefreshOption = False,
@@ -84,18 +92,32 @@ def find(
         hybrid=hybrid,
     )
     many = queries is not None or words == ["-"]
+    if not (words or many or read0 or like is not None) and sys.stdin and sys.stdin.isatty() and sys.stdout.isatty():
+        from quotefind.cli.prompt import open_prompt
+
+        if style is None or (style is Format.trec and not given(ctx, "style")):
+            style = Format.table
+        open_prompt(index, options, style, refresh=not no_refresh)
+        return
     asked = _requests(words or [], queries, like=like is not None, read0=read0, many=many)
     style = output.default_format(style, otherwise=Format.jsonl if many else None)
+    first: list[Hit] = []  # of all
     with session.opened(index, refresh=not no_refresh) as opened:
         if style is Format.trec:
-            count = output.write_run(_numbered(opened, asked, options), by_score=not (hybrid or diverse))
+            count = output.write_run(_numbered(opened, asked, options, first), by_score=not (hybrid or diverse))
         else:
             count = output.show_hits(
-                _answers(opened, asked, options), style, asked=options.where.tags if proposed else ()
+                _answers(opened, asked, options, first), style, asked=options.where.tags if proposed else ()
             )
     if not count:
         session.warn("nothing found" + (" under these conditions" if options.where or min_score is not None else ""))
         raise typer.Exit(1)
+    if copy:
+        from quotefind.cli import clipboard
+
+        line = output.plain_line(first[0].quote)
+        clipboard.copy(line)
+        session.warn(f"on the clipboard: {line}")
 
 
 def _requests(words: list[str], queries: Path | None, *, like: bool, read0: bool, many: bool) -> Iterator[list[str]]:
@@ -110,11 +132,16 @@ def _requests(words: list[str], queries: Path | None, *, like: bool, read0: bool
         raise UsageError("--read0 is for many requests: find - or --queries FILE.")
     request = " ".join(words).strip()
     if not request and not like:
-        raise UsageError('Say what you are looking for, as in: quotefind find "quotes about family"')
+        raise UsageError(
+            'Say what you are looking for, as in: quotefind find "quotes about family". To read requests from standard '
+            "input, one a line: quotefind find -"
+        )
     return iter([[request]])
 
 
-def _numbered(index: Index, requests: Iterator[list[str]], options: FindOptions) -> Iterator[tuple[str, Sequence[Hit]]]:
+def _numbered(
+    index: Index, requests: Iterator[list[str]], options: FindOptions, first: list[Hit]
+) -> Iterator[tuple[str, Sequence[Hit]]]:
     """Yield the hits of each request with its number: what stands before a tab, or else its place."""
     numbers: list[str] = []  # of the batch that is being answered
     seen: set[str] = set()
@@ -130,7 +157,7 @@ def _numbered(index: Index, requests: Iterator[list[str]], options: FindOptions)
                 _add_number(number, seen)
             yield [text if tab else number for number, tab, text in parts]
 
-    for answers in _answers(index, texts(), options):
+    for answers in _answers(index, texts(), options, first):
         yield from zip(numbers, answers, strict=True)
 
 
@@ -143,16 +170,17 @@ def _add_number(number: str, seen: set[str]) -> None:
     seen.add(number)
 
 
-def _answers(index: Index, requests: Iterator[list[str]], options: FindOptions) -> Iterator[Sequence[Sequence[Hit]]]:
+def _answers(
+    index: Index, requests: Iterator[list[str]], options: FindOptions, first: list[Hit]
+) -> Iterator[Sequence[Sequence[Hit]]]:
+    """Yield the hits of each batch of requests; put the very first one into `first`."""
     from quotefind.search import find as find_hits
 
     encoder: Encoder | None = None
     for batch in requests:
         encoder = encoder or session.encoder_of(index)
         hits = find_hits(index, encoder, batch, options)  # which first looks whether these are requests
-        long = sum(length > encoder.max_tokens for length in encoder.count_tokens(batch))
-        if long:
-            what = "a request is" if long == 1 else f"{long} requests are"
-            session.warn(f"{what} longer than {encoder.max_tokens} tokens; what stands behind these does not count")
+        session.warn_of_long(encoder, batch)
+        first += [hit for found in hits for hit in found][: 1 - len(first)]
         yield hits
         sys.stdout.flush()

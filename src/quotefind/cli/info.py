@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from quotefind.cli import output
 from quotefind.cli.options import IndexOption, JsonOption
 from quotefind.paths import index_argument, index_directory
+
+if TYPE_CHECKING:
+    from quotefind.index.reader import Index
 
 
 def info(index: IndexOption = None, json: JsonOption = False) -> None:
@@ -19,48 +22,55 @@ def info(index: IndexOption = None, json: JsonOption = False) -> None:
     quotefind info --index ./poems --json
     """
     from quotefind.index.reader import Index
-    from quotefind.index.sources import is_stale
 
     directory = index_directory(index)
     with Index(directory) as opened:
-        manifest = opened.manifest
-        facts: dict[str, Any] = {
-            "index": str(directory),
-            "quotes": opened.count,
-            **opened.statistics(),
-            "model": manifest.model,
-            "fingerprint": manifest.fingerprint,
-            "dimension": manifest.dimension,
-            "dtype": manifest.dtype,
-            "pooling": manifest.pooling,
-            "max_tokens": manifest.max_tokens,
-            "matrix": manifest.matrix,
-            "rows": manifest.rows,
-            "dead_rows": len(opened.dead),
-            "bytes": sum(path.stat().st_size for path in directory.iterdir() if path.is_file()),
-            "rate": round(manifest.rate, 1),
-            "created": manifest.created,
-            "updated": manifest.updated,
-            "format": manifest.format,
-            "stale": is_stale(opened),
-        }
-        sources = opened.sources()
+        facts = facts_of(opened)
     if json:
-        facts["sources"] = [
-            {"location": source.location, "files": source.files, "quotes": source.quotes} for source in sources
-        ]
         print(output.to_json(facts))  # noqa: T201
         return
     lines = [
-        (key.replace("_", " "), str(value)) for key, value in facts.items() if key not in ("bytes", "stale", "rate")
+        (key.replace("_", " "), str(value))
+        for key, value in facts.items()
+        if key not in ("bytes", "stale", "rate", "sources")
     ]
     lines.append(("size", f"{facts['bytes'] / 1e6:.1f} MB"))
-    if manifest.rate:
-        lines.append(("quotes per second", f"{manifest.rate:.0f}"))
+    if facts["rate"]:
+        lines.append(("quotes per second", f"{facts['rate']:.0f}"))
     refresh = f"yes; to refresh it: quotefind index{index_argument(directory)}"
     lines.append(("out of date", refresh if facts["stale"] else "no"))
     lines += [
-        ("source", f"{source.location} ({source.quotes} quotes in {source.files} file{'s' * (source.files != 1)})")
-        for source in sources
+        ("source", f"{location} ({quotes} quotes in {files} file{'s' * (files != 1)})")
+        for location, files, quotes in map(dict.values, facts["sources"])
     ]
     output.show_facts(lines)
+
+
+def facts_of(index: Index) -> dict[str, Any]:
+    """Return what JSON output says of `index`."""
+    from quotefind.index.sources import is_stale
+
+    manifest = index.manifest
+    return {
+        "index": str(index.directory),
+        "quotes": index.count,
+        **index.statistics(),
+        "model": manifest.model,
+        "fingerprint": manifest.fingerprint,
+        "dimension": manifest.dimension,
+        "dtype": manifest.dtype,
+        "pooling": manifest.pooling,
+        "max_tokens": manifest.max_tokens,
+        "matrix": manifest.matrix,
+        "rows": manifest.rows,
+        "dead_rows": len(index.dead),
+        "bytes": sum(path.stat().st_size for path in index.directory.iterdir() if path.is_file()),
+        "rate": round(manifest.rate, 1),
+        "created": manifest.created,
+        "updated": manifest.updated,
+        "format": manifest.format,
+        "stale": is_stale(index),
+        "sources": [
+            {"location": source.location, "files": source.files, "quotes": source.quotes} for source in index.sources()
+        ],
+    }

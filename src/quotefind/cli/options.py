@@ -117,7 +117,7 @@ InputFormatOption = Annotated[
         "--input-format",
         metavar="FORMAT",
         autocompletion=completion.input_formats,
-        help="Read it as txt, fortune, csv, tsv, json, jsonl or md, whatever its name.",
+        help="Read it as this, whatever its name; quotefind formats shows them all.",
     ),
 ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from quotefind.encoders import Encoder
     from quotefind.index.filters import Filter
     from quotefind.index.reader import Index
+    from quotefind.refresh import Standing
 
 
 def standard_input() -> BinaryIO:
@@ -139,6 +140,26 @@ def encoder_of(index: Index) -> Encoder:
     with progress_bar() as progress:
         opener = encoder_opener(progress=progress, mapped=index.matrix.nbytes)
         return opener(index.manifest.model, index.manifest.fingerprint)
+
+
+@contextmanager
+def answering(standing: Standing) -> Iterator[tuple[Index, Encoder]]:
+    """Give index and encoder of `standing` for one answer; what takes long shows that it goes on."""
+    with progress_bar() as progress:
+
+        def open_it(model: str | None, fingerprint: str | None) -> Encoder:
+            return encoder_opener(progress=progress, mapped=standing.mapped)(model, fingerprint)
+
+        with standing.answering(open_it, progress) as found:
+            yield found
+
+
+def warn_of_long(encoder: Encoder, requests: Sequence[str]) -> None:
+    """Say how many of `requests` the encoder cuts."""
+    long = sum(length > encoder.max_tokens for length in encoder.count_tokens(requests))
+    if long:
+        what = "a request is" if long == 1 else f"{long} requests are"
+        warn(f"{what} longer than {encoder.max_tokens} tokens; what stands behind these does not count")
 
 
 def filter_of(

@@ -1,0 +1,217 @@
+"""The prompt of `quotefind find`: the encoder stays loaded, and answers come as one types return."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+from prompt_toolkit.history import History
+from prompt_toolkit.shortcuts import CompleteStyle
+
+from quotefind import interrupts
+from quotefind.cli import output, session
+from quotefind.cli.batches import LONGEST
+from quotefind.cli.options import Format
+from quotefind.cli.prompt_commands import COMMANDS, Call, Request, described, number, parse
+from quotefind.errors import QuotefindError, UsageError
+from quotefind.own_files import open_own
+from quotefind.paths import history_file, index_directory, make_private
+from quotefind.records import Hit
+from quotefind.refresh import Standing
+from quotefind.search import FindOptions, find
+
+_INVITATION = "what are you looking for? :help shows more"
+_NAMED = ("author", "work", "tag")
+
+
+def open_prompt(index: str | None, options: FindOptions, style: Format, *, refresh: bool) -> None:
+    """Answer what is typed until its user leaves.
+
+    Args:
+        index: as after `--index`.
+        options: how to search, to begin with.
+        style: how hits are shown.
+        refresh: whether the index is brought up to date before it answers.
+
+    Raises:
+        QuotefindError: there is nothing to ask: the index or its model cannot be used.
+    """
+    if style is Format.trec:
+        raise UsageError("--format trec is for many requests: find - or --queries FILE.")
+    prompt = _Prompt(Standing(index_directory(index), refresh=refresh, tell=session.warn), options, style)
+    prompt.run()
+
+
+class _Prompt:
+    """What was asked last, and the settings for what will be."""
+
+    def __init__(self, standing: Standing, options: FindOptions, style: Format) -> None:
+        self._standing = standing
+        self._options = options
+        self._style = style
+        self._asked: tuple[str, FindOptions] | None = None
+        self._hits: list[Hit] = []  # of what was asked last, all that was shown of them
+
+    def run(self) -> None:
+        """Read and answer lines until the end."""
+        with session.answering(self._standing) as (_, encoder):
+            # So that what cannot be asked at all ends the program as it ends find, and the first answer comes at once.
+            encoder.encode_queries([_INVITATION])
+        typing: PromptSession[str] = PromptSession(
+            "quotefind> ",
+            history=_Requests(history_file()),
+            completer=_Names(self._standing),
+            complete_while_typing=False,
+            complete_style=CompleteStyle.READLINE_LIKE,
+            placeholder=[("fg:ansibrightblack", _INVITATION)],
+            bottom_toolbar=lambda: output.printable(" · ".join(described(self._options))),
+        )
+        while True:
+            try:
+                with interrupts.lent():
+                    line = typing.prompt(handle_sigint=False)
+                if not self._obey(line):
+                    break
+            except KeyboardInterrupt:
+                if interrupts.came():
+                    raise
+                # The key alone takes back what was typed.
+            except EOFError:
+                break
+            except QuotefindError as error:
+                session.warn(str(error))
+        self._standing.close()
+
+    def _obey(self, line: str) -> bool:
+        """Do what `line` says; return whether to go on."""
+        if len(line.encode(errors="replace")) > LONGEST:
+            raise UsageError(f"The request is longer than {LONGEST:,} bytes.")
+        said = parse(line)
+        if isinstance(said, Request):
+            self._ask(said.text, self._options)
+        elif said is not None:
+            if said.command.name == "quit":
+                return False
+            self._call(said)
+        return True
+
+    def _call(self, call: Call) -> None:
+        if call.command.change is not None:
+            self._options = call.command.change(self._options, call.argument)
+        elif call.command.name == "like":
+            liked = self._shown(number(call, otherwise=1))
+            self._ask("", replace(self._options, like=liked.quote.id))
+        elif call.command.name == "copy":
+            self._copy(self._shown(number(call, otherwise=1)))
+        elif call.command.name == "more":
+            self._show_more()
+        else:
+            output.show_facts([(f":{known.name} {known.argument}".rstrip(), known.help) for known in COMMANDS])
+
+    def _ask(self, text: str, options: FindOptions) -> None:
+        self._asked, self._hits = (text, options), self._answer(text, options)
+        self._show(self._hits)
+
+    def _show_more(self) -> None:
+        if self._asked is None:
+            raise UsageError("Nothing was asked yet.")
+        text, options = self._asked
+        known = {hit.quote.id for hit in self._hits}
+        found = self._answer(text, replace(options, top=len(self._hits) + self._options.top))
+        new = [hit for hit in found if hit.quote.id not in known][: self._options.top]
+        new = [replace(hit, rank=rank) for rank, hit in enumerate(new, len(self._hits) + 1)]
+        self._hits += new
+        self._show(new)
+
+    def _answer(self, text: str, options: FindOptions) -> list[Hit]:
+        with session.answering(self._standing) as (index, encoder):
+            (hits,) = find(index, encoder, [text], options)
+            session.warn_of_long(encoder, [text])
+        return hits
+
+    def _show(self, hits: Sequence[Hit]) -> None:
+        where = self._options.where
+        if not output.show_hits([[hits]], self._style, asked=where.tags if where.proposed else ()):
+            conditions = where or self._options.min_score is not None
+            session.warn("nothing found" + (" under these conditions" if conditions else ""))
+
+    def _shown(self, rank: int) -> Hit:
+        if not self._hits:
+            raise UsageError("There is no hit yet; ask for something first.")
+        if rank > len(self._hits):
+            raise UsageError(f"There is no hit {rank}; the last one is {len(self._hits)}.")
+        return self._hits[rank - 1]
+
+    @staticmethod
+    def _copy(hit: Hit) -> None:
+        from quotefind.cli import clipboard
+
+        line = output.plain_line(hit.quote)
+        clipboard.copy(line)
+        session.warn(f"on the clipboard: {line}")
+
+
+class _Requests(History):
+    """What was typed, a line each, in a file for this user alone; without it where it cannot be kept."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+        self._usable = True
+
+    def load_history_strings(self) -> Iterable[str]:
+        """Return the lines of the file, the newest first."""
+        lines: list[str] = []
+        try:
+            with os.fdopen(open_own(self._path, os.O_RDONLY), "rb") as file:
+                lines = file.read().decode("utf-8", errors="replace").split("\n")
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            self._give_up(error)
+        return [line for line in reversed(lines) if line]
+
+    def store_string(self, string: str) -> None:
+        """Append a line to the file."""
+        if not self._usable:
+            return
+        try:
+            make_private(self._path.parent)
+            with os.fdopen(open_own(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab") as file:
+                file.write(f"{' '.join(string.split())}\n".encode("utf-8", errors="replace"))
+        except OSError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        self._usable = False
+        session.warn(f"what is typed here is not remembered: {self._path}: {error.strerror or error}")
+
+
+class _Names(Completer):
+    """Completes commands, and the names of authors, works and tags behind theirs."""
+
+    def __init__(self, standing: Standing) -> None:
+        self._standing = standing
+
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:  # noqa: ARG002
+        """Yield what may stand where the cursor is."""
+        before = document.text_before_cursor
+        name, blank, argument = before.removeprefix(":").partition(" ")
+        if not before.startswith(":"):
+            return
+        if not blank:
+            for command in COMMANDS:
+                if command.name.startswith(name):
+                    typed = f"{command.name} " if command.argument else command.name
+                    yield Completion(typed, -len(name), display=f":{command.name}")
+        elif name in _NAMED:
+            with suppress(QuotefindError):  # the next answer says what is wrong
+                for found in self._standing.names(name, argument):
+                    if output.printable(found) == found:
+                        yield Completion(found, -len(argument))

@@ -1,0 +1,39 @@
+"""`quotefind serve`."""
+
+from __future__ import annotations
+
+import sys
+from importlib import util
+from typing import Annotated
+
+import typer
+
+from quotefind.cli import session
+from quotefind.cli.options import IndexOption
+from quotefind.errors import ModelError, UsageError
+from quotefind.paths import index_directory
+
+
+def serve(
+    mcp: Annotated[
+        bool, typer.Option("--mcp", help="Speak the Model Context Protocol on standard input and output.")
+    ] = False,
+    index: IndexOption = None,
+) -> None:
+    """Answer another program that asks often, as an assistant does; it only reads.
+
+    \b
+    quotefind serve --mcp
+    """
+    if not mcp:
+        raise UsageError("Say how to serve; there is one way: quotefind serve --mcp")
+    if util.find_spec("mcp") is None:
+        raise ModelError("serve --mcp needs mcp. To install it: pip install 'quotefind[mcp]'")
+    if sys.stdin is None:
+        raise UsageError("standard input is closed; nobody can ask anything.")
+    from quotefind.cli.mcp_server import run
+    from quotefind.refresh import Standing
+
+    if sys.stdin.isatty():
+        session.warn("this is for a program to start and to talk to; Ctrl-D ends it")
+    run(Standing(index_directory(index), refresh=False, make=False, tell=session.warn))

@@ -105,9 +105,8 @@ def find(
         if style is Format.trec:
             count = output.write_run(_numbered(opened, asked, options, first), by_score=not (hybrid or diverse))
         else:
-            count = output.show_hits(
-                _answers(opened, asked, options, first), style, asked=options.where.tags if proposed else ()
-            )
+            hits = _answers(opened, asked, options, first)
+            count = output.show_hits(hits, style, asked=options.where.tags if proposed else ())
     if not count:
         session.warn("nothing found" + (" under these conditions" if options.where or min_score is not None else ""))
         raise typer.Exit(1)

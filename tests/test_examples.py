@@ -238,12 +238,14 @@ def test_the_recipe_for_git(desk: Path) -> None:
     commit = "cd repository && git commit -q --allow-empty && git log -1 --format=%B"
     editor = 'cp "$1" ../message; echo Changed. | cat - ../message > "$1"'
     (desk / "editor").write_text(editor)
-    done = run_example(commit, desk, GIT_EDITOR=f"sh {shlex.quote(str(desk / 'editor'))}")
+    # The template of another recipe is not to be there: git would tell the hook so, which then adds nothing.
+    variables = {"GIT_EDITOR": f"sh {shlex.quote(str(desk / 'editor'))}", "GIT_CONFIG_GLOBAL": "/dev/null"}
+    done = run_example(commit, desk, **variables)
     assert (done.returncode, done.stdout.strip()) == (0, "Changed."), done
     assert " — " in (desk / "message").read_text(encoding="utf-8").splitlines()[-1]
     (desk / "none").mkdir()
     wrapper(desk / "none" / "quotefind", "exit 4")
-    done = run_example(f"PATH=$PWD/none:$PATH; {commit}", desk, GIT_EDITOR=f"sh {shlex.quote(str(desk / 'editor'))}")
+    done = run_example(f"PATH=$PWD/none:$PATH; {commit}", desk, **variables)
     assert (done.returncode, done.stdout.strip()) == (0, "Changed."), done
 
 

@@ -12,15 +12,23 @@ import typer
 from quotefind.cli import output, session
 from quotefind.cli.options import (
     AuthorOption,
+    CopyOption,
+    DiverseOption,
     Format,
     FormatOption,
+    HybridOption,
     IndexOption,
+    LikeOption,
     MaxCharsOption,
     MinScoreOption,
     NoRefreshOption,
+    OnePerAuthorOption,
     ProposedOption,
+    QueriesOption,
+    Read0Option,
     TagOption,
     TopOption,
+    UnlikeOption,
     WorkOption,
 )
 from quotefind.errors import SourceError, UsageError
@@ -47,25 +55,14 @@ def find(
     tag: TagOption = None,
     proposed: ProposedOption = False,
     max_chars: MaxCharsOption = None,
-    like: Annotated[
-        str | None, typer.Option("--like", metavar="ID|TEXT", help="More like this quote, which is itself left out.")
-    ] = None,
-    unlike: Annotated[
-        list[str] | None, typer.Option("--not", metavar="TEXT", help="Away from what this means; repeatable.")
-    ] = None,
-    diverse: Annotated[bool, typer.Option("--diverse", help="Prefer hits that differ from each other.")] = False,
-    one_per_author: Annotated[bool, typer.Option("--one-per-author", help="Of each author the best hit only.")] = False,
-    hybrid: Annotated[
-        bool, typer.Option("--hybrid", help="Rank by shared words too; the score stays the cosine.")
-    ] = False,
-    queries: Annotated[
-        Path | None,
-        typer.Option("--queries", metavar="FILE", help="Many requests, one a line; hits come as JSON Lines."),
-    ] = None,
-    read0: Annotated[bool, typer.Option("--read0", help="Requests end with NUL instead of a line end.")] = False,
-    copy: Annotated[
-        bool, typer.Option("--copy", help="Put the first hit on the clipboard too, with its attribution.")
-    ] = False,
+    like: LikeOption = None,
+    unlike: UnlikeOption = None,
+    diverse: DiverseOption = False,
+    one_per_author: OnePerAuthorOption = False,
+    hybrid: HybridOption = False,
+    queries: QueriesOption = None,
+    read0: Read0Option = False,
+    copy: CopyOption = False,
     index: IndexOption = None,
     style: FormatOption = None,
     no_refresh: NoRefreshOption = False,

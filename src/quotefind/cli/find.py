@@ -30,6 +30,7 @@ from quotefind.cli.options import (
     TopOption,
     UnlikeOption,
     WorkOption,
+    given,
 )
 from quotefind.errors import SourceError, UsageError
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 
 def find(
+    ctx: typer.Context,
     words: Annotated[
         list[str] | None,
         typer.Argument(
@@ -90,7 +92,9 @@ def find(
     if not (words or many or read0 or like is not None) and sys.stdin and sys.stdin.isatty() and sys.stdout.isatty():
         from quotefind.cli.prompt import open_prompt
 
-        open_prompt(index, options, style or Format.table, refresh=not no_refresh)
+        if style is None or (style is Format.trec and not given(ctx, "style")):
+            style = Format.table
+        open_prompt(index, options, style, refresh=not no_refresh)
         return
     asked = _requests(words or [], queries, like=like is not None, read0=read0, many=many)
     style = output.default_format(style, otherwise=Format.jsonl if many else None)

@@ -38,7 +38,7 @@ NOT_RUN = {
 TRAINING = re.compile(r"quotefind (train|evaluate)\b|--model \./my-model|model show \./my-model")
 TOOLS = ("jq", "git", "fold")
 # Whom examples ask for.
-AUTHORS = ("Emily Dickinson", "Ralph Waldo Emerson", "Seneca", "Seneca the Younger")
+AUTHORS = ("Emily Dickinson", "Ralph Waldo Emerson", "Seneca")
 
 
 def examples_of(command: Any) -> Iterator[str]:
@@ -70,7 +70,7 @@ def wrapper(path: Path, command: str) -> None:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory, real_home: Path) -> Path:
-    """A directory with the files that examples name, a home with indexes, and the programs that they call."""
+    """A directory with the files that examples name, a home with indexes, and programs: ours, curl, fortune."""
     folder = tmp_path_factory.mktemp("desk")
     fill(folder)
     home = folder / "home"
@@ -99,7 +99,7 @@ def fill(folder: Path) -> None:
         (notes / "a.md").write_text("> Hope and love.\n> — Dora\n", encoding="utf-8")
     (folder / "user" / "fortunes").mkdir()
     (folder / "export.csv").write_text("Zitat,Wer,Thema\nSo and so.,Fay,love\n", encoding="utf-8")
-    (folder / "notes.log").write_text("Été. — Guy\n", encoding="latin-1")
+    (folder / "notes.log").write_text("Été. -- Guy\n", encoding="latin-1")
     write_records(folder / "quotes.jsonl", [{"text": "A king in love.", "author": "Eve"}])
     (folder / "topics.txt").write_text("hope\nlove and war\n", encoding="utf-8")
     (folder / "my-themes.txt").write_text("hope\nlove\ngrief\n", encoding="utf-8")

@@ -37,7 +37,7 @@ from quotefind.errors import SourceError, UsageError
 if TYPE_CHECKING:
     from quotefind.encoders import Encoder
     from quotefind.index.reader import Index
-    from quotefind.records import Hit
+    from quotefind.records import Hit, Quote
     from quotefind.search import FindOptions
 
 
@@ -92,9 +92,8 @@ def find(
     if not (words or many or read0 or like is not None) and sys.stdin and sys.stdin.isatty() and sys.stdout.isatty():
         from quotefind.cli.prompt import open_prompt
 
-        if style is None or (style is Format.trec and not given(ctx, "style")):
-            style = Format.table
-        open_prompt(index, options, style, refresh=not no_refresh)
+        fits = style if style is not Format.trec or given(ctx, "style") else None
+        open_prompt(index, options, fits or Format.table, refresh=not no_refresh)
         return
     asked = _requests(words or [], queries, like=like is not None, read0=read0, many=many)
     style = output.default_format(style, otherwise=Format.jsonl if many else None)
@@ -103,18 +102,22 @@ def find(
         if style is Format.trec:
             count = output.write_run(_numbered(opened, asked, options, first), by_score=not (hybrid or diverse))
         else:
-            count = output.show_hits(
-                _answers(opened, asked, options, first), style, asked=options.where.tags if proposed else ()
-            )
+            hits = _answers(opened, asked, options, first)
+            count = output.show_hits(hits, style, asked=options.where.tags if proposed else ())
     if not count:
         session.warn("nothing found" + (" under these conditions" if options.where or min_score is not None else ""))
         raise typer.Exit(1)
     if copy:
-        from quotefind.cli import clipboard
+        _copy(first[0].quote)
 
-        line = output.plain_line(first[0].quote)
-        clipboard.copy(line)
-        session.warn(f"on the clipboard: {line}")
+
+def _copy(quote: Quote) -> None:
+    """Put `quote` on the clipboard, with its attribution, and say so."""
+    from quotefind.cli import clipboard
+
+    line = output.plain_line(quote)
+    clipboard.copy(line)
+    session.warn(f"on the clipboard: {line}")
 
 
 def _requests(words: list[str], queries: Path | None, *, like: bool, read0: bool, many: bool) -> Iterator[list[str]]:

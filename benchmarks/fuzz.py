@@ -20,6 +20,7 @@ import importlib.util
 import io
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -45,8 +46,33 @@ _FORMATS = {
     ],
     "jsonl": ['"a \\u0000 \\ud800"\n{"text": "b", "author": "c", "tags": "#x,y", "year": "300 BC"}\n[1e999, NaN]\n'],
     "md": [
-        "# T\n> Be *yourself* [a](b) `c`\n> — **Oscar Wilde**, *Letters*\n\n- x\n  > > y<br>&amp; ![z](w)\n\n-- Me\n"
+        "# T\n> Be *yourself* [a](b) `c`\n> — **Oscar Wilde**, *Letters*\n\n- x\n  > > y<br>&amp; ![z](w)\n\n-- Me\n",
+        "---\nauthor: \"[[A|b]]\"\ntags: [x, 'y']\nbook:\n  - c # d\n---\n"
+        "> [!quote]- T, *W*\n> a ==b== %%c%% [[d#e]] ^f-1\n",
     ],
+    "org": [
+        "#+title: T\n#+author: A\n#+filetags: :a:b:\n#+begin_quote\n/a/ [[b][c]]\\\\\n,* d[fn:1]\n- E\n#+end_quote\n"
+        "#+BEGIN_QUOTE\nx\n#+END_QUOTE\n\n--- Y, /Z/\n* h\n",
+    ],
+    "kindle": [
+        "\ufeffT (U) (A, B; C)\n- Your Highlight on page 1 | Location 1,234-36 | Added on x\n\nwords\n==========\n"
+        "T (U) (A, B; C)\n- Ihre Notiz auf Seite xi | bei Position 1236\n\nnote\n==========\n"
+        "T (U) (A, B; C)\n- 7ページ｜位置No. 1230-1240のハイライト | z\n\nmore words\n==========\n",
+    ],
+    "koreader": [
+        '-- c\nreturn {\n["annotations"] = {[1] = {["drawer"] = "x", ["text"] = "a\\\n\\195\\169", note = [[n]]}},\n'
+        "stats = {title = 't', authors = \"a\\nb\"; 1.5, -0x1F, nil, true}}\n",
+        'return {bookmarks={{datetime="1",text="n"}},highlight={[3]={{datetime="1",text="b"}}}}',
+        '{"documents": [{"title": "t", "author": "a", "entries": [{"text": "x", "note": "y", "sort": "highlight"}]}]}',
+    ],
+    "readwise": [
+        'Highlight,Book Title,Book Author,Note,Tags,Document tags\n"a\nb",T,A,n,".x, y #z","[\'p\', \'q\']"\n'
+    ],
+    "jotquote": ["# c\na | B | C | d, e\nf|G\n"],
+    "tfortune": ["a\n  -- B\n---- c d, e\nf -- G\n----\n"],
+    "kobo": [],
+    "parquet": [],
+    "arrow": [],
 }
 _OTHERS = {
     "attribution": [
@@ -76,7 +102,7 @@ _TOKENS = (
 def main() -> None:
     """Run the targets one after the other and print what was found."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--inputs", type=int, default=110_000, metavar="N", help="inputs of each target (%(default)s)")
+    parser.add_argument("--inputs", type=int, default=55_000, metavar="N", help="inputs of each target (%(default)s)")
     parser.add_argument("--targets", nargs="*", default=[*_FORMATS, *_OTHERS], metavar="NAME", help="only these")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the inputs of findings here")
     given = parser.parse_args()
@@ -109,9 +135,9 @@ def _run(target: str, inputs: int, keep: Path | None) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="quotefind-fuzz-") as temporary:
         folder = Path(temporary)
         (folder / "seeds").mkdir()
-        for number, sample in enumerate((_FORMATS | _OTHERS)[target]):
+        for number, sample in enumerate([*map(str.encode, (_FORMATS | _OTHERS)[target]), *_binary_samples(target)]):
             for how in (b"\0\0", b"\0\7"):
-                (folder / "seeds" / f"{number}-{how[1]}").write_bytes(how + sample.encode())
+                (folder / "seeds" / f"{number}-{how[1]}").write_bytes(how + sample)
         (folder / "tokens").write_text("".join(f'"{_quoted(token)}"\n' for token in _TOKENS), encoding="ascii")
         command = [sys.executable, __file__, "--child", target, str(inputs), temporary]
         done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
@@ -126,6 +152,35 @@ def _run(target: str, inputs: int, keep: Path | None) -> dict[str, Any]:
         return found
 
 
+def _binary_samples(target: str) -> list[bytes]:
+    """Return the files to begin with of a format that is no text."""
+    if target == "kobo":
+        connection = sqlite3.connect(":memory:")
+        connection.executescript(
+            "PRAGMA page_size = 512; CREATE TABLE content (ContentID TEXT PRIMARY KEY, Title TEXT, Attribution TEXT);"
+            "CREATE TABLE Bookmark (VolumeID TEXT, Text TEXT, Annotation TEXT, Hidden BOOL);"
+            "INSERT INTO content VALUES ('a', 'T', 'A'); INSERT INTO Bookmark VALUES ('a', 'x', 'n', 'false');"
+        )
+        return [connection.serialize()]
+    if target not in ("parquet", "arrow"):
+        return []
+    import pyarrow
+    from pyarrow import parquet
+
+    table = pyarrow.table({"quote": ["a", None], "by": ["B", "C"], "tags": [["d"], []], "year": [1, 2]})
+    samples = []
+    for write in (pyarrow.ipc.new_file, pyarrow.ipc.new_stream):
+        out = io.BytesIO()
+        with write(out, table.schema) as writer:
+            writer.write_table(table)
+        samples.append(out.getvalue())
+    if target == "parquet":
+        out = io.BytesIO()
+        parquet.write_table(table, out)
+        samples = [out.getvalue()]
+    return samples
+
+
 def _quoted(token: str) -> str:
     return token.replace('"', '\\"')
 
@@ -135,7 +190,9 @@ def _child(target: str, inputs: int, folder: Path) -> None:
     import atheris
 
     with atheris.instrument_imports(include=["quotefind", "markdown_it"]):
-        for name in ("plain", "fortune", "table", "json_file", "json_lines", "markdown", "pair_rows"):
+        from quotefind.corpus import FORMATS
+
+        for name in {FORMATS[name].reader[0] for name in _FORMATS} | {"pair_rows"}:
             importlib.import_module(f"quotefind.corpus.{name}")
         importlib.import_module("quotefind.cli.batches")
         importlib.import_module("markdown_it")
@@ -200,7 +257,7 @@ class _Watch:
 
 
 def _try_reader(data: bytes, target: str, watch: _Watch) -> None:
-    from quotefind.corpus import ReadOptions
+    from quotefind.corpus import FORMATS, ReadOptions
     from quotefind.errors import SourceError
 
     how = int.from_bytes(data[:2], "little")
@@ -221,7 +278,8 @@ def _try_reader(data: bytes, target: str, watch: _Watch) -> None:
     if how & 64:
         _expect(records == _read(body, how >> 8, options, watch.file), "another answer to the same input")
     # Lines are those of the text, so only where bytes are characters can they be counted here.
-    lines = body.count(b"\n") + body.count(b"\r") + 1 if encoding == "utf-8" and not how >> 8 & 2 else None
+    counts = encoding == "utf-8" and not how >> 8 & 2 and not FORMATS[target].binary
+    lines = body.count(b"\n") + body.count(b"\r") + 1 if counts else None
     for record in records:
         _check(record, lines, watch)
 
@@ -247,7 +305,7 @@ def _check(record: Any, lines: int | None, watch: _Watch) -> None:
         record.problem.encode()
         return
     watch.quotes += 1
-    texts = [text for text in (record.text, record.author, record.work, *record.tags) if text is not None]
+    texts = [text for text in (record.text, record.author, record.work, record.note, *record.tags) if text is not None]
     _expect(all(texts), "an empty field")
     _expect("\0" not in "".join(texts), "a NUL")
     "".join(texts).encode()

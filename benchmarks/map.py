@@ -44,7 +44,7 @@ def compare(index: str) -> list[dict[str, Any]]:
     contestants: dict[str, Callable[[], Any]] = {
         "quotefind map (t-SNE, cosine)": lambda: project(vectors),
         "t-SNE after PCA to 50": lambda: project(reduced / np.linalg.norm(reduced, axis=1, keepdims=True)),
-        "PCA to 2": lambda: reduced[:, :2],
+        "PCA to 2": lambda: PCA(2, svd_solver="covariance_eigh").fit_transform(vectors),
     }
     if find_spec("umap"):
         from umap import UMAP

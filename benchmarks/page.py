@@ -48,7 +48,7 @@ def write_map(source: str, page: str) -> int:
     """Write the quotes of a JSON Lines file as the page of a map; return its size in bytes."""
     import numpy as np
 
-    from quotefind.map.page import write_page
+    from quotefind.map.page import draw_page
     from quotefind.map.quote_map import QuoteMap
     from quotefind.records import Quote
     from quotefind.topics.topic import Topic
@@ -72,7 +72,7 @@ def write_map(source: str, page: str) -> int:
         none.astype(np.int64),
         none,
     )
-    document = write_page(made).encode("utf-8")
+    document = draw_page(made).encode("utf-8")
     Path(page).write_bytes(document)
     return len(document)
 

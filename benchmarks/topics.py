@@ -20,7 +20,7 @@ from typing import Any
 
 import measure
 import synthetic
-from load import adding, checked, watch
+from load import checked, watch
 
 _FORTUNES = 10_000
 
@@ -108,7 +108,7 @@ def show_cost(home: Path, quotes: int, runs: int) -> None:
             source = home / f"{size}.jsonl"
             measure.say(f"making an index of {size:,} quotes")
             measure.in_own_process(synthetic.write_numbered, path=source, count=size)
-            checked(watch(adding(directory, source, identity)))
+            measure.in_own_process(synthetic.add_source, directory=directory, source=source, identity=identity)
         command = [
             *measure.quotefind_command(),
             "topics",

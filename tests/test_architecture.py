@@ -17,11 +17,11 @@ LAYERS = [
     {"cli", "__main__"},
     {"refresh"},
     {"training", "map"},
-    {"search", "pairs", "conflicts", "topics", "tagging"},
+    {"search", "pairs", "conflicts", "topics", "tagging", "export", "today"},
     {"checkpoint"},
     {"index", "encoders"},
     {"similarity", "corpus"},
-    {"records", "errors", "paths", "own_files", "text", "progress", "interrupts", "limits"},
+    {"records", "errors", "paths", "own_files", "text", "visible", "progress", "interrupts", "limits"},
 ]
 # Within a layer.
 ALSO = {
@@ -128,7 +128,10 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert loaded_by("import quotefind; quotefind.__version__; dir(quotefind)") == set()
 
 
-@pytest.mark.parametrize("name", ["records", "errors", "paths", "text", "corpus", "index.sources", "progress"])
+@pytest.mark.parametrize(
+    "name",
+    ["records", "errors", "paths", "text", "visible", "corpus", "index.sources", "index.light", "today", "progress"],
+)
 def test_parts_that_need_no_numbers_load_none(name: str) -> None:
     """Reading sources, and what lies below, needs neither numpy nor a model."""
     assert loaded_by(f"import quotefind.{name}") == set()

@@ -24,12 +24,14 @@ QUOTES = [
 JSON_LINES = [
     '{"query": "love", "rank": 1, "score": 0.894427, "id": "0a908b78ea7202c7", "text": "Love is love at sea.", '
     '"author": "Ann Ash", "work": "Poems, 2", "year": 1850, "tags": ["love", "sea"], "source": "SOURCE", "line": 1, '
-    '"proposed": []}',
+    '"proposed": [], "note": null}',
     '{"query": "love", "rank": 2, "score": 0.707107, "id": "7e897da7b905c5b3", '
     '"text": "War [sic] is no *love*, \\"he\\" said.", '
-    '"author": "Ben Birch", "work": null, "year": null, "tags": [], "source": "SOURCE", "line": 2, "proposed": []}',
+    '"author": "Ben Birch", "work": null, "year": null, "tags": [], "source": "SOURCE", "line": 2, '
+    '"proposed": [], "note": null}',
     '{"query": "love", "rank": 3, "score": 0.447214, "id": "ade126fd4e3b108a", "text": "Time and time again; love.", '
-    '"author": null, "work": null, "year": null, "tags": [], "source": "SOURCE", "line": 3, "proposed": []}',
+    '"author": null, "work": null, "year": null, "tags": [], "source": "SOURCE", "line": 3, '
+    '"proposed": [], "note": null}',
 ]
 GOLDEN = {
     "plain": """\
@@ -40,16 +42,16 @@ Time and time again; love.
     "json": "[\n" + ",\n".join(JSON_LINES) + "\n]\n",
     "jsonl": "".join(f"{line}\n" for line in JSON_LINES),
     "csv": """\
-query,rank,score,id,text,author,work,year,tags,source,line,proposed
-love,1,0.894427,0a908b78ea7202c7,Love is love at sea.,Ann Ash,"Poems, 2",1850,love; sea,SOURCE,1,
-love,2,0.707107,7e897da7b905c5b3,"War [sic] is no *love*, ""he"" said.",Ben Birch,,,,SOURCE,2,
-love,3,0.447214,ade126fd4e3b108a,Time and time again; love.,,,,,SOURCE,3,
+query,rank,score,id,text,author,work,year,tags,source,line,proposed,note
+love,1,0.894427,0a908b78ea7202c7,Love is love at sea.,Ann Ash,"Poems, 2",1850,love; sea,SOURCE,1,,
+love,2,0.707107,7e897da7b905c5b3,"War [sic] is no *love*, ""he"" said.",Ben Birch,,,,SOURCE,2,,
+love,3,0.447214,ade126fd4e3b108a,Time and time again; love.,,,,,SOURCE,3,,
 """,
     "tsv": """\
-query\trank\tscore\tid\ttext\tauthor\twork\tyear\ttags\tsource\tline\tproposed
-love\t1\t0.894427\t0a908b78ea7202c7\tLove is love at sea.\tAnn Ash\tPoems, 2\t1850\tlove; sea\tSOURCE\t1\t
-love\t2\t0.707107\t7e897da7b905c5b3\t"War [sic] is no *love*, ""he"" said."\tBen Birch\t\t\t\tSOURCE\t2\t
-love\t3\t0.447214\tade126fd4e3b108a\tTime and time again; love.\t\t\t\t\tSOURCE\t3\t
+query\trank\tscore\tid\ttext\tauthor\twork\tyear\ttags\tsource\tline\tproposed\tnote
+love\t1\t0.894427\t0a908b78ea7202c7\tLove is love at sea.\tAnn Ash\tPoems, 2\t1850\tlove; sea\tSOURCE\t1\t\t
+love\t2\t0.707107\t7e897da7b905c5b3\t"War [sic] is no *love*, ""he"" said."\tBen Birch\t\t\t\tSOURCE\t2\t\t
+love\t3\t0.447214\tade126fd4e3b108a\tTime and time again; love.\t\t\t\t\tSOURCE\t3\t\t
 """,
     "markdown": """\
 > Love is love at sea.
@@ -271,8 +273,8 @@ def test_printable_shows_one_harmless_character_for_each(text: str) -> None:
         ("plain", ""),
         ("table", ""),
         ("markdown", ""),
-        ("csv", "query,rank,score,id,text,author,work,year,tags,source,line,proposed\n"),
-        ("tsv", "query\trank\tscore\tid\ttext\tauthor\twork\tyear\ttags\tsource\tline\tproposed\n"),
+        ("csv", "query,rank,score,id,text,author,work,year,tags,source,line,proposed,note\n"),
+        ("tsv", "query\trank\tscore\tid\ttext\tauthor\twork\tyear\ttags\tsource\tline\tproposed\tnote\n"),
     ],
 )
 def test_nothing_found_is_said_on_stderr_only(cli: Cli, style: str, expected: str) -> None:
@@ -293,7 +295,7 @@ def test_keys_stand_in_their_documented_order(cli: Cli) -> None:
     """A hit in JSON has exactly the keys that other programs read, in order, null or [] where unknown."""
     cli.index(QUOTES)
     first, *_, last = cli("find", "love", "--format", "json").json
-    documented = "query, rank, score, id, text, author, work, year, tags, source, line, proposed"
+    documented = "query, rank, score, id, text, author, work, year, tags, source, line, proposed, note"
     assert list(first) == list(output.HIT_KEYS) == documented.split(", ")
     assert {key: last[key] for key in ("author", "work", "year", "tags")} == {
         "author": None,

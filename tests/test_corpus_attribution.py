@@ -112,3 +112,20 @@ def test_an_attribution_on_its_own_line_may_be_freer(credit: str, author: str | 
 def test_a_sentence_on_its_own_line_is_no_attribution(credit: str) -> None:
     """A sentence of a list is not taken for a name, wherever it stands."""
     assert parse_attribution(credit, own_line=True) is None
+
+
+def test_behind_quotation_marks_an_attribution_may_be_long() -> None:
+    """Marks around the whole text leave no doubt that what follows is no part of it, however long a title it names."""
+    credit = f"Ann Ash, {'a long title, ' * 10}and its end"
+    expected = Attribution("Ann Ash", credit.removeprefix("Ann Ash, "))
+    for words in ("“Love is a smoke”", '"Love is a smoke"', "「愛」"):
+        assert split_attribution(f"{words} — {credit}") == (words, expected)
+    for words in ("Love is a smoke.", 'He said "love"', '"Love" is a "smoke"', '""'):
+        assert split_attribution(f"{words} — {credit}") == (f"{words} — {credit}", None)
+
+
+@pytest.mark.parametrize("marks", ["“”", '""', "«»", "「」", "『』"])
+def test_a_dash_within_quotation_marks_attributes_nothing(marks: str) -> None:
+    """A name behind a dash that stands before the closing mark is part of the text."""
+    line = f"{marks[0]}Love is a smoke — Ann Ash{marks[1]}"
+    assert split_attribution(line) == (line, None)

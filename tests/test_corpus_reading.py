@@ -19,12 +19,19 @@ from quotefind.records import Quote
 SAMPLES = {
     "txt": "Know thyself. -- Thales\n",
     "fortune": "Know thyself.\n\t\t-- Thales\n%\n",
+    "tfortune": "Know thyself.\n\t\t-- Thales\n----\n",
+    "jotquote": "Know thyself. | Thales | |\n",
     "csv": "text,author\nKnow thyself.,Thales\n",
     "tsv": "text\tauthor\nKnow thyself.\tThales\n",
+    "readwise": "Highlight,Book Author\nKnow thyself.,Thales\n",
     "json": '[{"text": "Know thyself.", "author": "Thales"}]',
     "jsonl": '{"text": "Know thyself.", "author": "Thales"}\n',
     "md": "> Know thyself.\n>\n> -- Thales\n",
+    "org": "#+begin_quote\nKnow thyself.\n-- Thales\n#+end_quote\n",
+    "kindle": "Sayings (Thales)\n- Your Highlight on page 1\n\nKnow thyself.\n==========\n",
+    "koreader": "return {stats={authors='Thales'}, annotations={{drawer='x', text='Know thyself.'}}}\n",
 }
+HEADED = ("csv", "tsv", "readwise")
 
 
 def stream(data: bytes, input_format: str, encoding: str = "utf-8") -> list[Quote | BadRecord]:
@@ -34,13 +41,13 @@ def stream(data: bytes, input_format: str, encoding: str = "utf-8") -> list[Quot
 
 def sample(name: str, source: str) -> list[Quote]:
     """Return what each sample holds, read from `source`."""
-    line = 2 if name in ("csv", "tsv") else 1
-    return [Quote("Know thyself.", "Thales", source=source, line=line)]
+    work = "Sayings" if name == "kindle" else None
+    return [Quote("Know thyself.", "Thales", work, source=source, line=2 if name in HEADED else 1)]
 
 
 def test_every_format_has_a_sample_here() -> None:
-    """The tests below cover every format of the table."""
-    assert list(SAMPLES) == list(FORMATS)
+    """The tests below cover every format of the table that holds text."""
+    assert list(SAMPLES) == [name for name, entry in FORMATS.items() if not entry.binary]
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -75,7 +82,7 @@ def test_bytes_of_another_encoding_are_named_by_their_line(name: str) -> None:
     """A record that does not decode is bad at its line, the message says --encoding, and that mends it."""
     latin = SAMPLES[name].replace("Know", "Caf\xe9").encode("latin-1")
     [record] = stream(latin, name)
-    line = 2 if name in ("csv", "tsv") else 1
+    line = 2 if name in HEADED else 1
     assert record == BadRecord(f"-:{line}", "not valid utf-8; say --encoding NAME if it is in another encoding")
     [quote] = stream(latin, name, "latin-1")
     assert isinstance(quote, Quote)

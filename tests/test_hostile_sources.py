@@ -29,12 +29,24 @@ from quotefind.records import Quote
 AROUND = {
     "txt": ("", "\n", "fine\n"),
     "fortune": ("", "\n%\n", "fine\n%\n"),
+    "tfortune": ("", "\n---- tag\n", "fine\n---- tag\n"),
+    "jotquote": ("", " | A | | tag\n", "fine | A\n"),
     "csv": ("text\n", "\n", "fine\n"),
     "tsv": ("text\n", "\n", "fine\n"),
+    "readwise": ("Highlight\n", "\n", "fine\n"),
     "json": ('["', '",', '"fine"]'),
     "jsonl": ('"', '"\n', '"fine"\n'),
     "md": ("> ", "\n\n", "> fine\n"),
+    "org": ("#+begin_quote\n", "\n#+end_quote\n", "#+begin_quote\nfine\n#+end_quote\n"),
+    "kindle": (
+        "T (A)\n- Your Highlight on page 1\n\n",
+        "\n==========\n",
+        "T (A)\n- Your Highlight on page 2\n\nfine\n",
+    ),
+    "koreader": ('return {annotations={{drawer=1,text="', '"},{drawer=1,text="', 'fine"}}}'),
 }
+# Those that are read at any place, once all of it was copied.
+BINARY = ("kobo", "parquet", "arrow")
 
 
 class Endless(io.RawIOBase):
@@ -70,7 +82,8 @@ def told(records: list[Quote | BadRecord]) -> list[str]:
 
 def test_every_format_is_tried_here() -> None:
     """The tests below cover every format of the table."""
-    assert list(AROUND) == list(FORMATS)
+    assert sorted([*AROUND, *BINARY]) == sorted(FORMATS)
+    assert [name for name, entry in FORMATS.items() if entry.binary] == [*BINARY]
 
 
 @pytest.mark.parametrize("name", AROUND)
@@ -83,8 +96,8 @@ def test_no_more_than_max_bytes_are_read(name: str) -> None:
         records_of(data, name, max_bytes=len(data) - 1)
 
 
-@pytest.mark.parametrize("unit", [b"\0", b"x\n", b"\n", b'"', b"> ", b"[", b'"a"\n'])
-@pytest.mark.parametrize("name", AROUND)
+@pytest.mark.parametrize("unit", [b"\0", b"x\n", b"\n", b'"', b"> ", b"[", b'"a"\n', b"{", b"x|y\n"])
+@pytest.mark.parametrize("name", FORMATS)
 def test_a_stream_without_end_ends_at_max_bytes(name: str, unit: bytes) -> None:
     """Whatever comes for ever, the reader stops within a buffer of the limit, or before that at what is no record."""
     stream = Endless(unit)
@@ -118,7 +131,7 @@ def test_a_text_of_ten_million_characters_is_a_bad_record(name: str, unit: str) 
     unit = unit if "json" in name else unit.replace('\\"', "'")
     text = f"x{unit * (10_000_000 // len(unit))}"
     first, *others = told(records_of(f"{before}{text}{behind}{after}".encode(), name))
-    assert first.startswith(f"-:{2 if name in ('csv', 'tsv') else 1}: ")
+    assert first.startswith(f"-:{2 if name in ('csv', 'tsv', 'readwise') else 1}: ")
     assert "characters; expected" in first
     assert others == ["fine"]
 

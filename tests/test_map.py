@@ -112,31 +112,31 @@ def test_too_many_quotes_are_sampled_with_all_hits(collection: Library, monkeypa
 def test_a_picture_as_svg() -> None:
     """The SVG is well-formed, holds a mark for each quote and a name for each topic, and is the same each time."""
     made = a_map(plain_quotes(60), ["love, heart", "war, king", "sea, ship"])
-    drawn, complete = picture.draw(made, "svg")
+    drawn, complete = picture.draw_picture(made, "svg")
     root = ET.fromstring(drawn)
     assert complete
     assert len([use for use in root.iter(f"{SVG}use") if "fill-opacity: 0.85" in use.get("style", "")]) == 60
     text = drawn.decode()
     assert all(f"<!-- {name} -->" in text for name in ("love, heart", "war, king", "sea, ship"))
-    assert picture.draw(made, "svg")[0] == drawn
+    assert picture.draw_picture(made, "svg")[0] == drawn
 
 
 def test_a_picture_as_png() -> None:
     """The PNG has its documented size, its points their colours, and is the same each time."""
     made = a_map(plain_quotes(60), ["love, heart", "war, king", "sea, ship"])
-    drawn, complete = picture.draw(made, "png")
+    drawn, complete = picture.draw_picture(made, "png")
     with Image.open(io.BytesIO(drawn)) as image:
         assert (image.size, image.format, complete) == ((1650, 1440), "PNG", True)
         colours = {pixel for _, pixel in image.convert("RGB").getcolors(1 << 21) or []}
     assert len(colours) > 20
-    assert picture.draw(made, "png")[0] == drawn
+    assert picture.draw_picture(made, "png")[0] == drawn
 
 
 def test_texts_in_a_picture_are_only_texts() -> None:
     """A title and a request are neither markup, nor formulas, nor what XML forbids."""
     hostile = "</svg><script>alert(1)</script> $\\frac{a}{b}$ -- \x00\x1b[31m\u202e & <b>"
     made = replace(a_map(plain_quotes(20), ["a", "b"], query=hostile, hits=[1, 5]), title=hostile)
-    drawn, _ = picture.draw(made, "svg")
+    drawn, _ = picture.draw_picture(made, "svg")
     root = ET.fromstring(drawn)
     assert [node for node in root.iter() if "script" in node.tag or node.tag == "b"] == []
     assert not re.search(rb"[\x00-\x08\x0b-\x1f]", drawn)
@@ -156,7 +156,7 @@ def test_names_in_a_picture_do_not_collide(monkeypatch: pytest.MonkeyPatch) -> N
     names = [f"misfortune, {second}, honesty" for second in ("war", "sea", "love", "age", "time", "art")] * 7
     positions = np.random.default_rng(0).normal(size=(420, 2))
     made = a_map(plain_quotes(420), names, positions=positions.tolist(), query="q", hits=range(0, 420, 42))
-    picture.draw(made, "png")
+    picture.draw_picture(made, "png")
     *texts, page = boxes
     assert len(texts) > 25
     assert [(i, j) for i, a in enumerate(texts) for j, b in enumerate(texts[:i]) if a.overlaps(b)] == []
@@ -167,12 +167,12 @@ def test_names_in_a_picture_do_not_collide(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_picture_of_few_quotes(count: int) -> None:
     """One quote, or two in the same place, are a picture too."""
     made = a_map([Quote(f"Text {n}") for n in range(count)], ["word"], positions=[(0.0, 0.0)] * count)
-    drawn, _ = picture.draw(made, "svg")
+    drawn, _ = picture.draw_picture(made, "svg")
     assert ET.fromstring(drawn).tag == f"{SVG}svg"
 
 
 def test_missing_signs_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no font has a sign, the picture says that it is not complete; it says nothing by itself."""
     monkeypatch.setattr(picture, "_FONTS", ("DejaVu Sans",))
-    _, complete = picture.draw(a_map(plain_quotes(5), ["愛情"]), "png")
+    _, complete = picture.draw_picture(a_map(plain_quotes(5), ["愛情"]), "png")
     assert not complete

@@ -17,7 +17,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, Playwright, expect, sync_playwright
 
 from quotefind.map.colours import DARK_PAPER, LIGHT, LIGHT_PAPER
-from quotefind.map.page import write_page
+from quotefind.map.page import draw_page
 from quotefind.map.quote_map import QuoteMap
 from quotefind.records import Quote
 
@@ -92,7 +92,7 @@ class Opener:
     ) -> Opened:
         """Write a map as a page, open it, wait until it is drawn; with `gpu` it takes an emulated GPU for real."""
         path = self.directory / f"map-{len(self.opened)}.html"
-        path.write_text(write_page(made), encoding="utf-8")
+        path.write_text(draw_page(made), encoding="utf-8")
         context = self.browser.new_context(
             viewport=size,  # type: ignore[arg-type]
             color_scheme="dark" if dark else "light",
@@ -272,7 +272,7 @@ def test_the_search_narrows(show: Opener) -> None:
         assert opened.part("map").get_attribute("data-lit") == str(count)
         assert opened.part("list").locator("button").count() == count
     opened.part("search").fill("nothing like it")
-    expect(opened.part("more")).to_have_text("No quote matches.")
+    expect(opened.part("panel-title")).to_have_text("No quote matches")
     assert opened.page.locator(".label:visible").count() == 0
     opened.part("reset").click()
     opened.narrowed("61 of 61 quotes")
@@ -606,20 +606,20 @@ class Outline(HTMLParser):
 
 def test_a_collection_changes_no_element_of_the_document() -> None:
     """With hostile texts the document has the same elements with the same attributes as with harmless ones."""
-    hostile = write_page(make_map([Quote(text, text, text) for text in HOSTILE], HOSTILE, query=HOSTILE[0], hits=[0]))
-    assert Outline(hostile).elements == Outline(write_page(make_map([Quote("harmless")]))).elements
+    hostile = draw_page(make_map([Quote(text, text, text) for text in HOSTILE], HOSTILE, query=HOSTILE[0], hits=[0]))
+    assert Outline(hostile).elements == Outline(draw_page(make_map([Quote("harmless")]))).elements
     assert hostile.encode("utf-8").decode("utf-8") == hostile
 
 
 def test_a_map_is_always_the_same_document() -> None:
     """The same map gives the same document, letter by letter."""
     made = make_map(plain_quotes(30), TOPICS, query="q", hits=[3])
-    assert write_page(made) == write_page(made)
+    assert draw_page(made) == draw_page(made)
 
 
 def test_no_letter_of_the_data_can_end_its_element() -> None:
     """The data has neither <, > nor &, nor the separators that older scripts take for ends of lines."""
-    page = write_page(make_map([Quote("".join(HOSTILE))]))
+    page = draw_page(make_map([Quote("".join(HOSTILE))]))
     data = page.split('<script id="data" type="application/json">')[1].split("</script>")[0]
     assert len(data) > 10_000
     assert not set("<>&\u2028\u2029") & set(data)

@@ -76,6 +76,7 @@ START = {
         f"{name} --help": (ENTRY, [*name.split(), "--help"], {})
         for name in ("find", "index", "pair", "tag", "info", "model")
     },
+    "formats": (ENTRY, ["formats"], {}),
     "model download --help": (ENTRY, ["model", "download", "--help"], {}),
     "wrong usage": (ENTRY, ["find", "--nonsense"], {}),
     "show completion": (ENTRY, ["--show-completion", "bash"], {}),
@@ -167,7 +168,10 @@ OTHERS: dict[str, list[list[str]]] = {
         ["index", "a.jsonl", "--index", "./elsewhere"],
         ["index", "--remove", "a.jsonl", "--index", "./elsewhere"],
     ],
+    "export": [["export"], ["export", "-q", "-o", "out.md"], ["export", "-q", "-f", "fortune", "-o", "mine"]],
+    "today": [["today"]],
     "info": [["info"], ["info", "--json"]],
+    "formats": [["formats"], ["formats", "--format", "table"]],
     "topics": [["topics"]],
     "map": [["map", "-qo", "map.html", "--query", "hope"], ["map", "-qo", "map.png"], ["map", "-qo", "map.svg"]],
     "tag": [

@@ -1,4 +1,4 @@
-"""README.md against the program: its commands, options, exit codes, keys and examples."""
+"""README.md and docs/ against the program: commands, options, exit codes, keys and examples."""
 
 from __future__ import annotations
 
@@ -18,9 +18,13 @@ from quotefind.cli import app, output
 from quotefind.cli.options import Format
 from quotefind.corpus import FORMATS
 
-README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {page.name: page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").glob("*.md"))}
+# Where each command has its section.
+COMMAND_PAGES = PAGES["commands.md"] + PAGES["models.md"]
 PROGRAM: Any = typer.main.get_command(app)
-BLOCKS = re.findall(r"^```console\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+BLOCKS = re.findall(r"^```console\n(.*?)^```$", "\n".join([README, *PAGES.values()]), re.MULTILINE | re.DOTALL)
 COMMANDS = [line[2:] for block in BLOCKS for line in block.splitlines() if line.startswith("$ ")]
 
 
@@ -50,9 +54,9 @@ def names(option: str, text: str) -> bool:
 
 
 def section(name: str) -> str:
-    """Return the section of README.md on the command `name`."""
-    found = re.search(rf"^### quotefind {name}$(.*?)(?=^##)", README, re.MULTILINE | re.DOTALL)
-    assert found is not None, f"README.md has no heading: ### quotefind {name}"
+    """Return the section on the command `name`."""
+    found = re.search(rf"^## quotefind {name}$(.*?)(?=^## |\Z)", COMMAND_PAGES, re.MULTILINE | re.DOTALL)
+    assert found is not None, f"docs/ has no heading: ## quotefind {name}"
     return found[1]
 
 
@@ -89,7 +93,20 @@ def test_every_option_is_explained(name: str) -> None:
 
 def test_every_option_of_the_program_is_mentioned() -> None:
     """The options that stand before a command are mentioned too."""
-    assert [option for option in options(PROGRAM) | {"--help", "-h"} if not names(option, README)] == []
+    text = README + COMMAND_PAGES
+    assert [option for option in options(PROGRAM) | {"--help", "-h"} if not names(option, text)] == []
+
+
+@pytest.mark.parametrize("name", PROGRAM.commands)
+def test_readme_names_every_command(name: str) -> None:
+    """The table of commands in README.md leads to the section of each."""
+    page = "models.md" if f"## quotefind {name}\n" in PAGES["models.md"] else "commands.md"
+    assert f"[`{name}`](docs/{page}#quotefind-{name})" in README
+
+
+def test_readme_is_short() -> None:
+    """README.md sells and begins to teach in fewer than 300 lines; the rest is in docs/."""
+    assert len(README.splitlines()) < 300
 
 
 @pytest.mark.parametrize("name", PROGRAM.commands)
@@ -107,14 +124,14 @@ def test_exit_codes_are_those_of_the_program() -> None:
 
 
 def test_keys_are_those_of_the_output() -> None:
-    """The keys of a hit stand in README.md in their order."""
-    assert f"`{', '.join(output.HIT_KEYS)}`" in " ".join(README.split())
+    """The keys of a hit stand in pipelines.md in their order."""
+    assert f"`{', '.join(output.HIT_KEYS)}`" in " ".join(PAGES["pipelines.md"].split())
 
 
 def test_formats_are_those_of_the_program() -> None:
-    """Every format of output and every format of a source, with its suffixes, is named."""
-    table = section("find") + README.partition("| format | suffixes")[2].partition("\n\n")[0]
-    wanted = [*Format, *FORMATS, *(suffix for found in FORMATS.values() for suffix in found.suffixes)]
+    """Every format of output and every format of a source, with its suffixes and names, is there."""
+    table = section("find") + PAGES["formats.md"].partition("| format | suffixes or names")[2].partition("\n\n")[0]
+    wanted = [*Format, *FORMATS, *(name for found in FORMATS.values() for name in (*found.suffixes, *found.names))]
     assert [name for name in wanted if f"`{name}`" not in table] == []
 
 

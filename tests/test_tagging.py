@@ -449,6 +449,7 @@ def test_damage_is_not_sealed_anew(filled: Library) -> None:
 TO_FORMAT_2 = (
     "DROP TABLE proposed_tags",
     "ALTER TABLE quotes DROP COLUMN proposed",
+    "ALTER TABLE quotes DROP COLUMN note",
     "UPDATE manifest SET value = '2' WHERE key = 'format'",
 )
 TO_FORMAT_1 = (

@@ -12,15 +12,23 @@ if TYPE_CHECKING:
     from quotefind.conflicts.groups import ConflictGroup, conflict_groups
     from quotefind.encoders import Encoder, open_encoder
     from quotefind.errors import IndexUnusableError, ModelError, QuotefindError, SourceError, UsageError
+    from quotefind.export.exporting import export_quotes
     from quotefind.index.filters import Filter
     from quotefind.index.reader import Index
     from quotefind.index.sources import Source
     from quotefind.index.verify import verify
     from quotefind.index.writer import open_to_write
+    from quotefind.map.making import make_map
+    from quotefind.map.page import draw_page
+    from quotefind.map.picture import draw_picture
+    from quotefind.map.quote_map import QuoteMap
     from quotefind.pairs import closest_pairs, companions, score_pairs, similarities
     from quotefind.records import Hit, Pair, Quote
     from quotefind.search import FindOptions, find
     from quotefind.tagging import Proposal, ProposedTag, propose_tags, read_themes
+    from quotefind.today import quote_of_the_day
+    from quotefind.topics.finding import Topics, find_topics
+    from quotefind.topics.topic import Topic
     from quotefind.training.evaluation import evaluate, systems_of
     from quotefind.training.fine_tuning import train
     from quotefind.training.judgements import from_tags
@@ -33,15 +41,23 @@ _HOMES = {
     "conflicts.groups": ("ConflictGroup", "conflict_groups"),
     "encoders": ("Encoder", "open_encoder"),
     "errors": ("IndexUnusableError", "ModelError", "QuotefindError", "SourceError", "UsageError"),
+    "export.exporting": ("export_quotes",),
     "index.filters": ("Filter",),
     "index.reader": ("Index",),
     "index.sources": ("Source",),
     "index.verify": ("verify",),
     "index.writer": ("open_to_write",),
+    "map.making": ("make_map",),
+    "map.page": ("draw_page",),
+    "map.picture": ("draw_picture",),
+    "map.quote_map": ("QuoteMap",),
     "pairs": ("closest_pairs", "companions", "score_pairs", "similarities"),
     "records": ("Hit", "Pair", "Quote"),
     "search": ("FindOptions", "find"),
     "tagging": ("Proposal", "ProposedTag", "propose_tags", "read_themes"),
+    "today": ("quote_of_the_day",),
+    "topics.finding": ("Topics", "find_topics"),
+    "topics.topic": ("Topic",),
     "training.evaluation": ("evaluate", "systems_of"),
     "training.fine_tuning": ("train",),
     "training.judgements": ("from_tags",),
@@ -63,20 +79,29 @@ __all__ = [
     "Proposal",
     "ProposedTag",
     "Quote",
+    "QuoteMap",
     "QuotefindError",
     "Recipe",
     "Source",
     "SourceError",
+    "Topic",
+    "Topics",
     "UsageError",
     "closest_pairs",
     "companions",
     "conflict_groups",
+    "draw_page",
+    "draw_picture",
     "evaluate",
+    "export_quotes",
     "find",
+    "find_topics",
     "from_tags",
+    "make_map",
     "open_encoder",
     "open_to_write",
     "propose_tags",
+    "quote_of_the_day",
     "read_pairs",
     "read_themes",
     "score_pairs",

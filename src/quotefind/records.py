@@ -18,9 +18,10 @@ class Quote:
         year: the year of the work, negative for BCE; None where unknown.
         tags: themes, in the order in which the source gives them.
         source: the file it was read from, or "bundled" or "-"; None for a quote made in memory.
-        line: the line in that file on which it starts, counted from 1.
+        line: the line in that file on which it starts, or the row of a database, counted from 1.
         id: 16 hexadecimal digits made from text and author, the same in every index; None before indexing.
         proposed: themes that `quotefind tag` proposed, the best first; none where the quote has tags of its own.
+        note: what whoever collected it wrote beside it, its white space folded; None where there is nothing.
     """
 
     text: str
@@ -32,6 +33,7 @@ class Quote:
     line: int | None = None
     id: str | None = None
     proposed: tuple[str, ...] = ()
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,11 @@ def unguard_formula(cell: str) -> str:
     return cell[1:] if cell[:1] == "'" and re.match(_FORMULA, cell) else cell
 
 
+def wrapped(text: str, width: int) -> str:
+    """Return `text` with line ends in place of blanks, so that a line has at most `width` characters, or one word."""
+    return re.sub(rf"(.{{1,{width}}})(?: |$)", r"\1\n", text).rstrip("\n")
+
+
 def is_unicode(text: str) -> bool:
     """Whether `text` can be written as UTF-8: words of a command line that are not hold halves of surrogate pairs."""
     return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from quotefind import interrupts, limits
-from quotefind.cli import evaluate, find, index, info, model, pair, serve, tag, topics, train
+from quotefind.cli import evaluate, export, find, formats, index, info, model, pair, serve, tag, today, topics, train
 from quotefind.cli import map as map_command
 from quotefind.errors import ModelError, QuotefindError
 
@@ -113,11 +113,14 @@ def quotefind(
 app.command("index", cls=_Command)(index.index)
 app.command("find", cls=_Command)(find.find)
 app.command("pair", cls=_Command)(pair.pair)
+app.command("today")(today.today)
+app.command("export", cls=_Command)(export.export)
 app.command("topics", cls=_Command)(topics.topics)
 app.command("map", cls=_Command)(map_command.map_)
 app.command("tag", cls=_Command)(tag.tag)
 app.command("info", cls=_Command)(info.info)
 app.command("serve", cls=_Command)(serve.serve)
+app.command("formats")(formats.formats)
 app.command("train", cls=_Command)(train.train)
 app.command("evaluate", cls=_Command)(evaluate.evaluate)
 app.add_typer(model.app, name="model")

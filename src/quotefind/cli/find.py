@@ -21,6 +21,7 @@ from quotefind.cli.options import (
     ProposedOption,
     TagOption,
     TopOption,
+    WordsArgument,
     WorkOption,
 )
 from quotefind.errors import SourceError, UsageError
@@ -33,13 +34,7 @@ if TYPE_CHECKING:
 
 
 def find(
-    words: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="WORDS…",
-            help='What you are looking for; "-" reads requests from stdin, one a line. Without any, a prompt.',
-        ),
-    ] = None,
+    words: WordsArgument = None,
     top: TopOption = 5,
     min_score: MinScoreOption = None,
     author: AuthorOption = None,
@@ -63,6 +58,9 @@ def find(
         typer.Option("--queries", metavar="FILE", help="Many requests, one a line; hits come as JSON Lines."),
     ] = None,
     read0: Annotated[bool, typer.Option("--read0", help="Requests end with NUL instead of a line end.")] = False,
+    copy: Annotated[
+        bool, typer.Option("--copy", help="Put the first hit on the clipboard too, with its attribution.")
+    ] = False,
     index: IndexOption = None,
     style: FormatOption = None,
     no_refresh: NoRefreshOption = False,
@@ -87,23 +85,35 @@ def find(
         hybrid=hybrid,
     )
     many = queries is not None or words == ["-"]
-    if not (words or many or read0 or like is not None) and sys.stdin and sys.stdin.isatty() and sys.stdout.isatty():
+    if not (words or many or read0 or copy or like is not None) and _on_terminal():
         from quotefind.cli.prompt import open_prompt
 
         open_prompt(index, options, style or Format.table, refresh=not no_refresh)
         return
     asked = _requests(words or [], queries, like=like is not None, read0=read0, many=many)
     style = output.default_format(style, otherwise=Format.jsonl if many else None)
+    first: list[Hit] = []  # of all
     with session.opened(index, refresh=not no_refresh) as opened:
         if style is Format.trec:
-            count = output.write_run(_numbered(opened, asked, options), by_score=not (hybrid or diverse))
+            count = output.write_run(_numbered(opened, asked, options, first), by_score=not (hybrid or diverse))
         else:
             count = output.show_hits(
-                _answers(opened, asked, options), style, asked=options.where.tags if proposed else ()
+                _answers(opened, asked, options, first), style, asked=options.where.tags if proposed else ()
             )
     if not count:
         session.warn("nothing found" + (" under these conditions" if options.where or min_score is not None else ""))
         raise typer.Exit(1)
+    if copy:
+        from quotefind.cli import clipboard
+
+        line = output.plain_line(first[0].quote)
+        clipboard.copy(line)
+        session.warn(f"on the clipboard: {line}")
+
+
+def _on_terminal() -> bool:
+    """Whether somebody sits there who can type and read."""
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _requests(words: list[str], queries: Path | None, *, like: bool, read0: bool, many: bool) -> Iterator[list[str]]:
@@ -125,7 +135,9 @@ def _requests(words: list[str], queries: Path | None, *, like: bool, read0: bool
     return iter([[request]])
 
 
-def _numbered(index: Index, requests: Iterator[list[str]], options: FindOptions) -> Iterator[tuple[str, Sequence[Hit]]]:
+def _numbered(
+    index: Index, requests: Iterator[list[str]], options: FindOptions, first: list[Hit]
+) -> Iterator[tuple[str, Sequence[Hit]]]:
     """Yield the hits of each request with its number: what stands before a tab, or else its place."""
     numbers: list[str] = []  # of the batch that is being answered
     seen: set[str] = set()
@@ -141,7 +153,7 @@ def _numbered(index: Index, requests: Iterator[list[str]], options: FindOptions)
                 _add_number(number, seen)
             yield [text if tab else number for number, tab, text in parts]
 
-    for answers in _answers(index, texts(), options):
+    for answers in _answers(index, texts(), options, first):
         yield from zip(numbers, answers, strict=True)
 
 
@@ -154,7 +166,10 @@ def _add_number(number: str, seen: set[str]) -> None:
     seen.add(number)
 
 
-def _answers(index: Index, requests: Iterator[list[str]], options: FindOptions) -> Iterator[Sequence[Sequence[Hit]]]:
+def _answers(
+    index: Index, requests: Iterator[list[str]], options: FindOptions, first: list[Hit]
+) -> Iterator[Sequence[Sequence[Hit]]]:
+    """Yield the hits of each batch of requests; put the very first one into `first`."""
     from quotefind.search import find as find_hits
 
     encoder: Encoder | None = None
@@ -162,5 +177,6 @@ def _answers(index: Index, requests: Iterator[list[str]], options: FindOptions) 
         encoder = encoder or session.encoder_of(index)
         hits = find_hits(index, encoder, batch, options)  # which first looks whether these are requests
         session.warn_of_long(encoder, batch)
+        first += [hit for found in hits for hit in found][: 1 - len(first)]
         yield hits
         sys.stdout.flush()

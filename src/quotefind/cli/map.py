@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,6 +22,7 @@ from quotefind.cli.options import (
     WorkOption,
 )
 from quotefind.errors import UsageError
+from quotefind.export.replacing import replacing
 from quotefind.paths import DEFAULT_INDEX
 
 if TYPE_CHECKING:
@@ -81,7 +81,9 @@ def map_(
             )
             if quote_map.quotes:
                 progress("drawing")
-                _write(output, _drawn(quote_map, kind))
+                drawn = _drawn(quote_map, kind)
+                with replacing(output) as (file,):
+                    file.write(drawn)
         left_out = len(opened.rows_where(where)) - len(quote_map.quotes)
     if not quote_map.quotes:
         session.warn("no quotes" + (" under these conditions" if where else "") + ", so no map")
@@ -111,24 +113,12 @@ def _hits(index: Index, query: str, top: int, where: Filter) -> Sequence[Hit]:
 
 def _drawn(quote_map: QuoteMap, kind: str) -> bytes:
     if kind == ".html":
-        from quotefind.map.page import write_page
+        from quotefind.map.page import draw_page
 
-        return write_page(quote_map).encode("utf-8")
-    from quotefind.map.picture import draw
+        return draw_page(quote_map).encode("utf-8")
+    from quotefind.map.picture import draw_picture
 
-    picture, complete = draw(quote_map, kind[1:])
+    picture, complete = draw_picture(quote_map, kind[1:])
     if not complete:
         session.warn("the fonts of this machine lack signs of some names of topics; boxes stand for them")
     return picture
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write `content` beside `path` and put it in its place: what was there stays until all is written."""
-    beside = path.with_name(f".{path.name}-{os.getpid()}")
-    try:
-        with beside.open("xb") as file:
-            file.write(content)
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise

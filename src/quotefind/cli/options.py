@@ -77,7 +77,7 @@ InputFormatOption = Annotated[
     typer.Option(
         "--input-format",
         metavar="FORMAT",
-        help="Read it as txt, fortune, csv, tsv, json, jsonl or md, whatever its name.",
+        help="Read it as this, whatever its name; quotefind formats shows them all.",
     ),
 ]
 
@@ -124,6 +124,15 @@ CompactOption = Annotated[
 VerifyOption = Annotated[bool, typer.Option("--verify", help="Check every row and every hash, and change nothing.")]
 WaitOption = Annotated[
     float, typer.Option("--wait", min=0, metavar="SECONDS", help="Wait so long for another writer to finish.")
+]
+
+# Of `find` alone.
+WordsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="WORDS…",
+        help='What you are looking for; "-" reads requests from stdin, one a line. Without any, a prompt.',
+    ),
 ]
 
 # Of `pair` alone.

@@ -3,36 +3,27 @@
 from __future__ import annotations
 
 import csv
-import json
-import re
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from quotefind.cli.options import Format
 from quotefind.records import Hit, Pair, Quote
-from quotefind.text import fold, guard_formula
+from quotefind.text import fold, guard_formula, wrapped
+from quotefind.visible import markdown
+from quotefind.visible import printable as printable
+from quotefind.visible import to_json as to_json
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-HIT_KEYS = ("query", "rank", "score", "id", "text", "author", "work", "year", "tags", "source", "line", "proposed")
+QUOTE_KEYS = ("id", "text", "author", "work", "year", "tags", "source", "line", "proposed", "note")
+HIT_KEYS = ("query", "rank", "score", *QUOTE_KEYS)
 PAIR_KEYS = ("rank", "score", "a", "b")
 INDEX_PAIR_KEYS = ("a_id", "a_author", "b_id", "b_author", "conflict")
 DIGITS = 6  # of a score: what float32 vectors are good for
-
-# Controls, what ends a line, what turns the direction of text around, and what hides text: annotations and tags.
-# Joiners and variation selectors stay: emoji and Persian need them.
-_UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
-    "|[\ud800-\udfff]"
-)
-_MARKDOWN = re.compile(r"([\\`*_\[\]<>#|])")
-
-
-def printable(text: str) -> str:
-    """Return `text` with everything that a terminal could obey made visible, and nothing else changed."""
-    return _UNSAFE.sub(_visible, text)
 
 
 def printable_lines(text: str) -> str:
@@ -47,22 +38,12 @@ def attribution(quote: Quote) -> str:
 
 def hit_record(hit: Hit) -> dict[str, Any]:
     """Return `hit` as the object that JSON output holds, its keys in their documented order."""
-    quote = hit.quote
-    values = (
-        hit.query,
-        hit.rank,
-        round(hit.score, DIGITS),
-        quote.id,
-        quote.text,
-        quote.author,
-        quote.work,
-        quote.year,
-        list(quote.tags),
-        quote.source,
-        quote.line,
-        list(quote.proposed),
-    )
-    return dict(zip(HIT_KEYS, values, strict=True))
+    return {"query": hit.query, "rank": hit.rank, "score": round(hit.score, DIGITS), **quote_record(hit.quote)}
+
+
+def quote_record(quote: Quote) -> dict[str, Any]:
+    """Return `quote` as the object that JSON output holds, its keys in their documented order."""
+    return {key: list(value) if isinstance(value := getattr(quote, key), tuple) else value for key in QUOTE_KEYS}
 
 
 def pair_record(pair: Pair, keys: Sequence[str]) -> dict[str, Any]:
@@ -194,11 +175,6 @@ class RecordWriter:
         return printable(text) if sys.stdout.isatty() else text
 
 
-def to_json(value: Any) -> str:
-    """Return `value` as JSON on one line, readable, with what a terminal could obey escaped."""
-    return _UNSAFE.sub(_escape, json.dumps(value, ensure_ascii=False))
-
-
 def console() -> Console:
     """Return a console for stdout that interprets no markup and invents no colours."""
     from rich.console import Console
@@ -213,23 +189,37 @@ def console() -> Console:
     return out
 
 
+def visible(quote: Quote) -> Quote:
+    """Return `quote` with everything in it that a terminal could obey made visible."""
+    author, work, note = (part and printable(part) for part in (quote.author, quote.work, quote.note))
+    tags = tuple(map(printable, quote.tags))
+    return replace(quote, text=printable(quote.text), author=author, work=work, tags=tags, note=note)
+
+
 def plain_line(quote: Quote) -> str:
     """Return `quote` on one line, as it is written into a pipe."""
     by = attribution(quote)
     return printable(f"{quote.text} — {by}" if by else quote.text)
 
 
+def paragraph(quote: Quote) -> str:
+    """Return `quote` in lines that fit the terminal, broken between words, its attribution below."""
+    width = shutil.get_terminal_size().columns
+    by = attribution(quote)
+    parts = [quote.text, f"— {by}"] if by else [quote.text]
+    return "".join(f"{wrapped(printable(part), width)}\n" for part in parts)
+
+
 def block_quote(quote: Quote) -> str:
     """Return `quote` as a block quote of Markdown, its attribution below."""
-    parts = [escaped(quote.author)] if quote.author else []
-    parts += [f"*{escaped(quote.work)}*"] if quote.work else []
-    by = f">\n> — {', '.join(parts)}\n" if parts else ""
-    return f"> {escaped(quote.text)}\n{by}"
+    from quotefind.export.rendering import block_quote as rendered
+
+    return rendered(visible(quote))
 
 
 def escaped(text: str) -> str:
     """Return `text` for Markdown, where nothing of it is markup."""
-    return _MARKDOWN.sub(r"\\\1", printable(text))
+    return markdown(printable(text))
 
 
 def _write_lines(items: Iterable[Any], line: Any) -> int:
@@ -238,18 +228,6 @@ def _write_lines(items: Iterable[Any], line: Any) -> int:
         sys.stdout.write(f"{line(item)}\n")
         count += 1
     return count
-
-
-def _escape(match: re.Match[str]) -> str:
-    units = match[0].encode("utf-16-be", "surrogatepass").hex()
-    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
-
-
-def _visible(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    if code < 0x20:
-        return chr(0x2400 + code)  # the control pictures of Unicode
-    return "\u2421" if code == 0x7F else "\ufffd"
 
 
 def _show_tables(batches: Iterable[Sequence[Sequence[Hit]]], asked: Sequence[str]) -> int:

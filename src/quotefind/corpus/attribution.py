@@ -8,7 +8,7 @@ from functools import lru_cache
 
 _LAST_DASH = re.compile(r"(?P<words>.*)\s(?:—|--)[—-]*\s*", re.DOTALL)  # greedy, hence the last
 _LONGEST = 100  # characters behind the text
-_LONGEST_ON_OWN_LINE = 250  # fortunes tell whole stories there
+_LONGEST_ON_OWN_LINE = 250  # fortunes tell whole stories there; also behind words in quotation marks
 _LONGEST_RAW = 1_000  # with its white space, which is folded; nothing longer is looked at and remembered
 _MOST_WORDS = 8
 
@@ -68,7 +68,7 @@ def split_attribution(text: str) -> tuple[str, Attribution | None]:
     if dash is None:
         return text, None
     words, credit = dash["words"].rstrip(), text[dash.end() :]
-    attribution = parse_attribution(credit) if words else None
+    attribution = parse_attribution(credit, quoted=_is_quoted(words)) if words else None
     if attribution is None:
         return text, None
     if attribution.author is None and words[-1].isalnum():
@@ -76,25 +76,34 @@ def split_attribution(text: str) -> tuple[str, Attribution | None]:
     return words, attribution
 
 
-def parse_attribution(credit: str, *, own_line: bool = False) -> Attribution | None:
+def _is_quoted(words: str) -> bool:
+    """Whether quotation marks stand around the whole of `words`, and none of them within."""
+    closing = _MARKS.get(words[:1], "")
+    inner = words[1 : -len(closing)]
+    return bool(closing and inner and words.endswith(closing)) and words[0] not in inner and closing not in inner
+
+
+def parse_attribution(credit: str, *, own_line: bool = False, quoted: bool = False) -> Attribution | None:
     """Return the attribution that `credit`, the words behind a dash, states, or None if it does not look like one.
 
     Args:
         credit: `Author`, `Author, Work` or `"Work", Author`, without the dash.
         own_line: it stands on a line of its own, which says so much that it may be longer, and begin in lower case
             or end in a full stop.
+        quoted: the words before the dash stand in quotation marks, so that it may be longer, too.
     """
-    return None if len(credit) > _LONGEST_RAW else _parse(credit, own_line)
+    return None if len(credit) > _LONGEST_RAW else _parse(credit, own_line, quoted)
 
 
 @lru_cache(maxsize=4096)  # a collection names the same authors again and again
-def _parse(credit: str, own_line: bool) -> Attribution | None:
+def _parse(credit: str, own_line: bool, quoted: bool) -> Attribution | None:
     credit = _LEAD_IN.sub("", " ".join(credit.split()), count=1)
     if own_line:
         if credit[:1].islower() and _ends_sentence(credit):
             return None
         credit = _without_stop(credit)
-    if not credit or not _plausible(credit, own_line):
+    longest = _LONGEST_ON_OWN_LINE if own_line or quoted else _LONGEST
+    if not credit or len(credit) > longest or not _plausible(credit, own_line):
         return None
     attribution = _divide(credit)
     author = attribution.author
@@ -107,7 +116,7 @@ def _parse(credit: str, own_line: bool) -> Attribution | None:
 
 def _plausible(credit: str, own_line: bool) -> bool:
     """Whether `credit` could be a name or a title at all."""
-    if len(credit) > (_LONGEST_ON_OWN_LINE if own_line else _LONGEST) or not any(map(str.isalnum, credit)):
+    if not any(map(str.isalnum, credit)):
         return False
     sentence = _SENTENCE.match(credit)
     if sentence and sentence["second"].islower():
@@ -137,7 +146,7 @@ def _whole(credit: str) -> bool:
     return (
         credit.count('"') % 2 == 0
         and credit.count("”") <= credit.count("“") + credit.count("„")
-        and credit.count("»") <= credit.count("«")
+        and all(credit.count(closing) <= credit.count(opening) for opening, closing in ("«»", "「」", "『』"))
         and credit.count(")") <= credit.count("(")
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -17,7 +18,8 @@ USUAL_NAMES: Mapping[str, tuple[str, ...]] = {
     "author": ("author", "by", "book author"),
     "work": ("work", "source", "book", "title", "book title"),
     "year": ("year",),
-    "tags": ("tags", "themes", "topics", "subjects", "category"),
+    "tags": ("tags", "themes", "topics", "subjects", "category", "document tags"),
+    "note": ("note", "annotation"),
 }
 
 # What no text can hold: NUL, and half of a surrogate pair.
@@ -32,7 +34,10 @@ MOST_TAGS = 1_000
 _LISTED = 20
 _LISTED_CHARACTERS = 60
 
-_TAG_SEPARATOR = re.compile("[,;|]")
+# "a, b", "a;b", "a|b", and "a #b", as people write tags into one cell.
+_TAG_SEPARATOR = re.compile(r"[,;|]|\s#")
+# How Python writes a list, and so do programs that put one into a cell: "['a', 'b']".
+_LIST = re.compile(r"""\s*\[\s*(?P<parts>['"].*['"])?\s*\]\s*""", re.DOTALL)
 _YEAR = re.compile(r"(-?[0-9]{1,4})|([0-9]{1,4}) ?BCE?")
 _LARGEST_YEAR = 9999
 _JSON_KINDS = {type(None): "null", bool: "true or false", int: "a number", float: "a number", str: "a string"}
@@ -91,7 +96,7 @@ def find_columns(names: Iterable[str], options: ReadOptions) -> dict[str, str | 
 
 def named_column(field: str, options: ReadOptions) -> str | None:
     """Return the column that `options` name for a field, or None."""
-    column: str | None = getattr(options, f"{field}_column")
+    column: str | None = getattr(options, f"{field}_column", None)
     return column
 
 
@@ -163,14 +168,14 @@ def checked_year(value: object) -> int | None:
 
 
 def checked_tags(value: object) -> tuple[str, ...]:
-    """Return the tags of a list of strings, or of one string that separates them by `,`, `;` or `|`.
+    """Return the tags of a list of strings, or of one string, see `split_tags`.
 
     Raises:
         FlawError: it is neither, or there are more of them than a quote can have.
     """
     if value is None or value == "":
         return ()
-    parts = _TAG_SEPARATOR.split(value) if isinstance(value, str) else value
+    parts = split_tags(value) if isinstance(value, str) else value
     if not isinstance(parts, list):
         raise FlawError(f"the tags are {kind(value)}; expected a list of strings or one string")
     if len(parts) > MOST_TAGS:
@@ -179,10 +184,38 @@ def checked_tags(value: object) -> tuple[str, ...]:
     for part in parts:
         if not isinstance(part, str):
             raise FlawError(f"a tag is {kind(part)}; expected a string")
-        tag = checked_name("tag", part.strip().removeprefix("#"))
+        tag = checked_name("tag", part.strip().lstrip("# "))
         if tag:
             tags[tag] = None
     return tuple(tags)
+
+
+def split_tags(cell: str) -> list[str]:
+    """Return the tags in one cell: of a list as JSON or Python writes it, or what `,`, `;`, `|` or ` #` separates."""
+    if cell[:1] == "[" and cell[-1:] == "]":
+        try:
+            parts = json.loads(cell)
+        except (ValueError, RecursionError):
+            parts = None
+        if isinstance(parts, list) and all(isinstance(part, str) and not unusable(part) for part in parts):
+            return parts
+    if written := _LIST.fullmatch(cell):
+        return [part.strip().strip("'\"") for part in _TAG_SEPARATOR.split(written["parts"] or "")]
+    return _TAG_SEPARATOR.split(cell)
+
+
+def checked_note(value: object) -> str | None:
+    """Return a note with its white space folded; None for null and for nothing but blanks.
+
+    Raises:
+        FlawError: it is not a string, or longer than a quote.
+    """
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise FlawError(f"the note is {kind(value)}; expected a string or null")
+    check_length("the note", value, LONGEST_TEXT)
+    return " ".join(unicodedata.normalize("NFC", value).split()) or None
 
 
 def make_quote(
@@ -193,6 +226,7 @@ def make_quote(
     work: object = None,
     year: object = None,
     tags: object = None,
+    note: object = None,
 ) -> Quote | BadRecord:
     """Return the quote that these raw fields make, or what is wrong with them; `name` and `line` say where."""
     try:
@@ -204,6 +238,7 @@ def make_quote(
             tags=checked_tags(tags),
             source=name,
             line=line,
+            note=checked_note(note),
         )
     except FlawError as flaw:
         return bad(name, line, str(flaw))

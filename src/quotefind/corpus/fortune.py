@@ -1,9 +1,9 @@
-"""Fortune files: entries between lines of `%`, the attribution on indented lines at the end."""
+"""Fortune files: entries between lines of `%`, or above lines of tags, the attribution on indented lines at the end."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TextIO
 
 from quotefind.corpus.attribution import Attribution, parse_attribution, split_attribution
@@ -14,30 +14,53 @@ from quotefind.records import Quote
 
 _DASHED = re.compile(r"(?P<indent>\s*)(?:--+|—|―|-(?=\s))[\s—-]*(?=\S)")
 _MOST_TAIL_LINES = 3
+_Ends = Callable[[str], list[str] | None]
 # A typewriter wrote an accent, went one column back and wrote the letter.
 _ACCENTS = {"'": "\u0301", "`": "\u0300", "^": "\u0302", '"': "\u0308", ",": "\u0327", "~": "\u0303"}
 
 
 def read_fortune(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
     """Yield the quotes of a fortune file; entries without a letter or digit, drawings mostly, are skipped."""
-    for number, lines in _entries(stream):
+    yield from _read(stream, name, options, _percent)
+
+
+def read_tfortune(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
+    """Yield the quotes of a tfortune file: entries, each with a line of tags below, `---- tag, another tag`."""
+    yield from _read(stream, name, options, _tag_line)
+
+
+def _percent(line: str) -> list[str] | None:
+    """Return no tags where `line` ends an entry, else None."""
+    return [] if line[0] == "%" and line.rstrip() == "%" else None
+
+
+def _tag_line(line: str) -> list[str] | None:
+    """Return the tags of the entry that `line` ends, else None: tags hold blanks, but no commas."""
+    return line[4:].split(",") if (line.startswith("----") and line[4:5].isspace()) or line == "----" else None
+
+
+def _read(stream: TextIO, name: str, options: ReadOptions, ends: _Ends) -> Iterator[Quote | BadRecord]:
+    for number, lines, tags in _entries(stream, ends):
         if isinstance(lines, FlawError):
             yield bad(name, number, str(lines))
             continue
-        if problem := raw_problem("".join(lines), options.encoding):
+        if problem := raw_problem("".join([*lines, *tags]), options.encoding):
             yield bad(name, number, problem)
             continue
         words, attribution = _split(list(map(_struck_over, lines)))
         if not any(map(str.isalnum, words)):
             continue
         if attribution is None:
-            yield make_quote(name, number, words)
+            yield make_quote(name, number, words, tags=tags)
         else:
-            yield make_quote(name, number, words, attribution.author, attribution.work)
+            yield make_quote(name, number, words, attribution.author, attribution.work, tags=tags)
 
 
-def _entries(stream: TextIO) -> Iterator[tuple[int, list[str] | FlawError]]:
-    """Yield each entry that is not blank: the number of its first line, and its lines, or why it is none."""
+def _entries(stream: TextIO, ends: _Ends) -> Iterator[tuple[int, list[str] | FlawError, list[str]]]:
+    """Yield each entry that is not blank: the number of its first line, its lines, or why it is none, and its tags.
+
+    `ends` returns the tags of the entry that a line ends, None where it does not end one.
+    """
     source = Lines(stream)
     first = 0
     lines: list[str] = []
@@ -52,9 +75,9 @@ def _entries(stream: TextIO) -> Iterator[tuple[int, list[str] | FlawError]]:
             lines, flaw = [], error  # the rest of the entry is passed over
             source.begin()
             continue
-        if line[0] == "%" and line.rstrip() == "%":
+        if (tags := ends(line)) is not None:
             if lines or flaw:
-                yield first, flaw or lines
+                yield first, flaw or lines, tags
             first, lines, flaw = 0, [], None
             source.begin()
         elif lines or not (flaw or line.isspace()):
@@ -63,7 +86,7 @@ def _entries(stream: TextIO) -> Iterator[tuple[int, list[str] | FlawError]]:
         else:
             source.begin()
     if lines or flaw:
-        yield first, flaw or lines
+        yield first, flaw or lines, []
 
 
 def _split(lines: list[str]) -> tuple[str, Attribution | None]:

@@ -20,7 +20,7 @@ _EXPECTED = "expected an array of strings or objects, or an object that holds on
 
 def read_json(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
     """Yield the quotes of a JSON file, each with the line on which it stands."""
-    cursor = _Cursor(stream.read(), name)
+    cursor = Cursor(stream.read(), name)
     text = cursor.text
     opening = cursor.peek()
     if not opening:
@@ -30,16 +30,13 @@ def read_json(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote
     elif opening != "[":
         raise cursor.error(_EXPECTED)
     read = object_reader(name, options)
-    line, counted = 1, 0
     for begin, value in cursor.elements():
-        line += text.count("\n", counted, begin)
-        counted = begin
-        yield read(line, text[begin : cursor.at], value)
+        yield read(cursor.line(begin), text[begin : cursor.at], value)
     if opening == "[":
         cursor.finish()
 
 
-def _array_within(cursor: _Cursor) -> int:
+def _array_within(cursor: Cursor) -> int:
     """Return where the array of quotes begins in the object at the cursor."""
     keys: list[str] = []
     filled: dict[str, int] = {}
@@ -60,7 +57,7 @@ def _array_within(cursor: _Cursor) -> int:
     return usual
 
 
-class _Cursor:
+class Cursor:
     """A JSON text that is walked element by element, because `json.load` forgets where each one stood.
 
     Attributes:
@@ -69,15 +66,25 @@ class _Cursor:
     """
 
     def __init__(self, text: str, name: str) -> None:
+        """Walk `text`, which is called `name` in messages."""
         self.text = text
         self.at = 0
         self._name = name
+        self._line, self._counted = 1, 0
         self._decode = json.JSONDecoder().raw_decode
 
     def error(self, problem: str) -> SourceError:
         """Return an error that names the line of the next character that is no blank."""
         self.peek()
         return SourceError(f"{self._name}:{self.text.count(chr(10), 0, self.at) + 1}: {problem}")
+
+    def line(self, at: int) -> int:
+        """Return the line of the character at `at`, counted from 1; fast for places that follow each other."""
+        if at < self._counted:
+            self._line, self._counted = 1, 0
+        self._line += self.text.count("\n", self._counted, at)
+        self._counted = at
+        return self._line
 
     def peek(self) -> str:
         """Skip blanks and return the next character; nothing at the end."""

@@ -1,4 +1,7 @@
-"""Markdown: block quotes, with the attribution behind a dash at their end or in the paragraph behind them."""
+"""Markdown: block quotes, with the attribution behind a dash at their end or in the paragraph behind them.
+
+What Obsidian adds is known: call-outs, links between notes, names of blocks, and what a note says of itself at its top.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
-from quotefind.corpus.attribution import Attribution, parse_attribution, split_attribution
+from quotefind.corpus.attribution import Attribution, parse_attribution
+from quotefind.corpus.blocks import About, is_credit, parse_credit, split_block
 from quotefind.corpus.fields import (
     LONGEST_TEXT,
     UNUSABLE,
@@ -17,22 +21,35 @@ from quotefind.corpus.fields import (
     raw_problem,
     unusable,
 )
+from quotefind.corpus.front_matter import clean_links, front_matter
 from quotefind.corpus.options import BadRecord, ReadOptions
 from quotefind.records import Quote
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
-_DASHED = re.compile(r"\s*(?:—|―|–|--)[\s—―–-]*(?=\S)")
-_DASHED_BEHIND = re.compile(r"\s*(?:—|―|--)[\s—―-]*(?=\S)")
 _BREAK_TAG = re.compile(r"<br\s*/?>", re.IGNORECASE)
+
+_CALLOUT = re.compile(r"\[!(?P<kind>[\w-]+)(?:\|[^\]\n]*)?\][+-]?[ \t]*(?P<title>[^\n]*)(?:\n|$)")
+_QUOTED = ("quote", "cite")  # others hold what the writer of the note says
+_EMBEDDED = re.compile(r"!\[\[[^\[\]\n]{1,300}\]\]")
+_COMMENT = re.compile(r"%%[^%]*%%")
+_MARKED = re.compile(r"==([^=\n]+)==")
+_BLOCK_ID = re.compile(r"(?:^|(?<=\s))\^[A-Za-z0-9-]{1,64}\s*$")
 
 
 def read_markdown(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
-    """Yield the outermost block quotes of a Markdown (CommonMark) file, without their markup."""
+    """Yield the outermost block quotes of a Markdown (CommonMark) file, without their markup.
+
+    A call-out is one if it is a `[!quote]`; the title of that is its attribution, if it has no other. A quote without
+    an attribution is by the author, and from the book, that the note names at its top; all have the tags of the note.
+    """
     from markdown_it import MarkdownIt  # not at the top: the other formats must not wait for it
 
-    source = stream.read()
+    about, source = front_matter(stream.read())
+    if problem := raw_problem("".join((about.author or "", about.work or "", *about.tags)), options.encoding):
+        yield bad(name, 1, problem)
+        about = About()
     lines = source.split("\n") if unusable(source) else []
     # What stands outside of block quotes need not be looked into.
     parser = MarkdownIt("commonmark").disable("inline")
@@ -43,7 +60,7 @@ def read_markdown(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Q
         check_length("the text", inline.content, LONGEST_TEXT)
         children: list[Token] = []
         parser.inline.parse(inline.content, parser, links, children)
-        return _plain(children)
+        return _without_obsidian(_plain(children))
 
     for begin, end in _block_quotes(tokens):
         first, last = tokens[begin].map or [0, 0]
@@ -55,7 +72,7 @@ def read_markdown(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Q
         except FlawError as flaw:
             yield bad(name, first + 1, str(flaw))
             continue
-        if not _DASHED_BEHIND.match(credit):
+        if not is_credit(credit):
             credit = ""
         elif follows and follows.map:
             last = follows.map[1]
@@ -63,10 +80,9 @@ def read_markdown(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Q
             yield bad(name, first + 1, problem)
             continue
         words, attribution = _split(blocks, credit)
-        if attribution is not None:
-            yield make_quote(name, first + 1, words, attribution.author, attribution.work)
-        elif any(map(str.isalnum, words)):  # else it held nothing but code or a picture
-            yield make_quote(name, first + 1, words)
+        if attribution or any(map(str.isalnum, words)):  # else it held nothing but code or a picture
+            credited = attribution or about
+            yield make_quote(name, first + 1, words, credited.author, credited.work, tags=[*about.tags])
 
 
 def _block_quotes(tokens: Sequence[Token]) -> Iterator[tuple[int, int]]:
@@ -107,20 +123,31 @@ def _plain(children: Sequence[Token]) -> str:
 
 
 def _split(blocks: list[str], behind: str) -> tuple[str, Attribution | None]:
-    """Return the words and the attribution of a block quote; `behind` is the credit that follows it, or nothing."""
-    whole = "\n".join(blocks)
-    lines = blocks[-1].split("\n") if blocks else []
-    last = next((at for at in range(len(lines) - 1, -1, -1) if _DASHED.match(lines[at])), None)
-    if last is not None:
-        credit = _parsed(" ".join(lines[last:]))
-        if credit is not None:
-            return "\n".join([*blocks[:-1], *lines[:last]]), credit
-    if behind and (credit := _parsed(behind)) is not None:
-        return whole, credit
-    return split_attribution(whole)
+    """Return the words and the attribution of a block quote or call-out; `behind` is the credit that follows it.
+
+    A call-out that is not a quotation has no words.
+    """
+    callout = _CALLOUT.match(blocks[0]) if blocks else None
+    if callout is None:
+        return split_block(blocks, behind)
+    if callout["kind"].casefold() not in _QUOTED:
+        return "", None
+    title = callout["title"].strip()
+    blocks = [block for block in (blocks[0][callout.end() :], *blocks[1:]) if block.strip()]
+    if not blocks:
+        return split_block([title], behind)
+    words, attribution = split_block(blocks, behind)
+    if attribution is None and title.casefold() not in _QUOTED:
+        attribution = parse_credit(title) or parse_attribution(title)
+    return words, attribution
 
 
-def _parsed(credit: str) -> Attribution | None:
-    """Return the attribution of a line that begins with a dash."""
-    dash = _DASHED.match(credit)
-    return parse_attribution(credit[dash.end() :], own_line=True) if dash else None
+def _without_obsidian(text: str) -> str:
+    """Return `text` without what Obsidian shows otherwise, or not at all."""
+    if "[[" in text:
+        text = clean_links(_EMBEDDED.sub("", text))
+    if "%%" in text:
+        text = _COMMENT.sub("", text)
+    if "==" in text:
+        text = _MARKED.sub(r"\1", text)
+    return _BLOCK_ID.sub("", text) if "^" in text else text

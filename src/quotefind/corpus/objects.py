@@ -56,4 +56,4 @@ def object_reader(name: str, options: ReadOptions) -> Callable[[int, str, object
 
 def _has_unusable(quote: Quote) -> bool:
     """Whether an escape put a character into `quote` that no text can hold."""
-    return any(map(unusable, (quote.text, quote.author or "", quote.work or "", *quote.tags)))
+    return any(map(unusable, (quote.text, quote.author or "", quote.work or "", quote.note or "", *quote.tags)))

@@ -86,9 +86,12 @@ def _read_stream(
 ) -> Iterator[Quote | BadRecord]:
     """Yield what the reader yields; everything that opening, decompressing and decoding raise becomes a SourceError."""
     limited = io.BufferedReader(_Limited(stream, name, options.max_bytes))
-    text = io.TextIOWrapper(limited, encoding=encoding, errors="surrogateescape", newline=None)
     try:
-        yield from stream_format.read(text, name, options)
+        if stream_format.binary:
+            yield from stream_format.read(limited, name, options)
+        else:
+            text = io.TextIOWrapper(limited, encoding=encoding, errors="surrogateescape", newline=None)
+            yield from stream_format.read(text, name, options)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise SourceError(f"{name}: a damaged gzip file ({error}); make it again") from error
     except UnicodeError as error:

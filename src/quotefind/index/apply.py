@@ -55,12 +55,12 @@ UPDATE staged SET quote_id = (SELECT min(id) FROM quotes WHERE quotes.digest = s
 WHERE quote_id IS NULL AND author IS NULL"""
 # The file that held a quote first decides what is said of it.
 _ATTRIBUTION_CHANGED = """
-SELECT quotes.id, staged.author, staged.work, staged.year, staged.tags FROM staged
+SELECT quotes.id, staged.author, staged.work, staged.year, staged.tags, staged.note FROM staged
 JOIN quotes ON quotes.id = staged.quote_id AND quotes.name = staged.name
 LEFT JOIN authors ON authors.id = author_id
 LEFT JOIN works ON works.id = work_id
 WHERE (authors.name IS NOT staged.author OR works.name IS NOT staged.work OR quotes.year IS NOT staged.year
-       OR quotes.tags <> staged.tags)
+       OR quotes.tags <> staged.tags OR quotes.note IS NOT staged.note)
 AND staged.file <= (SELECT coalesce(min(file_id), staged.file) FROM places WHERE places.quote_id = quotes.id)
 ORDER BY n DESC"""
 
@@ -161,11 +161,11 @@ class Application:
             self._connection.execute("UPDATE staged SET quote_id = ? WHERE name = ?", (quote_id, name))
 
     def _update_attributions(self) -> None:
-        for quote_id, author, work, year, tags in self._connection.execute(_ATTRIBUTION_CHANGED).fetchall():
+        for quote_id, author, work, year, tags, note in self._connection.execute(_ATTRIBUTION_CHANGED).fetchall():
             self._updated.add(quote_id)
             self._connection.execute(
-                "UPDATE quotes SET author_id = ?, work_id = ?, year = ?, tags = ? WHERE id = ?",
-                (self._id_of("authors", author), self._id_of("works", work), year, tags, quote_id),
+                "UPDATE quotes SET author_id = ?, work_id = ?, year = ?, tags = ?, note = ? WHERE id = ?",
+                (self._id_of("authors", author), self._id_of("works", work), year, tags, note, quote_id),
             )
             self._connection.execute("DELETE FROM quote_tags WHERE quote_id = ?", (quote_id,))
             self._tag(quote_id, tags)
@@ -184,7 +184,7 @@ class Application:
             last = 0
             while True:
                 records = self._connection.execute(
-                    "SELECT n, file, line, name, digest, text, author, work, year, tags FROM staged"
+                    "SELECT n, file, line, name, digest, text, author, work, year, tags, note FROM staged"
                     " WHERE n > ? AND quote_id IS NULL ORDER BY n LIMIT ?",
                     (last, _CHUNK),
                 ).fetchall()
@@ -212,10 +212,10 @@ class Application:
         self._truncated += sum(cut[record[4]] for record in records)
 
     def _insert(self, row: int, vector: Vectors, truncated: bool, record: tuple[Any, ...]) -> None:
-        _, file, line, name, digest, text, author, work, year, tags = record
+        _, file, line, name, digest, text, author, work, year, tags, note = record
         quote_id = self._connection.execute(
-            "INSERT INTO quotes (name, digest, row, checksum, text, chars, author_id, work_id, year, tags, truncated,"
-            " seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO quotes (name, digest, row, checksum, text, chars, author_id, work_id, year, tags, note,"
+            " truncated, seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 name,
                 digest,
@@ -227,8 +227,9 @@ class Application:
                 self._id_of("works", work),
                 year,
                 tags,
+                note,
                 truncated,
-                seal(name, text, author, work, year, tags),
+                seal(name, text, author, work, year, tags, note=note),
             ),
         ).lastrowid
         self._tag(quote_id or 0, tags)

@@ -9,13 +9,15 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from quotefind.errors import IndexUnusableError
 from quotefind.own_files import OTHER_KINDS, check_own, open_own
 from quotefind.paths import index_argument
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 FILE_NAME = "index.sqlite"
 FORMAT = 3
@@ -63,6 +65,7 @@ CREATE TABLE quotes (
     year INTEGER,
     tags TEXT NOT NULL,             -- a JSON array, as the source gives them
     proposed TEXT NOT NULL DEFAULT '[]',  -- a JSON array of what `quotefind tag` proposed; never among `tags`
+    note TEXT,                      -- what whoever collected it wrote beside it
     truncated INTEGER NOT NULL,     -- whether the encoder cut it
     seal INTEGER NOT NULL           -- CRC-32 of all that a hit shows of it, see `seal`
 );
@@ -97,12 +100,12 @@ CREATE VIRTUAL TABLE words USING fts5 (
 );
 """
 
-# What the seal of a quote is made from, but for what was proposed.
+# What the seal of a quote is made from, but for what was proposed and its note.
 SEALED = """
 name, text, (SELECT name FROM authors WHERE id = author_id), (SELECT name FROM works WHERE id = work_id), year, tags
 """
 # Seals quotes whose attribution was changed; a condition may follow.
-SEAL_QUOTES = f"UPDATE quotes SET seal = seal({SEALED}, proposed)"
+SEAL_QUOTES = f"UPDATE quotes SET seal = seal({SEALED}, proposed, note)"
 
 # Deletes the tags that nothing carries any more.
 FORGET_TAGS = """
@@ -112,11 +115,19 @@ AND NOT EXISTS (SELECT 1 FROM proposed_tags WHERE tag_id = tags.id)
 
 
 def seal(
-    name: str, text: str, author: str | None, work: str | None, year: int | None, tags: str, proposed: str = "[]"
+    name: str,
+    text: str,
+    author: str | None,
+    work: str | None,
+    year: int | None,
+    tags: str,
+    proposed: str = "[]",
+    note: str | None = None,
 ) -> int:
     """Return the CRC-32 of all that a hit shows of a quote: SQLite does not notice when a byte of a text changes."""
-    # Where nothing is proposed the seal is that of format 2, which did not know of it.
-    shown = (name, text, author, work, year, tags, *([] if proposed == "[]" else [proposed]))
+    # Where nothing is proposed and no note is there the seal is that of format 2, which did not know of these.
+    more = [proposed, note] if note is not None else [proposed] if proposed != "[]" else []
+    shown = (name, text, author, work, year, tags, *more)
     # As JSON in ASCII, which every version of Python writes alike; what `repr` escapes depends on its Unicode tables.
     return zlib.crc32(json.dumps(shown).encode("ascii"))
 
@@ -138,7 +149,7 @@ def connect_to_write(directory: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA wal_autocheckpoint = 16384")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA trusted_schema = OFF")
-        connection.create_function("seal", 7, seal, deterministic=True)
+        connection.create_function("seal", 8, seal, deterministic=True)
         return connection
 
 
@@ -210,6 +221,8 @@ def integers(found: Iterable[tuple[int, ...]]) -> NDArray[np.int64]:
     Raises:
         sqlite3.DatabaseError: one of them is no whole number, because the database is damaged.
     """
+    import numpy as np  # not at the top: `today` must not wait for it
+
     try:
         return np.fromiter((number for row in found for number in row), np.int64)
     except (TypeError, ValueError, OverflowError) as error:
@@ -269,6 +282,11 @@ def index_again(directory: Path) -> str:
     """Return what mends an index whose database is lost."""
     command = f"quotefind index SOURCE…{index_argument(directory)}"
     return f"Delete {directory} and index its sources again. To make it: {command}"
+
+
+def damaged(directory: Path, what: str) -> IndexUnusableError:
+    """Return what to raise where the database in `directory` can be read, but does not hold what was written."""
+    return IndexUnusableError(f"{directory / FILE_NAME} is damaged: {what}. {index_again(directory)}")
 
 
 def damage(directory: Path, error: sqlite3.DatabaseError) -> str:

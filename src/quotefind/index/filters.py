@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from quotefind.errors import UsageError
 from quotefind.index.database import integers
 from quotefind.text import fold
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from quotefind.records import Quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,17 @@ class Filter:
         """Whether any condition is set."""
         return bool(self.authors or self.works or self.tags or self.max_chars is not None or self.untagged)
 
+    def admits(self, quote: Quote) -> bool:
+        """Whether `quote` satisfies all conditions; `sql` says the same to a database."""
+        for names, found in ((self.authors, quote.author), (self.works, quote.work)):
+            if names and not any(_beginning(fold(name)) in f" {fold(found)}" for name in names if found):
+                return False
+        tags = {fold(tag) for tag in self.tags}
+        carried = (*quote.tags, *quote.proposed) if self.proposed else quote.tags
+        if (tags and tags.isdisjoint(map(fold, carried))) or (self.untagged and quote.tags):
+            return False
+        return self.max_chars is None or len(quote.text) <= self.max_chars
+
 
 def _beginning(folded: str) -> str:
     """Return what to look for: with a blank before it, unless its script has no case and so perhaps no blanks."""
@@ -53,8 +68,8 @@ def _beginning(folded: str) -> str:
     return folded if first.isalpha() and first.upper() == first.lower() else f" {folded}"
 
 
-def matching_rows(connection: sqlite3.Connection, where: Filter) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the row numbers (n,) of the quotes that satisfy `where`, ascending, and the CRC-32 (n,) of each row."""
+def sql(where: Filter) -> tuple[str, list[str | int]]:
+    """Return `where` as a condition on a row of the table of quotes, and the values of its parameters."""
     conditions: list[str] = []
     values: list[str | int] = []
     for table, column, names in (("authors", "author_id", where.authors), ("works", "work_id", where.works)):
@@ -76,6 +91,14 @@ def matching_rows(connection: sqlite3.Connection, where: Filter) -> tuple[NDArra
     if where.max_chars is not None:
         conditions.append("chars <= ?")
         values.append(where.max_chars)
-    statement = f"SELECT row, checksum FROM quotes WHERE {' AND '.join(conditions) or '1'} ORDER BY row"
+    return " AND ".join(conditions) or "1", values
+
+
+def matching_rows(connection: sqlite3.Connection, where: Filter) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the row numbers (n,) of the quotes that satisfy `where`, ascending, and the CRC-32 (n,) of each row."""
+    import numpy as np
+
+    condition, values = sql(where)
+    statement = f"SELECT row, checksum FROM quotes WHERE {condition} ORDER BY row"
     rows, checksums = integers(connection.execute(statement, values)).reshape(-1, 2).T
     return np.ascontiguousarray(rows), checksums

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from quotefind.errors import IndexUnusableError
 from quotefind.index.database import FILE_NAME, FORMAT, UPGRADABLE, index_again
-from quotefind.index.matrix import has_rows
 from quotefind.paths import index_argument
 
 _MATRIX = re.compile(r"vectors-[0-9]{1,9}\.npy")
@@ -92,6 +91,8 @@ def _what_mends(found: str, directory: Path) -> str:
 
 def missing_index(directory: Path) -> IndexUnusableError:
     """Return the error for a directory that holds no manifest: there was no index yet, or its database was lost."""
+    from quotefind.index.matrix import has_rows  # which loads NumPy
+
     there = f"There is no index in {directory}"
     if has_rows(directory):
         return IndexUnusableError(

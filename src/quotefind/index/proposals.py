@@ -13,7 +13,7 @@ from quotefind.text import fold
 # A quote that is damaged keeps the seal that says so.
 _FORGET = f"""
 UPDATE quotes SET proposed = '[]',
-    seal = CASE seal WHEN seal({SEALED}, proposed) THEN seal({SEALED}, '[]') ELSE seal END
+    seal = CASE seal WHEN seal({SEALED}, proposed, note) THEN seal({SEALED}, '[]', note) ELSE seal END
 WHERE proposed <> '[]'
 """
 
@@ -46,7 +46,7 @@ def _replace(connection: sqlite3.Connection, quote: Quote, tags: Sequence[str]) 
     before, after = (json.dumps(list(proposed), ensure_ascii=False) for proposed in (quote.proposed, tags))
     found = connection.execute(
         "UPDATE quotes SET proposed = ?, seal = ? WHERE name = ? AND seal = ? AND tags = '[]' RETURNING id",
-        (after, seal(*shown, after), quote.id, seal(*shown, before)),
+        (after, seal(*shown, after, quote.note), quote.id, seal(*shown, before, quote.note)),
     ).fetchone()
     if found is None:
         return False

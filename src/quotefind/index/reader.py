@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -19,6 +18,7 @@ from quotefind.index import database
 from quotefind.index.filters import Filter, matching_rows
 from quotefind.index.manifest import missing_index, read_manifest
 from quotefind.index.matrix import damaged_matrix, first_changed, has_rows, open_matrix, word_sum
+from quotefind.index.stored import sealed_quotes
 from quotefind.paths import index_argument
 from quotefind.records import Quote
 from quotefind.similarity import Ranking, Vectors, top_k
@@ -30,17 +30,6 @@ _PARAMETERS = 500
 _LARGEST_TERM = 2.2
 # Above one of so many rows it is faster to check the whole matrix by its sum than these rows by their CRC-32.
 _FEW = 20
-_QUOTES = """
-SELECT quotes.row, checksum, seal, quotes.name, text, authors.name, works.name, year, tags, proposed, path,
-    min(places.file_id), line
-FROM quotes
-LEFT JOIN authors ON authors.id = author_id
-LEFT JOIN works ON works.id = work_id
-LEFT JOIN places ON places.quote_id = quotes.id
-LEFT JOIN files ON files.id = places.file_id
-WHERE quotes.row IN ({marks})
-GROUP BY quotes.id
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,14 +253,10 @@ class Index:
         with database.damage_reported(self.directory):
             for start in range(0, len(wanted), _PARAMETERS):
                 part = wanted[start : start + _PARAMETERS]
-                statement = _QUOTES.format(marks=", ".join("?" for _ in part))
+                marks = ", ".join("?" for _ in part)
                 rows, checksums = [], []
-                for row, checksum, seal, name, *shown, path, _, line in self._connection.execute(statement, part):
-                    if database.seal(name, *shown) != seal:
-                        raise self._damaged_database(f"quote {name} is not what was written")
-                    text, author, work, year, tags, proposed = shown
-                    own, others = tuple(json.loads(tags)), tuple(json.loads(proposed))
-                    found[row] = Quote(text, author, work, year, own, path, line, name, others)
+                for row, checksum, quote in sealed_quotes(self.directory, self._connection, f"row IN ({marks})", part):
+                    found[row] = quote
                     rows.append(row)
                     checksums.append(checksum)
                 self._check_rows(np.array(rows, np.int64), checksums)
@@ -351,5 +336,4 @@ class Index:
         return damaged_matrix(self.directory / self.manifest.matrix, what, self._argument)
 
     def _damaged_database(self, what: str) -> IndexUnusableError:
-        path = self.directory / database.FILE_NAME
-        return IndexUnusableError(f"{path} is damaged: {what}. {database.index_again(self.directory)}")
+        return database.damaged(self.directory, what)

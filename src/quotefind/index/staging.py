@@ -21,7 +21,7 @@ _TELL_EVERY = 20_000
 _SCHEMA = """
 CREATE TEMP TABLE staged (
     n INTEGER PRIMARY KEY, file INTEGER, line INTEGER, name TEXT, digest BLOB,
-    text TEXT, author TEXT, work TEXT, year INTEGER, tags TEXT, quote_id INTEGER
+    text TEXT, author TEXT, work TEXT, year INTEGER, tags TEXT, note TEXT, quote_id INTEGER
 );
 """
 _INDEXES = """
@@ -68,8 +68,8 @@ def stage(
     connection.execute("BEGIN")
     try:
         connection.executemany(
-            "INSERT INTO staged (file, line, name, digest, text, author, work, year, tags)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO staged (file, line, name, digest, text, author, work, year, tags, note)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             _rows(files, staged, progress, stream, argument, give_up),
         )
         connection.execute("COMMIT")
@@ -109,6 +109,7 @@ def _rows(
                 quote.work,
                 quote.year,
                 tags,
+                quote.note,
             )
 
 

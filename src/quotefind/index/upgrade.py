@@ -14,7 +14,7 @@ def upgrade(connection: sqlite3.Connection, directory: Path) -> None:
     """Bring the index in `directory` to the present format.
 
     Format 1 had no seals and no sum; where its matrix is damaged the sum cannot be right, so that the next search says
-    so. Format 2 had no proposed tags.
+    so. Format 2 had no proposed tags and no notes.
     """
     if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'manifest'").fetchone():
         return
@@ -26,6 +26,7 @@ def upgrade(connection: sqlite3.Connection, directory: Path) -> None:
         changes.append(("word_sum", str(_sum_of(manifest, directory))))
     with transaction(connection):
         connection.execute("ALTER TABLE quotes ADD COLUMN proposed TEXT NOT NULL DEFAULT '[]'")
+        connection.execute("ALTER TABLE quotes ADD COLUMN note TEXT")
         for statement in statements(PROPOSED_TAGS):
             connection.execute(statement)
         if manifest["format"] == "1":

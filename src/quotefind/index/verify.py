@@ -22,7 +22,7 @@ _TELL_EVERY = 50_000
 # How far from 1 the length of a float32 unit row may be.
 _LENGTH = 1e-4
 _QUOTES = """
-SELECT row, digest, checksum, seal, chars, quotes.name, text, authors.name, works.name, year, tags, proposed,
+SELECT row, digest, checksum, seal, chars, quotes.name, text, authors.name, works.name, year, tags, proposed, note,
     (SELECT json_group_array(folded) FROM quote_tags JOIN tags ON tags.id = tag_id WHERE quote_id = quotes.id),
     (SELECT json_group_array(folded) FROM proposed_tags JOIN tags ON tags.id = tag_id WHERE quote_id = quotes.id)
 FROM quotes
@@ -91,14 +91,14 @@ def _check_quotes(index: Index, progress: Progress) -> tuple[list[str], list[str
 
 def _check_quote(values: tuple[Any, ...]) -> Iterator[str]:
     """Yield what is wrong with a row of `_QUOTES`."""
-    _, digest, _, sealed, chars, name, text, author, work, year, tags, proposed, found_by, proposed_by = values
+    _, digest, _, sealed, chars, name, text, author, work, year, tags, proposed, note, *found_by = values
     if not isinstance(text, str) or text_digest(text) != digest or quote_id(text, author) != name:
         yield f"quote {name} has not the text or author that it was stored with"
-    elif seal(name, text, author, work, year, tags, proposed) != sealed:
-        yield f"quote {name} has not the work, year, tags or proposals that it was stored with"
-    elif len(text) != chars or _folded(tags) != set(json.loads(found_by)):
+    elif seal(name, text, author, work, year, tags, proposed, note) != sealed:
+        yield f"quote {name} has not the work, year, tags, proposals or note that it was stored with"
+    elif len(text) != chars or _folded(tags) != set(json.loads(found_by[0])):
         yield f"quote {name} is found by a length or tag that it has not"
-    elif _folded(proposed) != set(json.loads(proposed_by)):
+    elif _folded(proposed) != set(json.loads(found_by[1])):
         yield f"quote {name} is found by a proposed tag that it has not"
 
 

@@ -27,7 +27,7 @@ _SCRIPTS = ("data.js", "view.js", "points.js", "overlay.js", "panel.js", "hands.
 _ESCAPED = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
 
 
-def write_page(quote_map: QuoteMap) -> str:
+def draw_page(quote_map: QuoteMap) -> str:
     """Return a map as one HTML document, to be written as UTF-8: about 1.6 MB and what the quotes take.
 
     The same map gives the same document.

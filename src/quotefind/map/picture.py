@@ -63,7 +63,7 @@ _FONTS = (
 )
 
 
-def draw(quote_map: QuoteMap, kind: str) -> tuple[bytes, bool]:
+def draw_picture(quote_map: QuoteMap, kind: str) -> tuple[bytes, bool]:
     """Return `quote_map` as a picture of `kind` "png" (1650 x 1440 pixels) or "svg", and whether all signs were drawn.
 
     The same map gives the same bytes. Where the fonts of this machine lack signs, boxes stand for them.

@@ -39,7 +39,7 @@ class Hands {
     const now = this.at(event);
     const before = this.down.get(event.pointerId);
     if (!before) {
-      const onOther = event.target.closest("button, #card.kept");
+      const onOther = event.target.closest("button:not(.label), #card.kept"); // names stand over quotes
       if (event.pointerType === "mouse") this.over(...now, onOther ? 0 : REACH.mouse);
       return;
     }

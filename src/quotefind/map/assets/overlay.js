@@ -115,9 +115,9 @@ class Overlay {
     const { width, height } = this.view;
     const [px, py] = this.view.toScreen(x, y);
     if (px < 0 || py < 0 || px > width || py > height || wide + 2 * GAP > width) return null;
-    for (const [across, down, gap] of SHIFTS) {
+    for (const [across, down] of SHIFTS) {
       const left = Math.min(width - wide - GAP, Math.max(GAP, px + (across - 0.5) * wide));
-      const top = Math.min(height - high - GAP, Math.max(GAP, py + down * (high / 2 + gap) - high / 2));
+      const top = Math.min(height - high - GAP, Math.max(GAP, py + (down - 0.5) * high));
       const box = [left, top, left + wide, top + high];
       if (!taken.some((other) => collide(box, other))) return box;
     }
@@ -166,11 +166,11 @@ class Overlay {
   }
 }
 
-// Where a name may go: how many of its widths aside, above (-1), beside or below, and how many pixels from the point,
-// over which it never stands. And where a number may go, from the ring of its hit.
+// Where a name may go, so that it stands by its place and not over it: how many of its widths aside, and how many of its
+// heights above (-1) or below. Farther off it would seem to name others. And where a number may go, from its hit's ring.
 const SHIFTS = [
-  [0, -1, 14], [0, 1, 14], [-0.6, 0, 0], [0.6, 0, 0], [-0.4, -1, 14], [0.4, -1, 14], [-0.4, 1, 14], [0.4, 1, 14],
-  [0, -1, 36], [0, 1, 36],
+  [0, -0.9], [0, 0.9], [-0.25, -0.9], [0.25, -0.9], [-0.25, 0.9], [0.25, 0.9], [0, -1.4], [0, 1.4], [-0.25, -1.4],
+  [0.25, -1.4], [-0.25, 1.4], [0.25, 1.4],
 ];
 const AROUND = [[0.8, -0.8], [-0.8, -0.8], [0.8, 0.8], [-0.8, 0.8], [1, 0], [-1, 0], [0, -1], [0, 1]];
 const SPOTS = AROUND.concat(AROUND.map(([across, down]) => [2 * across, 2 * down]));

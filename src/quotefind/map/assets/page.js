@@ -54,7 +54,8 @@ function filter() {
   element("reset").disabled = !search && !author && topic === "-1";
   map.dataset.lit = listed.length;
   if (card.quote >= 0 && !lit[card.quote]) take(-1);
-  list.fill(listed, listed.some((i) => collection.rankOf.has(i)) ? "Hits first" : "Quotes");
+  const title = listed.some((i) => collection.rankOf.has(i)) ? "Hits first" : "Quotes";
+  list.fill(listed, listed.length ? title : "No quote matches");
   list.mark(card.quote);
   overlay.light(lit);
   const places = [...lit.keys()];
@@ -160,8 +161,12 @@ function onMapKey(event) {
 function onAnyKey(event) {
   const typing = event.target.closest("input, select, dialog");
   if (event.key === "Escape" && !typing && !map.contains(event.target)) release();
-  if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (!["/", "?"].includes(event.key) || typing || event.ctrlKey || event.metaKey || event.altKey) return;
   event.preventDefault();
+  if (event.key === "?") {
+    element("help").showModal();
+    return;
+  }
   toggle(element("controls-toggle"), "controls-open", true);
   element("search").select();
 }

@@ -82,8 +82,8 @@ class List {
     this.element.scrollTop = 0;
     const more = document.getElementById("more");
     const left = quotes.length - LISTED;
-    more.hidden = left <= 0 && quotes.length > 0;
-    more.textContent = quotes.length ? `and ${left.toLocaleString("en")} more: search or filter` : "No quote matches.";
+    more.hidden = left <= 0;
+    more.textContent = `and ${left.toLocaleString("en")} more: search or filter`;
   }
 
   item(i) {

@@ -1,0 +1,31 @@
+"""An example of each format, as short as it can show what is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+# What stands in such a file; where that is no text, the command that reads one.
+EXAMPLES: Mapping[str, str] = {
+    "txt": "Know thyself. — Thales, Sayings",
+    "fortune": "Know thyself.\n\t\t-- Thales\n%\nNothing in excess.\n\t\t-- Solon\n%",
+    "tfortune": "Know thyself.\n\t\t-- Thales\n---- wisdom,the self",
+    "jotquote": "Know thyself. | Thales | Sayings | wisdom, self",
+    "csv": 'quote,author,work,year,tags,note\n"Know thyself.",Thales,Sayings,-600,"wisdom; self",for the talk',
+    "tsv": "quote\tauthor\twork\nKnow thyself.\tThales\tSayings",
+    "readwise": "Highlight,Book Title,Book Author,Amazon Book ID,Note,Color,Tags,Location Type,Location,Highlighted at,"
+    'Document tags\nKnow thyself.,Sayings,Thales,,for the talk,yellow,"wisdom, self",page,1,2019-03-03 10:15:33,books',
+    "json": '{"quotes": [{"text": "Know thyself.", "author": "Thales", "tags": ["wisdom"]}]}',
+    "jsonl": '{"text": "Know thyself.", "author": "Thales", "work": "Sayings", "year": -600, "tags": ["wisdom"]}',
+    "md": "---\nauthor: Thales\nbook: Sayings\ntags: [wisdom]\n---\n> Know thyself.\n\n"
+    "> [!quote] Solon\n> Nothing in excess.",
+    "org": "#+author: Thales\n#+title: Sayings\n#+begin_quote\nKnow thyself.\n#+end_quote\n"
+    "#+begin_quote\nNothing in excess.\n--- Solon\n#+end_quote",
+    "kindle": "Sayings (Thales)\n- Your Highlight on page 1 | Location 2-3 | Added on Sunday, 3 March 2019 10:15:33\n\n"
+    "Know thyself.\n==========\nSayings (Thales)\n- Your Note on page 1 | Location 3 | Added on Sunday, 3 March 2019 "
+    "10:17:02\n\nfor the talk\n==========",
+    "kobo": "$ quotefind index /media/KOBOeReader/.kobo/KoboReader.sqlite",
+    "koreader": 'return {\n  ["annotations"] = {\n    [1] = { ["drawer"] = "lighten", ["note"] = "for the talk", '
+    '["text"] = "Know thyself." },\n  },\n  ["doc_props"] = { ["authors"] = "Thales", ["title"] = "Sayings" },\n}',
+    "parquet": "$ quotefind index quotes.parquet --text-column quote --author-column who",
+    "arrow": "$ quotefind index quotes.arrow --text-column quote --author-column who",
+}

@@ -1,0 +1,116 @@
+"""KOReader: the Lua file that it keeps beside each book, and the JSON file that it exports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+from quotefind.corpus.fields import bad, make_quote, raw_problem, unusable
+from quotefind.corpus.json_file import Cursor
+from quotefind.corpus.lua import Table, read_lua
+from quotefind.corpus.options import BadRecord, ReadOptions
+from quotefind.errors import SourceError
+from quotefind.records import Quote
+
+_LONGEST_SIDECAR = 50_000_000  # characters: what thousands of highlights of one book need, and more
+_EXPECTED = "expected what KOReader exports: an object with the keys title, author and entries, or documents"
+
+
+def read_koreader(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
+    """Yield the highlights of a `metadata.….lua`, or of the JSON file that KOReader exports, each with its note.
+
+    Only JSON begins with a brace. Nothing of a Lua file is run. Bookmarks of a page are no quotes.
+    """
+    text = stream.read(_LONGEST_SIDECAR + 1)
+    if text.lstrip()[:1] == "{":
+        yield from _exported(Cursor(text + stream.read(), name), name, options)
+    elif len(text) > _LONGEST_SIDECAR:
+        raise SourceError(f"{name}: longer than {_LONGEST_SIDECAR:,} characters; expected what belongs to one book")
+    elif text.strip():
+        yield from _sidecar(read_lua(text, name), name, options)
+
+
+def _sidecar(book: Table, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
+    """Yield the highlights of what KOReader knows of a book, in the order of the book where it says so."""
+    about = [part for key in ("doc_props", "stats") if isinstance(part := book.get(key), Table)]
+    title, authors = (next((part[key] for part in about if part.get(key)), None) for key in ("title", "authors"))
+    annotations = book.get("annotations")
+    if isinstance(annotations, Table):
+        found = [(entry, entry.get("note")) for entry in annotations.values_in_order() if _is_highlight(entry)]
+    else:  # before KOReader 2024.07
+        found = list(_by_page(book))
+    for entry, note in found:
+        if entry.get("text"):  # else it is a part of a picture
+            yield _quote(name, entry.line, (entry["text"], _authors(authors), title, note), options)
+
+
+def _is_highlight(entry: Table) -> bool:
+    """Whether an annotation marks words; the bookmark of a page has no way in which they are drawn."""
+    return bool(entry.get("drawer"))
+
+
+def _by_page(book: Table) -> Iterator[tuple[Table, object]]:
+    """Yield each highlight of the older layout, and the note that the bookmark of the same moment holds."""
+    highlight, bookmarks = book.get("highlight"), book.get("bookmarks")
+    if not isinstance(highlight, Table):
+        return
+    notes: dict[object, object] = {}
+    for bookmark in bookmarks.values_in_order() if isinstance(bookmarks, Table) else []:
+        notes[bookmark.get("datetime")] = bookmark.get("text")
+    for page in highlight.values_in_order():
+        for entry in page.values_in_order():
+            moment, text, note = entry.get("datetime"), entry.get("text"), notes.get(entry.get("datetime"))
+            # What nobody has written ends with the moment, whatever the language: "Page 12 the words @ 2021-05-01 …"
+            automatic = isinstance(note, str) and isinstance(moment, str) and note.endswith(moment)
+            yield entry, None if automatic or note == text else note
+
+
+def _exported(cursor: Cursor, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
+    """Yield the highlights of an exported file, which holds one book or several."""
+    begins = _members(cursor)
+    if "documents" not in begins:
+        yield from _document(cursor, begins, name, options)
+        return
+    cursor.at = begins["documents"][0]
+    documents = [begin for begin, value in cursor.elements() if isinstance(value, dict)]
+    for begin in documents:
+        cursor.at = begin
+        yield from _document(cursor, _members(cursor, whole=False), name, options)
+
+
+def _members(cursor: Cursor, *, whole: bool = True) -> dict[str, tuple[int, Any]]:
+    """Return where the members of the object at the cursor begin, and their values."""
+    found = {key: (begin, value) for key, begin, value in cursor.members()}
+    if whole:
+        cursor.finish()
+    return found
+
+
+def _document(
+    cursor: Cursor, members: dict[str, tuple[int, Any]], name: str, options: ReadOptions
+) -> Iterator[Quote | BadRecord]:
+    if "entries" not in members:
+        raise cursor.error(f"no entries; {_EXPECTED}")
+    title, author = (members.get(key, (0, None))[1] for key in ("title", "author"))
+    cursor.at = members["entries"][0]
+    if cursor.peek() == "{" and not members["entries"][1]:
+        return  # an empty table of Lua is written so
+    for begin, entry in cursor.elements():
+        line = cursor.line(begin)
+        if not isinstance(entry, dict):
+            yield bad(name, line, "expected an object with the key text")
+        elif entry.get("text") and entry.get("sort") != "bookmark":
+            yield _quote(name, line, (entry["text"], _authors(author), title, entry.get("note")), options)
+
+
+def _authors(names: object) -> object:
+    """Return several authors, of which each has a line, as one name."""
+    return ", ".join(filter(None, map(str.strip, names.split("\n")))) if isinstance(names, str) else names
+
+
+def _quote(name: str, line: int, fields: tuple[object, ...], options: ReadOptions) -> Quote | BadRecord:
+    text, author, work, note = fields
+    raw = "".join(field for field in fields if isinstance(field, str))
+    if unusable(raw) and (problem := raw_problem(raw, options.encoding)):
+        return bad(name, line, problem)
+    return make_quote(name, line, text, author, work, note=note)

@@ -524,7 +524,7 @@ def test_a_locked_index_ends_with_4(cli: Cli) -> None:
     assert (done.code, done.out) == (4, "")
     assert f"is being written by process {os.getpid()} on " in done.err
     assert " since 20" in done.err
-    assert done.err.endswith("To wait for it: quotefind index --wait SECONDS\n")
+    assert done.err.endswith("To wait for it, add --wait SECONDS, as in: quotefind index --wait 60\n")
     assert (found.code, found.out, found.err) == (0, "Love.\n", "")
 
 

@@ -67,12 +67,14 @@ def test_nothing_to_draw(cli: Cli) -> None:
     [
         (["-o", "m.pdf"], "--output m.pdf: a map is written as .html, .png or .svg."),
         (["-o", "nowhere/m.svg"], "--output nowhere/m.svg: there is no directory nowhere."),
+        (["-o", "folder.svg"], "--output folder.svg is a directory; name a file in it, as folder.svg/map.svg."),
         (["-o", "m.svg", "-k", "3"], "--top says how many hits of --query to mark; give --query too."),
         (["-o", "m.svg", "--query", " "], "The request is empty."),
     ],
 )
 def test_what_is_refused(cli: Cli, arguments: list[str], said: str) -> None:
     """What cannot be drawn is said before anything is reckoned; nothing is written."""
+    (cli.folder / "folder.svg").mkdir()
     done = cli("map", *arguments)
     assert (done.code, done.out) == (2, "")
     assert said in done.err

@@ -129,7 +129,7 @@ def test_find_with_proposed(cli: Cli) -> None:
     assert cli("find", "sea", "--tag", "love").code == 1
     (hit,) = cli("find", "sea", "--tag", "LOVE", "--proposed", "--format", "json").json
     assert (hit["tags"], hit["proposed"]) == ([], ["love", "sea"])
-    assert list(hit)[-1] == "proposed"
+    assert list(hit)[-2:] == ["proposed", "note"]
     (own,) = cli("find", "sea", "--tag", "water", "--proposed", "--format", "json").json
     assert (own["tags"], own["proposed"]) == (["water"], [])
 
@@ -299,3 +299,15 @@ def test_topics_with_proposed(cli: Cli) -> None:
     assert cli("topics", "--tag", "sea", "-q").code == 1
     (topic,) = cli("topics", "--tag", "sea", "--proposed", "--topics", "1", "-q", "--format", "json").json
     assert topic["size"] == 1
+
+
+def test_a_list_that_fits_nothing_takes_nothing_away(cli: Cli) -> None:
+    """Where no theme is near enough to any quote, --write leaves what was stored, and says so."""
+    cli.index([{"text": "love and love"}, {"text": "war, war"}])
+    assert cli("tag", "--write", "-q", "--min-score", "0.9").code == 0
+    before = cli("info", "--json").json["with_proposals"]
+    (cli.folder / "themes.txt").write_text("king\n")
+    done = cli("tag", "--write", "--themes", "themes.txt", "--min-score", "0.9")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.endswith("nothing is stored, and what was proposed before stays\n")
+    assert cli("info", "--json").json["with_proposals"] == before > 0

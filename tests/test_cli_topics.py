@@ -52,10 +52,16 @@ def test_topics_in_a_pipe(cli: Cli) -> None:
 
 
 def test_topics_as_csv_and_json_lines(cli: Cli) -> None:
-    """CSV has a row a topic, JSON Lines an object a line."""
-    rows = list(csv.DictReader(io.StringIO(cli("topics", "--topics", "2", "--format", "csv").out)))
-    assert [(row["topic"], row["size"]) for row in rows] == [("1", "12"), ("2", "8")]
+    """CSV has a row for each central quote, or one for a topic where none is wanted; JSON Lines an object a line."""
+    out = cli("topics", "--topics", "2", "-k", "2", "--format", "csv").out
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert [(row["topic"], row["size"], row["author"]) for row in rows] == [("1", "12", "Ann")] * 2 + [
+        ("2", "8", "Bob")
+    ] * 2
     assert "love" in rows[0]["terms"].split("; ")
+    assert all(row["text"].startswith("love") for row in rows[:2])
+    bare = cli("topics", "--topics", "2", "-k", "0", "--format", "tsv").lines
+    assert [line.split("\t")[0] for line in bare] == ["topic", "1", "2"]
     assert len(cli("topics", "--topics", "2", "--format", "jsonl").lines) == 2
 
 

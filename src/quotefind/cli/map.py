@@ -66,6 +66,8 @@ def map_(
     kind = output.suffix.lower()
     if kind not in _KINDS:
         raise UsageError(f"--output {output}: a map is written as {', '.join(_KINDS[:-1])} or {_KINDS[-1]}.")
+    if output.is_dir():
+        raise UsageError(f"--output {output} is a directory; name a file in it, as {output / 'map'}{kind}.")
     if not output.parent.is_dir():
         raise UsageError(f"--output {output}: there is no directory {output.parent}.")
     if query is None and top != 5:

@@ -52,8 +52,8 @@ def tag(
 ) -> None:
     """Propose themes for quotes that have none.
 
-    By how near each quote is to each theme; the themes of the bundled quotes, unless --themes names others. Nothing is
-    stored without --write.
+    The themes whose meaning is nearest to that of the quote, of those of the bundled quotes, or of a list of your own.
+    Nothing is stored without --write.
 
     \b
     quotefind tag
@@ -114,7 +114,9 @@ def _write(directory: Path, proposals: Proposals, style: Format, *, wait: float,
         open_to_write(directory, session.encoder_opener(), wait=wait) as writer,
         Index(directory) as opened,
     ):
-        proposals.again(opened).write(writer, progress)
+        proposals = proposals.again(opened)
+        if any(True for _ in proposals):  # an unsuitable list of themes must not take away what another one gave
+            proposals.write(writer, progress)
     with Index(directory) as opened:
         proposals = proposals.again(opened)
         return proposals, proposal_output.show(proposals, style)
@@ -135,7 +137,9 @@ def _say(proposals: Proposals, count: int, *, where: bool, write: bool, quiet: b
     if not looked_at:
         session.warn(f"no quote {'under these conditions ' if where else ''}lacks tags of its own")
     elif not count:
-        session.warn(f"no theme scores {proposals.min_score:g} or more for any of {looked_at} quotes without tags")
+        many = "the one quote" if looked_at == 1 else f"any of {looked_at:,} quotes"
+        left = "; nothing is stored, and what was proposed before stays" if write else ""
+        session.warn(f"no theme scores {proposals.min_score:g} or more for {many} without tags{left}")
     elif not quiet:
         stored = "stored: find --tag THEME --proposed uses them" if write else "--write stores them"
         session.warn(f"themes proposed for {count} of {looked_at} quotes without tags; {stored}")

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from quotefind.topics.topic import Topic
 
 TOPIC_KEYS = ("topic", "label", "terms", "size", "quotes")
+QUOTE_KEYS = ("id", "text", "author", "work", "score")
+# In CSV and TSV each central quote is a row.
+ROW_KEYS = (*TOPIC_KEYS[:-1], *QUOTE_KEYS)
 
 
 def topics(
@@ -80,6 +83,9 @@ def _show(topics: Sequence[Topic], style: Format) -> None:
             print(f"## {output.escaped(topic.label)} ({topic.size:,})\n")  # noqa: T201
             for quote in topic.central:
                 print(output.block_quote(quote))  # noqa: T201
+    elif style in (Format.csv, Format.tsv):
+        rows = ({**record, **quote} for record in map(_record, topics) for quote in record["quotes"] or [{}])
+        output.write_records(rows, style, ROW_KEYS)
     else:
         output.write_records(map(_record, topics), style, TOPIC_KEYS)
 
@@ -87,13 +93,13 @@ def _show(topics: Sequence[Topic], style: Format) -> None:
 def _record(topic: Topic) -> dict[str, Any]:
     """Return `topic` as the object that JSON output holds."""
     quotes = [
-        {
-            "id": quote.id,
-            "text": quote.text,
-            "author": quote.author,
-            "work": quote.work,
-            "score": round(score, output.DIGITS),
-        }
+        dict(
+            zip(
+                QUOTE_KEYS,
+                (quote.id, quote.text, quote.author, quote.work, round(score, output.DIGITS)),
+                strict=True,
+            )
+        )
         for quote, score in zip(topic.central, topic.scores, strict=True)
     ]
     values = (topic.number, topic.label, list(topic.terms), topic.size, quotes)

@@ -35,8 +35,8 @@ def writer_lock(directory: Path, *, wait: float = 0.0) -> Iterator[None]:
         lock.acquire()
     except Timeout as error:
         raise IndexLockedError(
-            f"The index in {directory} is being written by {_holder(directory)}. To wait for it: quotefind index "
-            f"--wait SECONDS{index_argument(directory)}"
+            f"The index in {directory} is being written by {_holder(directory)}. To wait for it, add --wait SECONDS, "
+            f"as in: quotefind index --wait 60{index_argument(directory)}"
         ) from error
     except OSError as error:
         raise _cannot_be_written(directory, error) from error

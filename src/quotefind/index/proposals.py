@@ -10,11 +10,10 @@ from quotefind.index.database import FORGET_TAGS, SEALED, seal, transaction
 from quotefind.records import Quote
 from quotefind.text import fold
 
-# A quote that is damaged keeps the seal that says so.
+# A quote that is damaged keeps what it has, and the seal that says so.
 _FORGET = f"""
-UPDATE quotes SET proposed = '[]',
-    seal = CASE seal WHEN seal({SEALED}, proposed, note) THEN seal({SEALED}, '[]', note) ELSE seal END
-WHERE proposed <> '[]'
+UPDATE quotes SET proposed = '[]', seal = seal({SEALED}, '[]', note)
+WHERE proposed <> '[]' AND seal = seal({SEALED}, proposed, note)
 """
 
 
@@ -33,8 +32,15 @@ def store(connection: sqlite3.Connection, proposals: Iterable[tuple[Quote, Seque
 
 
 def forget(connection: sqlite3.Connection) -> int:
-    """Forget everything that was proposed, in the transaction that the caller has begun; return of how many quotes."""
+    """Forget everything that was proposed, in the transaction that the caller has begun; return of how many quotes.
+
+    Raises:
+        sqlite3.DatabaseError: a quote that has proposals is not what was written.
+    """
     count = connection.execute(_FORGET).rowcount
+    damaged = connection.execute("SELECT name FROM quotes WHERE proposed <> '[]'").fetchone()
+    if damaged:
+        raise sqlite3.DatabaseError(f"quote {damaged[0]} is not what was written")
     connection.execute("DELETE FROM proposed_tags")
     connection.execute(FORGET_TAGS)
     return count

@@ -205,6 +205,9 @@ def test_the_signal_ends_it(cli: Cli) -> None:
     """SIGINT, which no key sends while one types, ends the prompt with 130 and a line, as it ends every command."""
     with prompt(cli) as terminal:
         terminal.ask("love")
+        terminal.until(
+            "k 5"
+        )  # drawn once the place of the cursor is known: nothing is on its way to the program any more
         terminal.process.send_signal(signal.SIGINT)
         code, said = terminal.end("")
     assert code == 130

@@ -48,6 +48,9 @@ _DECIDING = (
     "TTY_INTERACTIVE",
     "COLUMNS",
     "LINES",
+    "QUOTEFIND_INDEX",
+    "QUOTEFIND_FORMAT",
+    "QUOTEFIND_TOP",
 )
 
 

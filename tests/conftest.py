@@ -23,6 +23,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty QUOTEFIND_HOME, so that no test reads or writes that of the user."""
     directory = tmp_path / "home"
     monkeypatch.setenv("QUOTEFIND_HOME", str(directory))
+    for name in ("QUOTEFIND_INDEX", "QUOTEFIND_FORMAT", "QUOTEFIND_TOP"):
+        monkeypatch.delenv(name, raising=False)
     return directory
 
 

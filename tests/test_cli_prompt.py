@@ -289,6 +289,14 @@ def test_other_formats(cli: Cli) -> None:
     assert refused.end("") == (2, "quotefind: --format trec is for many requests: find - or --queries FILE.\n")
 
 
+def test_what_is_for_one_answer_opens_no_prompt(cli: Cli) -> None:
+    """--copy without words is not passed over: it is wrong usage, on a terminal too."""
+    refused = prompt(cli, "--copy")
+    code, said = refused.end("")
+    assert code == 2
+    assert said.startswith("quotefind: Say what you are looking for")
+
+
 def test_a_missing_index_ends_it_at_once(cli: Cli) -> None:
     """Where there is nothing to ask, the program ends as find does, before anything is typed."""
     terminal = prompt(cli, "--index", "nosuch")

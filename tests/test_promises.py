@@ -51,6 +51,11 @@ os._exit = leave
 atexit.register(report)  # where torch is loaded, the program ends in the ordinary way
 """
 ENTRY = "from quotefind.__main__ import main; main()"
+COMPLETED = {
+    "bash": {"_QUOTEFIND_COMPLETE": "complete_bash", "COMP_CWORD": "3"},
+    "zsh": {"_QUOTEFIND_COMPLETE": "complete_zsh"},
+    "fish": {"_QUOTEFIND_COMPLETE": "complete_fish", "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
+}
 HEAVY = {"torch", "transformers", "sentence_transformers"}
 LIGHT = HEAVY | {"numpy", "onnxruntime", "tokenizers", "huggingface_hub", "sqlite3"}
 
@@ -79,11 +84,24 @@ START = {
     "formats": (ENTRY, ["formats"], {}),
     "model download --help": (ENTRY, ["model", "download", "--help"], {}),
     "wrong usage": (ENTRY, ["find", "--nonsense"], {}),
+    **{
+        f"complete {option} for {shell}": (
+            ENTRY,
+            [],
+            {
+                **variables,
+                "COMP_WORDS": f"quotefind\nfind\n{option}\n",
+                "_TYPER_COMPLETE_ARGS": f"quotefind find {option} ",
+            },
+        )
+        for shell, variables in COMPLETED.items()
+        for option in ("--author", "--index", "--format")
+    },
     "show completion": (ENTRY, ["--show-completion", "bash"], {}),
     "complete for bash": (
         ENTRY,
         [],
-        {"_QUOTEFIND_COMPLETE": "complete_bash", "COMP_WORDS": "quotefind find --", "COMP_CWORD": "2"},
+        {"_QUOTEFIND_COMPLETE": "complete_bash", "COMP_WORDS": "quotefind\nfind\n--", "COMP_CWORD": "2"},
     ),
     "complete for zsh": (
         ENTRY,
@@ -104,6 +122,16 @@ def test_starting_imports_nothing_heavy_and_makes_nothing(home: Path, tmp_path: 
     assert imported & LIGHT == set()
     assert (done.code, said == "") == ((2, False) if name == "wrong usage" else (0, True)), done
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["--author", "--work", "--tag"])
+def test_completing_names_imports_no_numbers(bundled_home: Path, option: str) -> None:
+    """Names out of an index are completed without NumPy and without any model library."""
+    line = f"quotefind find {option} e"
+    done = run(program(), home=bundled_home, **COMPLETED["fish"], _TYPER_COMPLETE_ARGS=line)
+    assert done.code == 0, done
+    assert done.out
+    assert modules(done) & LIGHT == {"sqlite3"}
 
 
 @pytest.mark.parametrize("name", ["complete for bash", "complete for zsh"])

@@ -18,6 +18,8 @@ from pathlib import Path
 from quotefind.errors import UsageError
 
 DEFAULT_INDEX = "default"
+# Names the index of a command that has no --index.
+INDEX_VARIABLE = "QUOTEFIND_INDEX"
 BUNDLED = "bundled"
 _NAME = re.compile(r"\w[\w.-]*")
 
@@ -30,16 +32,29 @@ def index_directory(index: str | None) -> Path:
     """
     name = DEFAULT_INDEX if index is None else index
     if not name.strip():
-        raise UsageError("The name of the index is empty; give a name or a directory, as in --index ./poems.")
+        raise UsageError(
+            f"The name of the index is empty; give a name or a directory, as in --index ./poems or {INDEX_VARIABLE}."
+        )
     if _NAME.fullmatch(name):
         return _home("indexes") / name
     return Path(name).expanduser().absolute()
 
 
+def named_indexes() -> list[str]:
+    """Return the names of the indexes in the data directory, in their order."""
+    try:
+        found = sorted(path.name for path in _home("indexes").iterdir() if path.is_dir())
+    except OSError:
+        return []  # none was made yet
+    return [name for name in found if _NAME.fullmatch(name)]
+
+
 def index_argument(directory: Path) -> str:
     """Return the command-line words that name the index in `directory`, with a leading space, or ''."""
+    if directory == index_directory(os.environ.get(INDEX_VARIABLE) or None):
+        return ""
     if directory.parent == _home("indexes"):
-        return "" if directory.name == DEFAULT_INDEX else f" --index {shlex.quote(directory.name)}"
+        return f" --index {shlex.quote(directory.name)}"
     return f" --index {shlex.quote(str(directory))}"
 
 

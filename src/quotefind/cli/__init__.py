@@ -9,10 +9,26 @@ from io import TextIOWrapper
 from typing import Annotated, Any, TextIO
 
 import typer
+import typer.main
 from typer.core import TyperCommand, TyperGroup
 
 from quotefind import interrupts, limits
-from quotefind.cli import evaluate, export, find, formats, index, info, model, pair, serve, tag, today, topics, train
+from quotefind.cli import (
+    completion,
+    evaluate,
+    export,
+    find,
+    formats,
+    index,
+    info,
+    model,
+    pair,
+    serve,
+    tag,
+    today,
+    topics,
+    train,
+)
 from quotefind.cli import map as map_command
 from quotefind.errors import ModelError, QuotefindError
 
@@ -128,10 +144,24 @@ app.add_typer(model.app, name="model")
 
 def _keep_only(first: list[str]) -> None:
     """Leave out the commands that are not meant: Typer takes 3 ms to make each ready, whichever is called."""
+    if completion.VARIABLE in os.environ:
+        first = completion.words_typed()[1:2]
     meant = [command for command in app.registered_commands if [command.name] == first]
-    if meant and "_QUOTEFIND_COMPLETE" not in os.environ:
+    if meant:
         app.registered_commands = meant
         app.registered_groups = []
+
+
+def _complete() -> None:
+    """Answer a shell that asks what could come next, and end; do nothing where none does."""
+    if sys.argv[1:2] in (["--install-completion"], ["--show-completion"]):
+        completion.mend_scripts()
+    instruction, _, shell = os.environ.get(completion.VARIABLE, "").partition("_")
+    if instruction == "complete":
+        answer = completion.answer(typer.main.get_command(app), shell)
+        if answer is not None:
+            sys.stdout.write(answer)
+            sys.exit(0)
 
 
 def main() -> None:
@@ -142,6 +172,7 @@ def main() -> None:
         os.environ["HF_HUB_OFFLINE"] = "1"
     code: str | int | None = 0
     try:
+        _complete()
         app(prog_name="quotefind")
     except SystemExit as end:
         code = end.code

@@ -12,17 +12,25 @@ import typer
 from quotefind.cli import output, session
 from quotefind.cli.options import (
     AuthorOption,
+    CopyOption,
+    DiverseOption,
     Format,
     FormatOption,
+    HybridOption,
     IndexOption,
+    LikeOption,
     MaxCharsOption,
     MinScoreOption,
     NoRefreshOption,
+    OnePerAuthorOption,
     ProposedOption,
+    QueriesOption,
+    Read0Option,
     TagOption,
     TopOption,
-    WordsArgument,
+    UnlikeOption,
     WorkOption,
+    given,
 )
 from quotefind.errors import SourceError, UsageError
 
@@ -34,7 +42,14 @@ if TYPE_CHECKING:
 
 
 def find(
-    words: WordsArgument = None,
+    ctx: typer.Context,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="WORDS…",
+            help='What you are looking for; "-" reads requests from stdin, one a line. Without any, a prompt.',
+        ),
+    ] = None,
     top: TopOption = 5,
     min_score: MinScoreOption = None,
     author: AuthorOption = None,
@@ -42,25 +57,14 @@ def find(
     tag: TagOption = None,
     proposed: ProposedOption = False,
     max_chars: MaxCharsOption = None,
-    like: Annotated[
-        str | None, typer.Option("--like", metavar="ID|TEXT", help="More like this quote, which is itself left out.")
-    ] = None,
-    unlike: Annotated[
-        list[str] | None, typer.Option("--not", metavar="TEXT", help="Away from what this means; repeatable.")
-    ] = None,
-    diverse: Annotated[bool, typer.Option("--diverse", help="Prefer hits that differ from each other.")] = False,
-    one_per_author: Annotated[bool, typer.Option("--one-per-author", help="Of each author the best hit only.")] = False,
-    hybrid: Annotated[
-        bool, typer.Option("--hybrid", help="Rank by shared words too; the score stays the cosine.")
-    ] = False,
-    queries: Annotated[
-        Path | None,
-        typer.Option("--queries", metavar="FILE", help="Many requests, one a line; hits come as JSON Lines."),
-    ] = None,
-    read0: Annotated[bool, typer.Option("--read0", help="Requests end with NUL instead of a line end.")] = False,
-    copy: Annotated[
-        bool, typer.Option("--copy", help="Put the first hit on the clipboard too, with its attribution.")
-    ] = False,
+    like: LikeOption = None,
+    unlike: UnlikeOption = None,
+    diverse: DiverseOption = False,
+    one_per_author: OnePerAuthorOption = False,
+    hybrid: HybridOption = False,
+    queries: QueriesOption = None,
+    read0: Read0Option = False,
+    copy: CopyOption = False,
     index: IndexOption = None,
     style: FormatOption = None,
     no_refresh: NoRefreshOption = False,
@@ -88,7 +92,9 @@ def find(
     if not (words or many or read0 or copy or like is not None) and _on_terminal():
         from quotefind.cli.prompt import open_prompt
 
-        open_prompt(index, options, style or Format.table, refresh=not no_refresh)
+        if style is None or (style is Format.trec and not given(ctx, "style")):
+            style = Format.table
+        open_prompt(index, options, style, refresh=not no_refresh)
         return
     asked = _requests(words or [], queries, like=like is not None, read0=read0, many=many)
     style = output.default_format(style, otherwise=Format.jsonl if many else None)

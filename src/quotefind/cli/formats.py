@@ -6,7 +6,6 @@ from typing import Any
 
 from quotefind.cli import output
 from quotefind.cli.options import Format, FormatOption
-from quotefind.errors import UsageError
 
 FORMAT_KEYS = ("name", "files", "description", "example")
 
@@ -21,10 +20,6 @@ def formats(style: FormatOption = None) -> None:
     quotefind formats --format json
     """
     style = output.default_format(style)
-    if style is Format.trec:
-        raise UsageError(
-            "--format trec is for hits; formats are written as table, plain, json, jsonl, csv, tsv, markdown."
-        )
     records = _records()
     if style is Format.table:
         _show_table(records)

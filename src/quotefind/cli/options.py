@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from quotefind.cli import completion
+from quotefind.errors import UsageError
+from quotefind.paths import INDEX_VARIABLE
 
 
 class Format(StrEnum):
@@ -21,29 +26,62 @@ class Format(StrEnum):
     trec = "trec"
 
 
+def given(ctx: typer.Context, parameter: str) -> bool:
+    """Whether `parameter` stands on the command line: what the environment says is a default, never out of place."""
+    source = ctx.get_parameter_source(parameter)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _usable(ctx: typer.Context, option: typer.CallbackParam, style: Format | None) -> Format | None:
+    """Refuse what only `find` can write; from the environment, it is no default for other commands."""
+    if style is not Format.trec or ctx.command.name == "find" or ctx.resilient_parsing:
+        return style
+    if given(ctx, str(option.name)):
+        raise UsageError("--format trec is for find: it holds rankings.")
+    return None
+
+
 IndexOption = Annotated[
     str | None,
     typer.Option(
         "--index",
         metavar="NAME|DIR",
+        envvar=INDEX_VARIABLE,
+        autocompletion=completion.indexes,
         help='The index: a name (without this, "default"), or a directory with a slash in it, as in ./poems.',
     ),
 ]
-TopOption = Annotated[int, typer.Option("-k", "--top", min=1, metavar="N", help="How many to show at most.")]
+TopOption = Annotated[
+    int,
+    typer.Option("-k", "--top", min=1, metavar="N", envvar="QUOTEFIND_TOP", help="How many to show at most."),
+]
 MinScoreOption = Annotated[
     float | None,
     typer.Option("--min-score", min=-1.0, max=1.0, metavar="S", help="Leave out what scores lower than S (-1 to 1)."),
 ]
 AuthorOption = Annotated[
     list[str] | None,
-    typer.Option("--author", metavar="NAME", help="Only quotes by NAME, or part of a name; repeat to allow several."),
+    typer.Option(
+        "--author",
+        metavar="NAME",
+        autocompletion=completion.authors,
+        help="Only quotes by NAME, or part of a name; repeat to allow several.",
+    ),
 ]
 WorkOption = Annotated[
     list[str] | None,
-    typer.Option("--work", metavar="TITLE", help="Only quotes from TITLE, or part of a title; repeatable."),
+    typer.Option(
+        "--work",
+        metavar="TITLE",
+        autocompletion=completion.works,
+        help="Only quotes from TITLE, or part of a title; repeatable.",
+    ),
 ]
 TagOption = Annotated[
-    list[str] | None, typer.Option("--tag", metavar="THEME", help="Only quotes with this tag; repeatable.")
+    list[str] | None,
+    typer.Option(
+        "--tag", metavar="THEME", autocompletion=completion.tags, help="Only quotes with this tag; repeatable."
+    ),
 ]
 ProposedOption = Annotated[
     bool, typer.Option("--proposed", help="Let --tag also match tags that quotefind tag proposed.")
@@ -56,6 +94,8 @@ FormatOption = Annotated[
     typer.Option(
         "--format",
         "-f",
+        envvar="QUOTEFIND_FORMAT",
+        callback=_usable,
         help="How to write it; a table on a terminal, plain lines in a pipe.",
         case_sensitive=False,
     ),
@@ -77,8 +117,28 @@ InputFormatOption = Annotated[
     typer.Option(
         "--input-format",
         metavar="FORMAT",
+        autocompletion=completion.input_formats,
         help="Read it as this, whatever its name; quotefind formats shows them all.",
     ),
+]
+
+# Of `find` alone.
+LikeOption = Annotated[
+    str | None, typer.Option("--like", metavar="ID|TEXT", help="More like this quote, which is itself left out.")
+]
+UnlikeOption = Annotated[
+    list[str] | None, typer.Option("--not", metavar="TEXT", help="Away from what this means; repeatable.")
+]
+DiverseOption = Annotated[bool, typer.Option("--diverse", help="Prefer hits that differ from each other.")]
+OnePerAuthorOption = Annotated[bool, typer.Option("--one-per-author", help="Of each author the best hit only.")]
+HybridOption = Annotated[bool, typer.Option("--hybrid", help="Rank by shared words too; the score stays the cosine.")]
+QueriesOption = Annotated[
+    Path | None,
+    typer.Option("--queries", metavar="FILE", help="Many requests, one a line; hits come as JSON Lines."),
+]
+Read0Option = Annotated[bool, typer.Option("--read0", help="Requests end with NUL instead of a line end.")]
+CopyOption = Annotated[
+    bool, typer.Option("--copy", help="Put the first hit on the clipboard too, with its attribution.")
 ]
 
 # Of `index` alone; there are too many to stand in its signature.
@@ -93,7 +153,15 @@ SourcesArgument = Annotated[
 NewModelOption = Annotated[
     str | None, typer.Option("--model", metavar="DIR|NAME", help="The model of a new index: a directory or a name.")
 ]
-DeviceOption = Annotated[str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")]
+DeviceOption = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="DEVICE",
+        autocompletion=completion.devices,
+        help="auto, cpu, cuda, cuda:N or mps.",
+    ),
+]
 EncodingOption = Annotated[str, typer.Option("--encoding", metavar="NAME", help="The encoding of the sources.")]
 TextColumnOption = Annotated[
     str | None, typer.Option("--text-column", metavar="NAME", help="The column or key that holds the text.")
@@ -126,15 +194,6 @@ WaitOption = Annotated[
     float, typer.Option("--wait", min=0, metavar="SECONDS", help="Wait so long for another writer to finish.")
 ]
 
-# Of `find` alone.
-WordsArgument = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="WORDS…",
-        help='What you are looking for; "-" reads requests from stdin, one a line. Without any, a prompt.',
-    ),
-]
-
 # Of `pair` alone.
 TextsArgument = Annotated[
     list[str] | None,
@@ -149,7 +208,13 @@ PairsOption = Annotated[
     typer.Option("--pairs", metavar="FILE|-", help="Score each row of a TSV, CSV or JSON Lines file with two columns."),
 ]
 PairsFormatOption = Annotated[
-    str | None, typer.Option("--input-format", metavar="FORMAT", help="Read --pairs as tsv, csv or jsonl.")
+    str | None,
+    typer.Option(
+        "--input-format",
+        metavar="FORMAT",
+        autocompletion=completion.pair_formats,
+        help="Read --pairs as tsv, csv or jsonl.",
+    ),
 ]
 NoHeaderOption = Annotated[
     bool, typer.Option("--no-header", help="The first line of --pairs is a pair, even if it looks like a header.")
@@ -160,7 +225,12 @@ PairModelOption = Annotated[
 PairTopOption = Annotated[
     int | None,
     typer.Option(
-        "-k", "--top", min=1, metavar="N", help="How many to show at most; 5, or all groups with --conflicts."
+        "-k",
+        "--top",
+        min=1,
+        metavar="N",
+        envvar="QUOTEFIND_TOP",
+        help="How many to show at most; 5, or all groups with --conflicts.",
     ),
 ]
 ConflictsOption = Annotated[

@@ -29,6 +29,7 @@ from quotefind.cli.options import (
     TagOption,
     TextsArgument,
     WorkOption,
+    given,
 )
 from quotefind.errors import SourceError, UsageError
 from quotefind.paths import checkpoints_directory
@@ -37,8 +38,12 @@ if TYPE_CHECKING:
     from quotefind.index.filters import Filter
     from quotefind.index.reader import Index
 
+# How the rows of a file with all their columns cannot be written.
+_NOT_FOR_ROWS = (Format.table, Format.plain, Format.markdown)
+
 
 def pair(
+    ctx: typer.Context,
     texts: TextsArgument = None,
     pairs: PairsOption = None,
     input_format: PairsFormatOption = None,
@@ -67,13 +72,11 @@ def pair(
     quotefind pair --conflicts
     quotefind pair --pairs pairs.tsv > scored.tsv
     """
-    if style is Format.trec:
-        raise UsageError("--format trec is for find: it holds rankings.")
-    given = [
+    asked = [
         what for what, there in (("texts", texts), ("--pairs", pairs is not None), ("--conflicts", conflicts)) if there
     ]
-    if len(given) > 1:
-        raise UsageError(f"Give either {given[0]} or {given[1]}, not both.")
+    if len(asked) > 1:
+        raise UsageError(f"Give either {asked[0]} or {asked[1]}, not both.")
     _refuse(
         "an index",
         (texts is not None and len(texts) > 1) or pairs is not None,
@@ -84,14 +87,16 @@ def pair(
             "--tag": tag,
             "--proposed": proposed,
             "--max-chars": max_chars,
-            "--index": index,
+            "--index": given(ctx, "index"),
             "--no-refresh": no_refresh,
-            "--top": top is not None,
+            "--top": given(ctx, "top"),
         },
     )
     _refuse("--pairs", pairs is None, {"--input-format": input_format, "--no-header": no_header})
     _refuse("texts that are compared with each other", pairs is None and len(texts or ()) < 2, {"--model": model})
     if pairs is not None:
+        if not given(ctx, "style") and style in _NOT_FOR_ROWS:  # a default for other things
+            style = None
         _score_file(pairs, input_format, style, model=model, header=not no_header, quiet=quiet)
         return
     style = output.default_format(style)
@@ -101,7 +106,8 @@ def pair(
     where = session.filter_of(author, work, tag, max_chars, proposed=proposed)
     with session.opened(index, refresh=not no_refresh) as opened:
         if conflicts:
-            report_conflicts(opened, style, top=top, min_score=min_score, where=where, quiet=quiet)
+            most = top if given(ctx, "top") else None
+            report_conflicts(opened, style, top=most, min_score=min_score, where=where, quiet=quiet)
         else:
             _search(opened, texts[0] if texts else None, style, top or 5, min_score=min_score, where=where, quiet=quiet)
 
@@ -126,8 +132,8 @@ def _search(
 
 def _refuse(meant_for: str, senseless: bool, options: dict[str, object]) -> None:
     """Raise UsageError for an option that was given where it would do nothing."""
-    for option, given in options.items():
-        if senseless and given:
+    for option, there in options.items():
+        if senseless and there:
             raise UsageError(f"{option} is for {meant_for}; it does nothing here.")
 
 
@@ -157,7 +163,7 @@ def _score_file(
     path = None if name == "-" else Path(name)
     kind = pair_rows.format_of(path, input_format)
     style = style or Format(kind)
-    if style in (Format.table, Format.plain, Format.markdown):
+    if style in _NOT_FOR_ROWS:
         raise UsageError("--pairs writes json, jsonl, csv or tsv; name one of these with --format.")
     writer = None
     with session.progress_bar(quiet=quiet) as progress:

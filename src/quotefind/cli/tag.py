@@ -20,6 +20,7 @@ from quotefind.cli.options import (
     QuietOption,
     WaitOption,
     WorkOption,
+    given,
 )
 from quotefind.errors import UsageError
 from quotefind.paths import index_directory
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 
 def tag(
+    ctx: typer.Context,
     themes: Annotated[
         Path | None,
         typer.Option("--themes", metavar="FILE", help="Themes, one a line, instead of those of the bundled quotes."),
@@ -60,9 +62,9 @@ def tag(
     quotefind tag --themes my-themes.txt --format csv > proposals.csv
     quotefind tag --write && quotefind find hope --tag grief --proposed
     """
-    _check_usage(style, write=write, forget=forget, wait=wait)
+    _check_usage(write=write, forget=forget, wait=wait)
     if forget:
-        given = {
+        others = {
             "--themes": themes,
             "--top": top != 3,
             "--min-score": min_score is not None,
@@ -70,9 +72,9 @@ def tag(
             "--work": work,
             "--max-chars": max_chars,
             "--no-refresh": no_refresh,
-            "--format": style,
+            "--format": given(ctx, "style"),
         }
-        for option in (option for option, value in given.items() if value):
+        for option in (option for option, value in others.items() if value):
             raise UsageError(f"--forget removes everything that was proposed; {option} does nothing beside it.")
         _forget(index, wait=wait, quiet=quiet)
         return
@@ -89,9 +91,7 @@ def tag(
     _say(proposals, count, where=bool(where), write=write, quiet=quiet)
 
 
-def _check_usage(style: Format | None, *, write: bool, forget: bool, wait: float) -> None:
-    if style is Format.trec:
-        raise UsageError("--format trec is for find: it holds rankings.")
+def _check_usage(*, write: bool, forget: bool, wait: float) -> None:
     if write and forget:
         raise UsageError("Give either --write or --forget, not both.")
     if isnan(wait):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quotefind.cli import output, session
+from quotefind.cli import completion, output, session
 from quotefind.cli.options import AuthorOption, Format, FormatOption, IndexOption, MaxCharsOption, ProposedOption
 from quotefind.errors import UsageError
 
@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 def today(
     tag: Annotated[
         list[str] | None,
-        typer.Option("--tag", "--theme", metavar="THEME", help="Only quotes with this tag; repeatable."),
+        typer.Option(
+            "--tag",
+            "--theme",
+            metavar="THEME",
+            autocompletion=completion.tags,
+            help="Only quotes with this tag; repeatable.",
+        ),
     ] = None,
     proposed: ProposedOption = False,
     author: AuthorOption = None,
@@ -44,8 +50,6 @@ def today(
     from quotefind.paths import index_directory
     from quotefind.today import quote_of_the_day
 
-    if style is Format.trec:
-        raise UsageError("--format trec is for find: it holds rankings.")
     try:
         wanted = day.fromisoformat(date) if date is not None else day.today()
     except ValueError as error:

@@ -22,7 +22,6 @@ from quotefind.cli.options import (
     TopicsOption,
     WorkOption,
 )
-from quotefind.errors import UsageError
 
 if TYPE_CHECKING:
     from quotefind.topics.topic import Topic
@@ -56,8 +55,6 @@ def topics(
     quotefind topics --topics 12 --author Emerson -k 1
     quotefind topics --format json | jq -r '.[].label'
     """
-    if style is Format.trec:
-        raise UsageError("--format trec is for find: it holds rankings.")
     from quotefind.topics.finding import find_topics
 
     where = session.filter_of(author, work, tag, max_chars, proposed=proposed)

@@ -1,0 +1,231 @@
+"""What the shells offer while a command is typed, and how each is told.
+
+`--install-completion` writes the scripts of Typer, which call the program at each TAB. What they are told is written
+here, because names come from a corpus, and with Typer's own answers some of them would be run: zsh would evaluate what
+stands behind a backslash and a `$` or a quotation mark, and bash puts a name on the command line as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+
+from quotefind.paths import index_directory, named_indexes
+from quotefind.text import fold
+
+VARIABLE = "_QUOTEFIND_COMPLETE"
+# Controls, what turns the direction of text around or hides it: no name has that, and a terminal could obey it.
+_UNFIT = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u206f\ufeff\ufff9-\uffff\ud800-\udfff]"
+)
+_SAFE = re.compile(r"[\w%+,./@-]")
+_SINGLE, _DOUBLE = "'", '"'
+
+
+@dataclass(frozen=True, slots=True)
+class _Typed:
+    """A command line up to the cursor.
+
+    Attributes:
+        words: the words before the one that is being typed, without the name of the program.
+        word: what is there of that one, without quotes.
+        before: what stands before it in the same word, as in --author=Emily.
+        quote: the quotation mark that is open around it, or ''; None where it has quotes within.
+    """
+
+    words: list[str]
+    word: str
+    before: str = ""
+    quote: str | None = ""
+
+
+def words_typed(variables: Mapping[str, str] = os.environ) -> list[str]:
+    """Return what stands on the command line that a shell asks about, word by word, roughly."""
+    return (variables.get("COMP_WORDS") or variables.get("_TYPER_COMPLETE_ARGS") or "").split()
+
+
+def mend_scripts() -> None:
+    """Make the scripts right that Typer installs, where they are not."""
+    from typer._completion_shared import _completion_scripts as scripts
+
+    # zsh calls the file of a command when that is first completed; Typer's only says then what to call from now on.
+    if "funcstack" not in scripts["zsh"]:
+        scripts["zsh"] += '\n[[ $funcstack[1] != _%(prog_name)s ]] || %(complete_func)s "$@"\n'
+    # fish makes several words of several lines, of which env would run the second.
+    scripts["fish"] = scripts["fish"].replace("(commandline -cp)", "(commandline -cp | string collect)")
+
+
+def answer(command: Any, shell: str, variables: Mapping[str, str] = os.environ) -> str | None:
+    """Return what Typer's script for `shell` is to be told, with its line ends; None for a shell that is not known.
+
+    `command` is the program, `variables` what the script has put into the environment.
+    """
+    if shell not in ("bash", "zsh", "fish"):
+        return None
+    offers: list[tuple[str, str]] = []
+    typed = _Typed([], "")
+    with suppress(Exception):  # a fault is for those who run a command, never for those who type one
+        if shell == "bash":
+            typed = _typed_in_bash(variables["COMP_WORDS"], int(variables["COMP_CWORD"]))
+        else:
+            typed = _typed_in_line(variables["_TYPER_COMPLETE_ARGS"], shell)
+        offers = _offers(command, typed)
+    if shell == "bash":
+        return "".join(f"{word}\n" for word in _for_bash(offers, typed))
+    if shell == "zsh":
+        return f"{_for_zsh(offers, typed)}\n"
+    if variables.get("_TYPER_COMPLETE_FISH_ACTION") == "is-args" and not offers:
+        raise SystemExit(1)  # fish then offers files
+    return "".join(f"{typed.before}{name}\t{about}\n" for name, about in offers)
+
+
+def _offers(command: Any, typed: _Typed) -> list[tuple[str, str]]:
+    """Return what can stand in the place of the word that is being typed, the likeliest first, each with its help."""
+    from typer._completion_classes import BashComplete
+
+    # Typer would leave out what differs from the word in case or accents; so it sees none, and callbacks find it here.
+    about = BashComplete(command, {"obj": typed.word}, "quotefind", VARIABLE)
+    items = about.get_completions(typed.words, typed.word if typed.word.startswith("-") else "")
+    offers = [(str(item.value), " ".join((item.help or "").split())) for item in items]
+    offers = [(name, _UNFIT.sub(" ", told)) for name, told in offers if name and not _UNFIT.search(name)]
+    begin = [offer for offer in offers if offer[0].startswith(typed.word)]
+    folded = fold(typed.word)
+    if begin or not folded or "/" in typed.word or typed.word.startswith("-"):  # of paths and options all counts
+        return begin
+    like = [(offer, f" {fold(offer[0])}") for offer in offers]
+    begin = [offer for offer, name in like if name.startswith(f" {folded}")]
+    return begin or [offer for offer, name in like if f" {folded}" in name]
+
+
+def _typed_in_bash(words: str, place: int) -> _Typed:
+    """Return what was typed from COMP_WORDS, joined by line ends, and COMP_CWORD; bash makes a word of a lone `=`."""
+    raw = words.split("\n")[: place + 1]
+    raw += [""] * (place + 1 - len(raw))
+    before, last = raw[1:-1], raw[-1]
+    if last == "=":
+        before, last = [*before, last], ""
+    kept = [word for at, word in enumerate(before) if word != "=" or not before[at - 1].startswith("--")]
+    quote: str | None = last[:1] if last[:1] in (_SINGLE, _DOUBLE) else ""
+    if re.search(r"(?<!\\)['\"]", last[1:]):
+        quote = None
+    return _Typed([_split(word)[-1] for word in kept], _split(last)[-1], "", quote)
+
+
+def _typed_in_line(line: str, shell: str) -> _Typed:
+    """Return what was typed from a line up to the cursor."""
+    *words, word = _split(line, escaped=_SINGLE + _DOUBLE if shell == "fish" else _DOUBLE)
+    option, equals, value = word.partition("=")
+    if equals and option.startswith("--"):
+        return _Typed([*words[1:], option], value, f"{option}=")
+    return _Typed(words[1:], word)
+
+
+def _split(line: str, *, escaped: str = _DOUBLE) -> list[str]:
+    """Return the words of `line` without their quotes; the last is the one that is being typed, perhaps ''.
+
+    Within the quotation marks `escaped`, a backslash keeps its meaning.
+    """
+    # The letter at the end says whether the last blank ends a word, or is quoted.
+    lexer = shlex.shlex(f"{line}x", posix=True)
+    lexer.whitespace_split, lexer.commenters, lexer.escapedquotes = True, "", escaped
+    words: list[str] = []
+    try:
+        words.extend(lexer)
+    except ValueError:  # a quote is still open
+        words.append(lexer.token)
+    return [*words[:-1], words[-1][:-1]]
+
+
+def _for_bash(offers: Sequence[tuple[str, str]], typed: _Typed) -> list[str]:
+    """Return words that bash puts on the command line as they are, so that each is one word and nothing is run."""
+    names = _like_the_first([name for name, _ in offers], typed.word)
+    if typed.quote is None:
+        return []
+    if typed.quote == _SINGLE:
+        return [name.replace("'", r"'\''") for name in names]
+    if typed.quote == _DOUBLE:  # in which there is no way to write an exclamation mark
+        return [re.sub(r'(["$`\\])', r"\\\1", name) for name in names if "!" not in name]
+    return ["".join(c if _SAFE.fullmatch(c) else f"\\{c}" for c in name) for name in names]
+
+
+def _for_zsh(offers: Sequence[tuple[str, str]], typed: _Typed) -> str:
+    """Return a command for zsh, which quotes what it puts on the command line by itself."""
+    if not offers:
+        return "_files"
+    names = set(_like_the_first([name for name, _ in offers], typed.word))
+    offers = [offer for offer in offers if offer[0] in names]
+    words = _quoted(f"{typed.before}{name}" for name, _ in offers)
+    if not any(about for _, about in offers):
+        return f"compadd -U -V names -- {words}"
+    shown = _quoted(f"{name}  -- {about}" if about else name for name, about in offers)
+    return f"local -a told; told=({shown}); compadd -U -V names -l -d told -- {words}"
+
+
+def _quoted(words: Iterable[str]) -> str:
+    return " ".join("'" + word.replace("'", r"'\''") + "'" for word in words)
+
+
+def _like_the_first(names: Sequence[str], word: str) -> list[str]:
+    """Return those of `names` that begin as the first one does, for as long as what was typed.
+
+    What all have in common is put in the place of the word: nothing of it is to vanish.
+    """
+    return [name for name in names if name[: len(word)] == names[0][: len(word)]] if len(names) > 1 else list(names)
+
+
+def authors(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Offer the authors of the index that the command line names."""
+    return _names(ctx, "authors", incomplete)
+
+
+def works(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Offer its works."""
+    return _names(ctx, "works", incomplete)
+
+
+def tags(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Offer its tags."""
+    return _names(ctx, "tags", incomplete)
+
+
+def _names(ctx: typer.Context, kind: str, incomplete: str) -> list[str]:
+    from quotefind.index.light_names import names_in
+
+    index: str | None = ctx.params.get("index")
+    return names_in(index_directory(index), kind, incomplete or ctx.obj or "")
+
+
+def indexes() -> list[str]:
+    """Offer the named indexes, then directories here that hold one; the shell itself knows all others."""
+    from pathlib import Path
+
+    from quotefind.index.light_names import FILE_NAME
+
+    here = sorted(path.parent.name for path in Path().glob(f"*/{FILE_NAME}"))
+    return [*named_indexes(), *(f"./{name}" for name in here)]
+
+
+def input_formats() -> list[str]:
+    """Offer the formats of sources."""
+    from quotefind.corpus import FORMATS
+
+    return list(FORMATS)
+
+
+def pair_formats() -> list[str]:
+    """Offer the formats of files of pairs."""
+    from quotefind.corpus.pair_rows import FORMATS
+
+    return list(FORMATS)
+
+
+def devices() -> list[str]:
+    """Offer the devices to compute on."""
+    return ["auto", "cpu", "cuda", "mps"]

@@ -70,7 +70,7 @@ def wrapper(path: Path, command: str) -> None:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory, real_home: Path) -> Path:
-    """A directory with the files that examples name, a home with indexes, and programs: ours, and for curl and fortune."""
+    """A directory with the files that examples name, a home with indexes, and the programs that they call."""
     folder = tmp_path_factory.mktemp("desk")
     fill(folder)
     home = folder / "home"

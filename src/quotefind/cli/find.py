@@ -14,8 +14,8 @@ from quotefind.cli.options import (
     AuthorOption,
     CopyOption,
     DiverseOption,
+    FindFormatOption,
     Format,
-    FormatOption,
     HybridOption,
     IndexOption,
     LikeOption,
@@ -66,7 +66,7 @@ def find(
     read0: Read0Option = False,
     copy: CopyOption = False,
     index: IndexOption = None,
-    style: FormatOption = None,
+    style: FindFormatOption = None,
     no_refresh: NoRefreshOption = False,
 ) -> None:
     """Find the quotes that mean what you ask for.

@@ -98,6 +98,18 @@ FormatOption = Annotated[
         callback=_usable,
         help="How to write it; a table on a terminal, plain lines in a pipe.",
         case_sensitive=False,
+        metavar="[table|plain|json|jsonl|csv|tsv|markdown]",  # all but trec, which is for find
+    ),
+]
+FindFormatOption = Annotated[
+    Format | None,
+    typer.Option(
+        "--format",
+        "-f",
+        envvar="QUOTEFIND_FORMAT",
+        callback=_usable,
+        help="How to write it; a table on a terminal, plain lines in a pipe.",
+        case_sensitive=False,
     ),
 ]
 TopicsOption = Annotated[

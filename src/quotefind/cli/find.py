@@ -89,7 +89,7 @@ def find(
         hybrid=hybrid,
     )
     many = queries is not None or words == ["-"]
-    if not (words or many or read0 or like is not None) and sys.stdin and sys.stdin.isatty() and sys.stdout.isatty():
+    if not (words or many or read0 or copy or like is not None) and _on_terminal():
         from quotefind.cli.prompt import open_prompt
 
         fits = style if style is not Format.trec or given(ctx, "style") else None
@@ -118,6 +118,11 @@ def _copy(quote: Quote) -> None:
     line = output.plain_line(quote)
     clipboard.copy(line)
     session.warn(f"on the clipboard: {line}")
+
+
+def _on_terminal() -> bool:
+    """Whether somebody sits there who can type and read."""
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _requests(words: list[str], queries: Path | None, *, like: bool, read0: bool, many: bool) -> Iterator[list[str]]:

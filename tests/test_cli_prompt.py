@@ -205,6 +205,9 @@ def test_the_signal_ends_it(cli: Cli) -> None:
     """SIGINT, which no key sends while one types, ends the prompt with 130 and a line, as it ends every command."""
     with prompt(cli) as terminal:
         terminal.ask("love")
+        terminal.until(
+            "k 5"
+        )  # drawn once the place of the cursor is known: nothing is on its way to the program any more
         terminal.process.send_signal(signal.SIGINT)
         code, said = terminal.end("")
     assert code == 130
@@ -284,6 +287,14 @@ def test_other_formats(cli: Cli) -> None:
         assert '"rank": 1, "score": 1.0' in terminal.ask("love")
     refused = prompt(cli, "--format", "trec")
     assert refused.end("") == (2, "quotefind: --format trec is for many requests: find - or --queries FILE.\n")
+
+
+def test_what_is_for_one_answer_opens_no_prompt(cli: Cli) -> None:
+    """--copy without words is not passed over: it is wrong usage, on a terminal too."""
+    refused = prompt(cli, "--copy")
+    code, said = refused.end("")
+    assert code == 2
+    assert said.startswith("quotefind: Say what you are looking for")
 
 
 def test_a_missing_index_ends_it_at_once(cli: Cli) -> None:

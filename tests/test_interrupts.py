@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from cli_tools import PROGRAM, Run, environment, run, run_on_terminal
 
+from quotefind import interrupts
+
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the signals of POSIX")
 
 ONE_LINE = "quotefind: interrupted\n"
@@ -222,3 +224,18 @@ def test_without_a_thread_it_is_interrupted_too(home: Path) -> None:
     )
     done = run((sys.executable, "-c", program + WITH_BODY.format(body="    ctrl_c()")), home=home)
     assert (done.code, done.out, done.err) == (130, "", ONE_LINE)
+
+
+def test_signals_are_lent() -> None:
+    """Who is told of signals is told again behind a block in which another was, whatever that other left."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    before = signal.set_wakeup_fd(writing)
+    try:
+        with interrupts.lent():
+            assert signal.set_wakeup_fd(-1) == -1
+        assert signal.set_wakeup_fd(writing) == writing
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(reading)
+        os.close(writing)

@@ -14,10 +14,13 @@ import typer.main
 from test_readme import options
 
 from quotefind import errors
-from quotefind.cli import app, manual
+from quotefind.cli import app, manual, reference
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "quotefind.1"
+
+# What stands before a command, or comes with each; README.md has them.
+_OF_THE_WHOLE = {"--version", "--install-completion", "--show-completion"}
 
 
 def shown(page: Path) -> str:
@@ -35,6 +38,14 @@ def test_the_page_is_that_of_the_program() -> None:
     assert manual.page() == PAGE.read_text(encoding="ascii")
     again = subprocess.run([sys.executable, "-m", "quotefind.cli.manual"], capture_output=True, text=True, check=True)
     assert again.stdout == manual.page()
+
+
+def test_the_reference_is_that_of_the_program() -> None:
+    """docs/reference.md is what the program makes; python -m quotefind.cli.reference > docs/reference.md."""
+    written = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    assert reference.page() == written
+    program = typer.main.get_command(app)
+    assert [option for option in options(program) - _OF_THE_WHOLE if option not in written] == []
 
 
 def test_the_page_is_installed() -> None:

@@ -12,15 +12,23 @@ import typer
 from quotefind.cli import output, session
 from quotefind.cli.options import (
     AuthorOption,
+    CopyOption,
+    DiverseOption,
+    FindFormatOption,
     Format,
-    FormatOption,
+    HybridOption,
     IndexOption,
+    LikeOption,
     MaxCharsOption,
     MinScoreOption,
     NoRefreshOption,
+    OnePerAuthorOption,
     ProposedOption,
+    QueriesOption,
+    Read0Option,
     TagOption,
     TopOption,
+    UnlikeOption,
     WorkOption,
     given,
 )
@@ -49,27 +57,16 @@ def find(
     tag: TagOption = None,
     proposed: ProposedOption = False,
     max_chars: MaxCharsOption = None,
-    like: Annotated[
-        str | None, typer.Option("--like", metavar="ID|TEXT", help="More like this quote, which is itself left out.")
-    ] = None,
-    unlike: Annotated[
-        list[str] | None, typer.Option("--not", metavar="TEXT", help="Away from what this means; repeatable.")
-    ] = None,
-    diverse: Annotated[bool, typer.Option("--diverse", help="Prefer hits that differ from each other.")] = False,
-    one_per_author: Annotated[bool, typer.Option("--one-per-author", help="Of each author the best hit only.")] = False,
-    hybrid: Annotated[
-        bool, typer.Option("--hybrid", help="Rank by shared words too; the score stays the cosine.")
-    ] = False,
-    queries: Annotated[
-        Path | None,
-        typer.Option("--queries", metavar="FILE", help="Many requests, one a line; hits come as JSON Lines."),
-    ] = None,
-    read0: Annotated[bool, typer.Option("--read0", help="Requests end with NUL instead of a line end.")] = False,
-    copy: Annotated[
-        bool, typer.Option("--copy", help="Put the first hit on the clipboard too, with its attribution.")
-    ] = False,
+    like: LikeOption = None,
+    unlike: UnlikeOption = None,
+    diverse: DiverseOption = False,
+    one_per_author: OnePerAuthorOption = False,
+    hybrid: HybridOption = False,
+    queries: QueriesOption = None,
+    read0: Read0Option = False,
+    copy: CopyOption = False,
     index: IndexOption = None,
-    style: FormatOption = None,
+    style: FindFormatOption = None,
     no_refresh: NoRefreshOption = False,
 ) -> None:
     """Find the quotes that mean what you ask for.
@@ -92,7 +89,7 @@ def find(
         hybrid=hybrid,
     )
     many = queries is not None or words == ["-"]
-    if not (words or many or read0 or like is not None) and sys.stdin and sys.stdin.isatty() and sys.stdout.isatty():
+    if not (words or many or read0 or copy or like is not None) and _on_terminal():
         from quotefind.cli.prompt import open_prompt
 
         fits = style if style is not Format.trec or given(ctx, "style") else None
@@ -121,6 +118,11 @@ def _copy(quote: Quote) -> None:
     line = output.plain_line(quote)
     clipboard.copy(line)
     session.warn(f"on the clipboard: {line}")
+
+
+def _on_terminal() -> bool:
+    """Whether somebody sits there who can type and read."""
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _requests(words: list[str], queries: Path | None, *, like: bool, read0: bool, many: bool) -> Iterator[list[str]]:

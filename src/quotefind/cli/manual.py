@@ -32,7 +32,7 @@ def page() -> str:
     program: Any = typer.main.get_command(app)
     root = typer.Context(program, info_name="quotefind", **program.context_settings)
     about, *rest = program.help.split("\n\n")
-    commands = list(_commands(root))
+    found = list(commands(root))
     lines = [
         f'.TH QUOTEFIND 1 "" "quotefind {__version__}" "User Commands"',
         ".SH NAME",
@@ -46,13 +46,13 @@ def page() -> str:
         ".SH COMMANDS",
     ]
     examples: list[str] = []
-    for context in commands:
+    for context in found:
         help_text, _, shown = (context.command.help or "").partition("\n\n\b\n")
         examples += [line.strip() for line in shown.splitlines() if line.strip()]
         lines += [f".SS {_text(context.command_path)}", *_usage(context), *_paragraphs(help_text.split("\n\n"))]
         lines += _options(context)
     lines += [".SH ENVIRONMENT", "What stands on the command line is stronger."]
-    for name, told in {**_variables(commands), **_VARIABLES}.items():
+    for name, told in {**variables(found), **_VARIABLES}.items():
         lines += _item(name, told)
     lines.append(".SH FILES")
     for name, told in _FILES.items():
@@ -62,13 +62,13 @@ def page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _commands(context: typer.Context) -> Iterator[typer.Context]:
+def commands(context: typer.Context) -> Iterator[typer.Context]:
     """Yield a context of each command in a group that does something, in the order of the help."""
     group: Any = context.command
     for name, command in group.commands.items():
         inner = typer.Context(command, info_name=name, parent=context)
         if hasattr(command, "commands"):
-            yield from _commands(inner)
+            yield from commands(inner)
         elif not command.hidden:
             yield inner
 
@@ -96,17 +96,17 @@ def _options(context: typer.Context) -> list[str]:
     return lines
 
 
-def _variables(commands: list[typer.Context]) -> dict[str, str]:
+def variables(found: list[typer.Context]) -> dict[str, str]:
     """Return for each variable that gives the default of an option what it is the default of."""
-    found: dict[str, dict[str, list[str]]] = {}
-    for context in commands:
+    told: dict[str, dict[str, list[str]]] = {}
+    for context in found:
         for parameter in context.command.get_params(context):
             if isinstance(parameter.envvar, str):
                 option = max(parameter.opts, key=len)
-                found.setdefault(parameter.envvar, {}).setdefault(option, []).append(str(context.info_name))
+                told.setdefault(parameter.envvar, {}).setdefault(option, []).append(str(context.info_name))
     return {
         name: " ".join(f"The default of {option} ({', '.join(where)})." for option, where in options.items())
-        for name, options in found.items()
+        for name, options in told.items()
     }
 
 

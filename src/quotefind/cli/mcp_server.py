@@ -59,6 +59,7 @@ class HitRecord(TypedDict):
     source: str | None
     line: int | None
     proposed: list[str]
+    note: str | None
 
 
 class Hits(TypedDict):

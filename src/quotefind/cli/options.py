@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -97,6 +98,18 @@ FormatOption = Annotated[
         callback=_usable,
         help="How to write it; a table on a terminal, plain lines in a pipe.",
         case_sensitive=False,
+        metavar="[table|plain|json|jsonl|csv|tsv|markdown]",  # all but trec, which is for find
+    ),
+]
+FindFormatOption = Annotated[
+    Format | None,
+    typer.Option(
+        "--format",
+        "-f",
+        envvar="QUOTEFIND_FORMAT",
+        callback=_usable,
+        help="How to write it; a table on a terminal, plain lines in a pipe.",
+        case_sensitive=False,
     ),
 ]
 TopicsOption = Annotated[
@@ -119,6 +132,25 @@ InputFormatOption = Annotated[
         autocompletion=completion.input_formats,
         help="Read it as this, whatever its name; quotefind formats shows them all.",
     ),
+]
+
+# Of `find` alone.
+LikeOption = Annotated[
+    str | None, typer.Option("--like", metavar="ID|TEXT", help="More like this quote, which is itself left out.")
+]
+UnlikeOption = Annotated[
+    list[str] | None, typer.Option("--not", metavar="TEXT", help="Away from what this means; repeatable.")
+]
+DiverseOption = Annotated[bool, typer.Option("--diverse", help="Prefer hits that differ from each other.")]
+OnePerAuthorOption = Annotated[bool, typer.Option("--one-per-author", help="Of each author the best hit only.")]
+HybridOption = Annotated[bool, typer.Option("--hybrid", help="Rank by shared words too; the score stays the cosine.")]
+QueriesOption = Annotated[
+    Path | None,
+    typer.Option("--queries", metavar="FILE", help="Many requests, one a line; hits come as JSON Lines."),
+]
+Read0Option = Annotated[bool, typer.Option("--read0", help="Requests end with NUL instead of a line end.")]
+CopyOption = Annotated[
+    bool, typer.Option("--copy", help="Put the first hit on the clipboard too, with its attribution.")
 ]
 
 # Of `index` alone; there are too many to stand in its signature.

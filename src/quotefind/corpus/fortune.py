@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TextIO
 
 from quotefind.corpus.attribution import Attribution, parse_attribution, split_attribution
 from quotefind.corpus.fields import FlawError, bad, make_quote, raw_problem
-from quotefind.corpus.lines import Lines
+from quotefind.corpus.lines import Ends, entries
 from quotefind.corpus.options import BadRecord, ReadOptions
 from quotefind.records import Quote
 
 _DASHED = re.compile(r"(?P<indent>\s*)(?:--+|—|―|-(?=\s))[\s—-]*(?=\S)")
 _MOST_TAIL_LINES = 3
-_Ends = Callable[[str], list[str] | None]
 # A typewriter wrote an accent, went one column back and wrote the letter.
 _ACCENTS = {"'": "\u0301", "`": "\u0300", "^": "\u0302", '"': "\u0308", ",": "\u0327", "~": "\u0303"}
 
@@ -39,8 +38,8 @@ def _tag_line(line: str) -> list[str] | None:
     return line[4:].split(",") if (line.startswith("----") and line[4:5].isspace()) or line == "----" else None
 
 
-def _read(stream: TextIO, name: str, options: ReadOptions, ends: _Ends) -> Iterator[Quote | BadRecord]:
-    for number, lines, tags in _entries(stream, ends):
+def _read(stream: TextIO, name: str, options: ReadOptions, ends: Ends) -> Iterator[Quote | BadRecord]:
+    for number, lines, tags in entries(stream, ends):
         if isinstance(lines, FlawError):
             yield bad(name, number, str(lines))
             continue
@@ -54,39 +53,6 @@ def _read(stream: TextIO, name: str, options: ReadOptions, ends: _Ends) -> Itera
             yield make_quote(name, number, words, tags=tags)
         else:
             yield make_quote(name, number, words, attribution.author, attribution.work, tags=tags)
-
-
-def _entries(stream: TextIO, ends: _Ends) -> Iterator[tuple[int, list[str] | FlawError, list[str]]]:
-    """Yield each entry that is not blank: the number of its first line, its lines, or why it is none, and its tags.
-
-    `ends` returns the tags of the entry that a line ends, None where it does not end one.
-    """
-    source = Lines(stream)
-    first = 0
-    lines: list[str] = []
-    flaw: FlawError | None = None
-    while True:
-        try:
-            line = next(source)
-        except StopIteration:
-            break
-        except FlawError as error:
-            first = first or source.number
-            lines, flaw = [], error  # the rest of the entry is passed over
-            source.begin()
-            continue
-        if (tags := ends(line)) is not None:
-            if lines or flaw:
-                yield first, flaw or lines, tags
-            first, lines, flaw = 0, [], None
-            source.begin()
-        elif lines or not (flaw or line.isspace()):
-            first = first or source.number
-            lines.append(line)
-        else:
-            source.begin()
-    if lines or flaw:
-        yield first, flaw or lines, []
 
 
 def _split(lines: list[str]) -> tuple[str, Attribution | None]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from quotefind.corpus.fields import LONGEST_TEXT, FlawError, bad, check_length, make_quote, raw_problem
-from quotefind.corpus.lines import Lines
+from quotefind.corpus.lines import entries
 from quotefind.corpus.options import BadRecord, ReadOptions
 from quotefind.records import Quote
 from quotefind.text import fold
@@ -79,7 +79,7 @@ def read_kindle(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quo
     quote.
     """
     found: list[_Entry | BadRecord] = []
-    for line, lines in _entries(stream):
+    for line, lines, _ in entries(stream, _separates):
         if isinstance(lines, FlawError):
             found.append(bad(name, line, str(lines)))
         elif problem := raw_problem("".join(lines), options.encoding):
@@ -132,34 +132,9 @@ def _in_order(author: str) -> str:
     return f"{given} {family}"
 
 
-def _entries(stream: TextIO) -> Iterator[tuple[int, list[str] | FlawError]]:
-    """Yield each entry that is not blank: the number of its first line, and its lines, or why it is none."""
-    source = Lines(stream)
-    first = 0
-    lines: list[str] = []
-    flaw: FlawError | None = None
-    while True:
-        try:
-            line = next(source)
-        except StopIteration:
-            break
-        except FlawError as error:
-            first = first or source.number
-            lines, flaw = [], error  # the rest of the entry is passed over
-            source.begin()
-            continue
-        if line[0] == "=" and _SEPARATOR.fullmatch(line):
-            if lines or flaw:
-                yield first, flaw or lines
-            first, lines, flaw = 0, [], None
-            source.begin()
-        elif lines or not (flaw or not line.strip("\ufeff \t\r\n")):
-            first = first or source.number
-            lines.append(line)
-        else:
-            source.begin()
-    if lines or flaw:
-        yield first, flaw or lines
+def _separates(line: str) -> list[str] | None:
+    """Return no tags where `line` ends an entry, else None."""
+    return [] if line[0] == "=" and _SEPARATOR.fullmatch(line) else None
 
 
 def _entry(name: str, line: int, lines: Sequence[str]) -> _Entry | BadRecord:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TextIO
 
 from quotefind.corpus.fields import FlawError
@@ -11,6 +11,9 @@ from quotefind.corpus.fields import FlawError
 # Characters of a line, or of a record of several lines, that are held in memory at most. A text as long as a quote may
 # be (see `fields`) fits, also where JSON escapes every character of it.
 LONGEST_RECORD = 2_000_000
+
+# Returns the tags of the entry that a line ends, or None where it does not end one.
+Ends = Callable[[str], list[str] | None]
 
 _CHUNK = 1 << 16
 
@@ -66,6 +69,39 @@ def each_line(stream: TextIO, longest: int = LONGEST_RECORD) -> Iterator[tuple[i
             return
         except FlawError as flaw:
             yield lines.number, flaw
+
+
+def entries(stream: TextIO, ends: Ends) -> Iterator[tuple[int, list[str] | FlawError, list[str]]]:
+    """Yield each entry that is not blank: the number of its first line, its lines, or why it is none, and its tags.
+
+    `ends` returns the tags of the entry that a line ends, None where it does not end one.
+    """
+    source = Lines(stream)
+    first = 0
+    lines: list[str] = []
+    flaw: FlawError | None = None
+    while True:
+        try:
+            line = next(source)
+        except StopIteration:
+            break
+        except FlawError as error:
+            first = first or source.number
+            lines, flaw = [], error  # the rest of the entry is passed over
+            source.begin()
+            continue
+        if (tags := ends(line)) is not None:
+            if lines or flaw:
+                yield first, flaw or lines, tags
+            first, lines, flaw = 0, [], None
+            source.begin()
+        elif lines or not (flaw or not line.strip("\ufeff").strip()):
+            first = first or source.number
+            lines.append(line)
+        else:
+            source.begin()
+    if lines or flaw:
+        yield first, flaw or lines, []
 
 
 def _goes_on(line: str) -> bool:

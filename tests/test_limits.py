@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cli_tools import PROGRAM, Cli, Run, environment, run
+from test_encoders import make_model
 
 from quotefind import limits
 from quotefind.encoders import open_encoder
@@ -191,7 +192,7 @@ def limited(limit: str, *arguments: str, home: Path) -> Run:
         ("-v 300000", ["find", "hope"]),
         ("-v 500000", ["find", "hope"]),
         ("-v 500000", ["index", "more.txt"]),
-        ("-v 1000000", ["index", "--rebuild", "--model", "all-MiniLM-L6-v2"]),
+        ("-v 1000000", ["index", "--rebuild", "--model", "./unprepared"]),
         ("-d 120000", ["find", "hope"]),
         ("-n 12", ["find", "hope"]),
         ("-n 20", ["pair"]),
@@ -201,6 +202,7 @@ def test_a_process_with_little(cli: Cli, home_with_model: Path, limit: str, argu
     """With little memory or few files, each command ends with 5 and one line on the limit, and harms nothing."""
     (cli.folder / "some.txt").write_text("A quote.\n", encoding="utf-8")
     (cli.folder / "more.txt").write_text("A quote that is new.\n", encoding="utf-8")
+    make_model(cli.folder / "unprepared")
     made = run(PROGRAM, "index", "some.txt", "--quiet", home=home_with_model)
     assert made.code == 0, made
     done = limited(limit, *arguments, home=home_with_model)

@@ -92,6 +92,7 @@ def run(standing: Standing) -> None:
     """Serve the tools over standard input and output until the input ends."""
     # Before the SDK sets up its own, which draws a box around each line of a traceback.
     logging.basicConfig(level=logging.ERROR, format="quotefind: %(message)s")
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it would tell of an interrupt at length
     tools = _Tools(standing)
     server = MCPServer(
         "quotefind",

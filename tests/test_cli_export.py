@@ -223,3 +223,42 @@ def test_without_a_clipboard_it_ends_with_5(cli: Cli, program: str | None, more:
     assert says in done.err
     assert "xclip" in done.err
     assert done.err.count("\n") == 1
+
+
+def test_a_source_of_the_index_is_not_written_over(cli: Cli) -> None:
+    """A file that the index was made from stays, under whatever name it is called; so does the index itself."""
+    source = cli.folder / "quotes.jsonl"
+    before = source.read_bytes()
+    (cli.folder / "link.jsonl").symlink_to(source)
+    for name in ("quotes.jsonl", source, "link.jsonl"):
+        done = cli("export", "--author", "ash", "-o", name)
+        assert (done.code, done.out) == (2, "")
+        assert f"belongs to a source of this index, {source}, and would be lost" in done.err
+    assert source.read_bytes() == before
+    inside = cli.home / "indexes" / "default" / "new.jsonl"
+    assert "lies in the index itself" in cli("export", "-o", inside).err
+    assert not inside.exists()
+    assert cli("export", "-o", "another.jsonl", "-q").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-o", "My Clippings.txt"], "My Clippings.txt is a name of kindle files; give a plain file another one."),
+        (["-o", "a.md", "--format", "csv"], "a.md is a name of md files; give a csv file another one."),
+        (["-o", "KoboReader.sqlite", "--format", "csv"], "KoboReader.sqlite is a name of kobo files"),
+    ],
+)
+def test_a_name_that_would_be_read_otherwise_is_refused(cli: Cli, arguments: list[str], said: str) -> None:
+    """Where `index` would take the file for another format, nothing is written."""
+    done = cli("export", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+    assert not (cli.folder / arguments[1]).exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/stdout leads to a pipe without a name on Linux")
+def test_a_pipe_without_a_name_is_written_to(cli: Cli) -> None:
+    """--output /dev/stdout works in a pipe, as a process substitution does."""
+    done = run(FAKE_PROGRAM, "export", "-f", "csv", "-o", "/dev/stdout", "-q", home=cli.home)
+    assert (done.code, done.lines[0]) == (0, "id,text,author,work,year,tags,note")

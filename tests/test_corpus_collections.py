@@ -153,6 +153,31 @@ def test_a_kobo_is_left_as_it_was(kobo: Path) -> None:
     assert [path.name for path in kobo.parent.iterdir()] == ["KoboReader.sqlite"]
 
 
+def test_highlights_in_the_log_of_a_kobo_are_read(kobo: Path) -> None:
+    """What only the log beside the database holds is read too, and both are left as they were."""
+    connection = sqlite3.connect(kobo)
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    connection.execute("UPDATE Bookmark SET Text = 'newest of all' WHERE Text LIKE 'without a title%'")
+    connection.commit()
+    log = kobo.with_name(f"{kobo.name}-wal")
+    before = kobo.read_bytes(), log.read_bytes()
+    texts = [quote.text for quote in read_file(kobo, ReadOptions()) if isinstance(quote, Quote)]
+    assert "newest of all" in texts
+    assert "without a title" not in texts
+    assert (kobo.read_bytes(), log.read_bytes()) == before
+    connection.close()
+
+
+def test_other_programs_files_are_recognised_in_messages() -> None:
+    """What parts the clippings of a Kindle, and the keys of KOReader, are named with the format to ask for."""
+    kindle = list(read_stream(io.BytesIO(b"a quote\n==========\n"), "-", ReadOptions(input_format="txt")))
+    assert isinstance(kindle[1], BadRecord)
+    assert "--input-format kindle" in kindle[1].problem
+    koreader = list(read_stream(io.BytesIO(b'[{"title": "a", "entries": []}]'), "-", ReadOptions(input_format="json")))
+    assert isinstance(koreader[0], BadRecord)
+    assert "--input-format koreader" in koreader[0].problem
+
+
 def test_a_kobo_of_an_older_version_is_read(tmp_path: Path) -> None:
     """Columns that an older database lacks are not asked for; a text that is no UTF-8 is a bad record."""
     path = tmp_path / "koboreader.sqlite"

@@ -75,18 +75,20 @@ def test_columns_can_be_named() -> None:
         "work_column": "wo",
         "year_column": "wann",
         "tags_column": "was",
+        "note_column": "notiz",
     }
-    expected = ("Erkenne dich", "Thales", "Sprüche", -600, ("selbst",))
-    header = "text,zitat,Wer,wo,wann,was\n"
+    expected = ("Erkenne dich", "Thales", "Sprüche", -600, ("selbst",), "gut")
+    header = "text,zitat,Wer,wo,wann,was,Notiz\n"
     for quote in (
-        one(header + "x,Erkenne dich,Thales,Sprüche,600 BC,selbst\n", "csv", **options),
+        one(header + "x,Erkenne dich,Thales,Sprüche,600 BC,selbst,gut\n", "csv", **options),
         one(
-            '{"zitat": "Erkenne dich", "wer": "Thales", "wo": "Sprüche", "wann": -600, "was": ["selbst"]}',
+            '{"zitat": "Erkenne dich", "wer": "Thales", "wo": "Sprüche", "wann": -600, "was": ["selbst"], '
+            '"notiz": "gut"}',
             "jsonl",
             **options,
         ),
     ):
-        assert (quote.text, quote.author, quote.work, quote.year, quote.tags) == expected
+        assert (quote.text, quote.author, quote.work, quote.year, quote.tags, quote.note) == expected
 
 
 def test_a_column_that_is_missing_is_an_error_that_lists_the_columns() -> None:
@@ -131,7 +133,9 @@ def test_a_long_cell_is_read() -> None:
     [
         (1850, 1850),
         (-300, -300),
+        (1850.0, 1850),
         ("1850", 1850),
+        ("1850.0", 1850),
         (" -300 ", -300),
         ("300 BC", -300),
         ("300 BCE", -300),

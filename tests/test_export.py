@@ -220,7 +220,7 @@ def test_a_list_of_tags_in_a_cell_holds_no_nul() -> None:
 
 
 def test_formats_are_chosen_by_suffix() -> None:
-    """The suffix says the format, a name overrules it, a stream is JSON Lines; anything else is an error."""
+    """The suffix says the format, or a name where it says none, a stream is JSON Lines; anything else is an error."""
     assert {
         name: format_of(Path(f"x{name}"), None).name for name in (".jsonl", ".CSV", ".tsv", ".json", ".md", ".txt")
     } == {
@@ -232,7 +232,9 @@ def test_formats_are_chosen_by_suffix() -> None:
         ".txt": "plain",
     }
     assert format_of(None, None).name == "jsonl"
-    assert format_of(Path("x.txt"), "csv").name == "csv"
+    assert format_of(Path("x.out"), "csv").name == "csv"
+    with pytest.raises(UsageError, match=r"x\.txt is a name of txt files; give a csv file another one"):
+        format_of(Path("x.txt"), "csv")
     assert format_of(Path("x"), "fortune").name == "fortune"
     with pytest.raises(UsageError, match=r"x\.pdf: its name does not say"):
         format_of(Path("x.pdf"), None)

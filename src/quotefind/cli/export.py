@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +21,8 @@ from quotefind.cli.options import (
     TagOption,
     WorkOption,
 )
+from quotefind.errors import UsageError
+from quotefind.paths import index_directory
 
 if TYPE_CHECKING:
     from quotefind.export.exporting import Exported
@@ -73,6 +76,8 @@ def export(
     where = session.filter_of(author, work, tag, max_chars, proposed=proposed)
     on_terminal = file is None and sys.stdout.isatty()
     shown = output.visible if on_terminal and style not in (ExportFormat.json, ExportFormat.jsonl) else None
+    if file is not None:
+        _check_output(file, index)
     with session.opened(index, refresh=not no_refresh) as opened, session.progress_bar(quiet=quiet or not file) as bar:
         exported = export_quotes(opened, file or sys.stdout.buffer, shape, where, shown=shown, progress=bar)
     _report(exported, shape.name, file, quiet=quiet)
@@ -80,6 +85,24 @@ def export(
         left = f"; {file} is left as it is" if file else ""
         session.warn("nothing found" + (" under these conditions" if where else "") + left)
         raise typer.Exit(1)
+
+
+def _check_output(file: Path, name: str | None) -> None:
+    """Refuse to write over what the index was made from, or into the index itself."""
+    from quotefind.index.reader import Index
+
+    directory = index_directory(name)
+    if directory.resolve() in Path(os.path.realpath(file)).parents:
+        raise UsageError(f"--output {file} lies in the index itself; write it elsewhere.")
+    if not file.exists() or not Index.exists(directory):
+        return
+    with Index(directory) as opened:
+        source = opened.source_with(file)
+    if source is not None:
+        raise UsageError(
+            f"--output {file} belongs to a source of this index, {source}, and would be lost. Write another file; "
+            "where it is to take the place of this one, first: quotefind index --remove SOURCE"
+        )
 
 
 def _report(exported: Exported, name: str, file: Path | None, *, quiet: bool) -> None:

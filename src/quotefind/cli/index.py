@@ -18,6 +18,7 @@ from quotefind.cli.options import (
     JsonOption,
     MaxBytesOption,
     NewModelOption,
+    NoteColumnOption,
     PruneOption,
     QuietOption,
     RebuildOption,
@@ -54,6 +55,7 @@ def index(
     work_column: WorkColumnOption = None,
     year_column: YearColumnOption = None,
     tags_column: TagsColumnOption = None,
+    note_column: NoteColumnOption = None,
     delimiter: DelimiterOption = None,
     max_bytes: MaxBytesOption = 1_000_000_000,
     skip_bad: SkipBadOption = False,
@@ -84,7 +86,7 @@ def index(
             raise UsageError("--verify only looks; run it without anything that changes the index.")
         _verify(name, json=json, quiet=quiet)
         return
-    columns = (text_column, author_column, work_column, year_column, tags_column)
+    columns = (text_column, author_column, work_column, year_column, tags_column, note_column)
     options = ReadOptions(input_format, encoding, *columns, delimiter, max_bytes)
     given = [Source(location_of(source), options, skip_bad) for source in sources or []]
     if not given and (options != ReadOptions() or skip_bad):

@@ -182,6 +182,7 @@ AuthorColumnOption = Annotated[str | None, typer.Option("--author-column", metav
 WorkColumnOption = Annotated[str | None, typer.Option("--work-column", metavar="NAME", help="The work's.")]
 YearColumnOption = Annotated[str | None, typer.Option("--year-column", metavar="NAME", help="The year's.")]
 TagsColumnOption = Annotated[str | None, typer.Option("--tags-column", metavar="NAME", help="The tags'.")]
+NoteColumnOption = Annotated[str | None, typer.Option("--note-column", metavar="NAME", help="The note's.")]
 DelimiterOption = Annotated[
     str | None, typer.Option("--delimiter", metavar="CHAR", help="What stands between the cells of a CSV file, as ';'.")
 ]

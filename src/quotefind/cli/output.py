@@ -186,6 +186,8 @@ def console() -> Console:
     out = Ours(markup=False, emoji=False, highlight=False, soft_wrap=False)
     if out.no_color:  # by itself rich would still write bold, dim and italic
         out = Ours(markup=False, emoji=False, highlight=False, soft_wrap=False, color_system=None)
+    if out.is_dumb_terminal:  # which has a width all the same
+        out.width = shutil.get_terminal_size().columns
     return out
 
 

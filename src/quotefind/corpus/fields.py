@@ -38,7 +38,7 @@ _LISTED_CHARACTERS = 60
 _TAG_SEPARATOR = re.compile(r"[,;|]|\s#")
 # How Python writes a list, and so do programs that put one into a cell: "['a', 'b']".
 _LIST = re.compile(r"""\s*\[\s*(?P<parts>['"].*['"])?\s*\]\s*""", re.DOTALL)
-_YEAR = re.compile(r"(-?[0-9]{1,4})|([0-9]{1,4}) ?BCE?")
+_YEAR = re.compile(r"(-?[0-9]{1,4})(?:\.0+)?|([0-9]{1,4}) ?BCE?")  # with .0 where a table had gaps
 _LARGEST_YEAR = 9999
 _JSON_KINDS = {type(None): "null", bool: "true or false", int: "a number", float: "a number", str: "a string"}
 
@@ -158,6 +158,8 @@ def checked_year(value: object) -> int | None:
         if match is None:
             return None
         return int(match[1]) if match[1] else -int(match[2])
+    if isinstance(value, float) and value.is_integer():  # what tables with gaps make of whole numbers
+        value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):
         raise FlawError(
             f"the year is {'not a whole number' if isinstance(value, float) else kind(value)}; expected one"

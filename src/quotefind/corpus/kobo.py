@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO
 
 from quotefind.corpus.fields import bad, make_quote, raw_problem
@@ -35,7 +37,8 @@ def read_kobo(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Quo
     Nothing in it is trusted: no views, no functions of its schema, values and time have their bounds.
     """
     with on_disk(stream) as path:
-        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)
+        mode = "rw" if _copy_log(name, path, options.max_bytes) else "ro&immutable=1"
+        connection = sqlite3.connect(f"{path.as_uri()}?mode={mode}", uri=True)
         try:
             yield from _read(connection, name, options)
         except (sqlite3.Error, MemoryError) as error:  # the latter where damage names an absurd size
@@ -43,6 +46,18 @@ def read_kobo(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Quo
             raise SourceError(f"{name}: no database that can be read ({reason}); {_EXPECTED}") from error
         finally:
             connection.close()
+
+
+def _copy_log(name: str, copy: Path, max_bytes: int) -> bool:
+    """Copy the log beside the database, whose newest highlights may be there only, beside its `copy`, if it has one."""
+    log = Path(f"{name}-wal")
+    try:
+        if not (log.is_file() and 0 < log.stat().st_size <= max_bytes):
+            return False
+        shutil.copyfile(log, f"{copy}-wal")
+    except OSError as error:
+        raise SourceError(f"{log} cannot be read: {error.strerror or error}.") from error
+    return True
 
 
 def _read(connection: sqlite3.Connection, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:

@@ -43,7 +43,10 @@ def object_reader(name: str, options: ReadOptions) -> Callable[[int, str, object
             if columns[0] is None:
                 said = named_column("text", options)
                 expected = listed(USUAL_NAMES["text"] if said is None else [said])
-                return bad(name, line, f"no text (expected under {expected}); the keys are {listed(value)}")
+                hint = (
+                    "; what KOReader exports: --input-format koreader" if {"entries", "documents"} & set(value) else ""
+                )
+                return bad(name, line, f"no text (expected under {expected}); the keys are {listed(value)}{hint}")
             record = make_quote(name, line, *[None if column is None else value[column] for column in columns])
         else:
             return bad(name, line, f"found {kind(value)}; expected a string or an object")

@@ -17,6 +17,7 @@ class ReadOptions:
         work_column: the column or key that holds the work.
         year_column: the column or key that holds the year.
         tags_column: the column or key that holds the tags.
+        note_column: the column or key that holds the note.
         delimiter: the character between the cells of a CSV file; None: a comma.
         max_bytes: how many bytes are read at most, of a compressed file when unpacked.
     """
@@ -28,6 +29,7 @@ class ReadOptions:
     work_column: str | None = None
     year_column: str | None = None
     tags_column: str | None = None
+    note_column: str | None = None
     delimiter: str | None = None
     max_bytes: int = 1_000_000_000
 

@@ -26,6 +26,12 @@ def read_plain(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quot
         words, attribution = split_attribution(line)
         if attribution is not None:
             yield make_quote(name, number, words, attribution.author, attribution.work)
+        elif line.strip() == "==========":
+            yield bad(
+                name,
+                number,
+                "no quote, but what parts the clippings of a Kindle; read those with --input-format kindle",
+            )
         elif _is_attribution(line):
             yield bad(name, number, "an attribution without a quote before it; expected both on one line")
         else:

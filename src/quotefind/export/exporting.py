@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from quotefind.corpus import FORMATS, BadRecord, ReadOptions
+from quotefind.corpus.formats import known_format
 from quotefind.errors import UsageError
 from quotefind.export.rendering import SHAPES, Shape
 from quotefind.export.replacing import replacing
@@ -59,14 +60,23 @@ def format_of(output: Path | None, named: str | None) -> Shape:
         shape = SHAPES[named]
         if not shape.suffixes and suffix:
             raise UsageError(f"A {named} file is known by having no suffix; give --output a name without {suffix}.")
+        _check_name(output, shape)
         return shape
     if output is None:
         return SHAPES["jsonl"]
     for shape in SHAPES.values():
         if suffix in shape.suffixes:
+            _check_name(output, shape)
             return shape
     known = ", ".join(suffix for shape in SHAPES.values() for suffix in shape.suffixes)
     raise UsageError(f"{output}: its name does not say which format ({known}); say --format ({', '.join(SHAPES)}).")
+
+
+def _check_name(output: Path | None, shape: Shape) -> None:
+    """Refuse a name by which `index` would read the file in another format."""
+    implied = known_format(output) if output else None
+    if output and implied and implied.name != shape.reader and implied.name != "fortune":
+        raise UsageError(f"{output.name} is a name of {implied.name} files; give a {shape.name} file another one.")
 
 
 def export_quotes(

@@ -26,7 +26,7 @@ def replacing(*paths: Path) -> Iterator[list[BinaryIO]]:
     made: list[tuple[Path, Path]] = []
     try:
         with ExitStack() as stack:
-            streams = [stack.enter_context(_opened(Path(os.path.realpath(path)), made)) for path in paths]
+            streams = [stack.enter_context(_opened(path, made)) for path in paths]
             yield streams
             for stream in streams:
                 stream.flush()
@@ -48,7 +48,8 @@ def _opened(path: Path, made: list[tuple[Path, Path]]) -> BinaryIO:
     except FileNotFoundError:
         mode = None
     if mode is not None and not stat.S_ISREG(mode):
-        return path.open("wb")
+        return path.open("wb")  # by its own name: what /dev/stdout leads to may have none
+    path = Path(os.path.realpath(path))
     beside = path.with_name(f".{path.name[:100]}-{secrets.token_hex(4)}.part")
     try:
         stream = beside.open("xb")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -309,6 +310,18 @@ class Index:
                     " GROUP BY sources.id ORDER BY sources.id"
                 )
             ]
+
+    def source_with(self, file: Path) -> str | None:
+        """Return the source that `file` was read from, by whatever name or link; None where it is of none."""
+        with database.damage_reported(self.directory):
+            known = self._connection.execute(
+                "SELECT location, path FROM files JOIN sources ON sources.id = source_id ORDER BY files.id"
+            ).fetchall()
+        for location, path in known:
+            with suppress(OSError):  # it is not there any more, or was never a file
+                if Path(path).samefile(file) or Path(location, path).samefile(file):
+                    return str(location)
+        return None
 
     def statistics(self) -> dict[str, int]:
         """Return how many authors, works, tags, texts cut by the encoder and quotes with proposed tags it holds."""

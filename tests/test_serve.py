@@ -205,7 +205,10 @@ def test_errors_are_told_to_who_asks(cli: Cli) -> None:
         assert "longer than 100,000 bytes" in await assistant.refused("find", query="love " * 20_001)
         assert "top" in await assistant.refused("find", query="love", top=0)
         assert "min_score" in await assistant.refused("find", query="love", min_score=2)
-        assert "author" in await assistant.refused("find", query="love", author="ash")
+        assert "author" in await assistant.refused("find", query="love", author=7)
+        assert await assistant.texts(query="love", author="clay") == await assistant.texts(
+            query="love", author=["clay"]
+        )
         assert "authors" in await assistant.refused("find", query="love", authors=["ash"])
         assert "A text to compare is empty." in await assistant.refused("pair", a=" ")
         assert "with two they do nothing" in await assistant.refused("pair", a="love", b="war", tag=["passion"])

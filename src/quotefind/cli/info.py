@@ -40,7 +40,7 @@ def info(index: IndexOption = None, json: JsonOption = False) -> None:
     refresh = f"yes; to refresh it: quotefind index{index_argument(directory)}"
     lines.append(("out of date", refresh if facts["stale"] else "no"))
     lines += [
-        ("source", f"{location} ({quotes} quotes in {files} file{'s' * (files != 1)})")
+        ("source", f"{location} ({quotes} quote{'s' * (quotes != 1)} in {files} file{'s' * (files != 1)})")
         for location, files, quotes in map(dict.values, facts["sources"])
     ]
     output.show_facts(lines)

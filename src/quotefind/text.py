@@ -72,6 +72,11 @@ def wrapped(text: str, width: int) -> str:
     return re.sub(rf"(.{{1,{width}}})(?: |$)", r"\1\n", text).rstrip("\n")
 
 
+def counted(number: int, what: str) -> str:
+    """Return `number` with the noun `what`, in the plural where it is not one: "1 quote", "1,567 quotes"."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def is_unicode(text: str) -> bool:
     """Whether `text` can be written as UTF-8: words of a command line that are not hold halves of surrogate pairs."""
     return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)

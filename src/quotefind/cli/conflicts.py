@@ -12,6 +12,7 @@ import typer
 from quotefind.cli import output, session
 from quotefind.cli.options import Format
 from quotefind.paths import checkpoints_directory
+from quotefind.text import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,20 +50,20 @@ def report_conflicts(
         )
     count = of_names = 0
 
-    def counted() -> Iterable[ConflictGroup]:
+    def tallied() -> Iterable[ConflictGroup]:
         nonlocal count, of_names
         for group in groups:
             count += 1
             of_names += Difference.author in group.differs
             yield group
 
-    _show(counted(), style)
+    _show(tallied(), style)
     if not count:
         session.warn("no quotes found that have the same or nearly the same words")
         raise typer.Exit(1)
     if not quiet:
         sys.stdout.flush()
-        found = f"{count:,} group{'s' if count > 1 else ''}"
+        found = counted(count, "group")
         named = f", {of_names:,} with different names" if of_names else ""
         session.warn(f"{found}{named}; which name or wording is right, this program cannot know")
 

@@ -22,10 +22,11 @@ from quotefind.cli.options import (
     WorkOption,
 )
 from quotefind.errors import UsageError
-from quotefind.paths import index_directory
+from quotefind.text import counted
 
 if TYPE_CHECKING:
     from quotefind.export.exporting import Exported
+    from quotefind.index.reader import Index
 
 
 class ExportFormat(StrEnum):
@@ -76,9 +77,9 @@ def export(
     where = session.filter_of(author, work, tag, max_chars, proposed=proposed)
     on_terminal = file is None and sys.stdout.isatty()
     shown = output.visible if on_terminal and style not in (ExportFormat.json, ExportFormat.jsonl) else None
-    if file is not None:
-        _check_output(file, index)
     with session.opened(index, refresh=not no_refresh) as opened, session.progress_bar(quiet=quiet or not file) as bar:
+        if file is not None:
+            _check_output(file, opened)
         exported = export_quotes(opened, file or sys.stdout.buffer, shape, where, shown=shown, progress=bar)
     _report(exported, shape.name, file, quiet=quiet)
     if not exported.quotes:
@@ -87,17 +88,11 @@ def export(
         raise typer.Exit(1)
 
 
-def _check_output(file: Path, name: str | None) -> None:
+def _check_output(file: Path, index: Index) -> None:
     """Refuse to write over what the index was made from, or into the index itself."""
-    from quotefind.index.reader import Index
-
-    directory = index_directory(name)
-    if directory.resolve() in Path(os.path.realpath(file)).parents:
+    if index.directory.resolve() in Path(os.path.realpath(file)).parents:
         raise UsageError(f"--output {file} lies in the index itself; write it elsewhere.")
-    if not file.exists() or not Index.exists(directory):
-        return
-    with Index(directory) as opened:
-        source = opened.source_with(file)
+    source = index.source_with(file) if file.exists() else None
     if source is not None:
         raise UsageError(
             f"--output {file} belongs to a source of this index, {source}, and would be lost. Write another file; "
@@ -108,9 +103,9 @@ def _check_output(file: Path, name: str | None) -> None:
 def _report(exported: Exported, name: str, file: Path | None, *, quiet: bool) -> None:
     """Say what was written where, and what could not be kept."""
     if file and exported.quotes and not quiet:
-        session.warn(f"{_count(exported.quotes, 'quote')} written to {file}")
+        session.warn(f"{counted(exported.quotes, 'quote')} written to {file}")
     lacking = [
-        f"{what} of {_count(count, 'quote')}"
+        f"{what} of {counted(count, 'quote')}"
         for what, count in (("the tags", exported.tagged), ("the year", exported.dated), ("the note", exported.noted))
         if count
     ]
@@ -118,13 +113,9 @@ def _report(exported: Exported, name: str, file: Path | None, *, quiet: bool) ->
         session.warn(f"{name} has no place for {_listed(lacking)}; --format jsonl keeps all")
     if exported.changed:
         ids = ", ".join(exported.examples) + (", …" if exported.changed > len(exported.examples) else "")
-        many = _count(exported.changed, "quote")
+        many = counted(exported.changed, "quote")
         session.warn(f"in {name}, {many} will be read back otherwise ({ids}); --format jsonl keeps all")
 
 
 def _listed(items: list[str]) -> str:
     return " and ".join(filter(None, (", ".join(items[:-1]), items[-1])))
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

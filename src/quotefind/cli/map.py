@@ -24,6 +24,7 @@ from quotefind.cli.options import (
 from quotefind.errors import UsageError
 from quotefind.export.replacing import replacing
 from quotefind.paths import DEFAULT_INDEX
+from quotefind.text import counted
 
 if TYPE_CHECKING:
     from quotefind.index.filters import Filter
@@ -93,12 +94,8 @@ def map_(
     if left_out:
         session.warn(f"a map has room for {len(quote_map.quotes):,} quotes; {left_out:,} by chance are not on it")
     if not quiet:
-        quotes, topics_ = _counted(len(quote_map.quotes), "quote"), _counted(len(quote_map.topics), "topic")
+        quotes, topics_ = counted(len(quote_map.quotes), "quote"), counted(len(quote_map.topics), "topic")
         session.warn(f"{output}: {quotes}, {topics_}")
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'s' if number != 1 else ''}"
 
 
 def _title(index: str | None) -> str:

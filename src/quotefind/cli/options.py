@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -89,29 +89,23 @@ ProposedOption = Annotated[
 MaxCharsOption = Annotated[
     int | None, typer.Option("--max-chars", min=1, metavar="N", help="Only quotes of at most N characters.")
 ]
-FormatOption = Annotated[
-    Format | None,
-    typer.Option(
+
+
+def _format_option(metavar: str | None = None) -> Any:
+    return typer.Option(
         "--format",
         "-f",
         envvar="QUOTEFIND_FORMAT",
         callback=_usable,
         help="How to write it; a table on a terminal, plain lines in a pipe.",
         case_sensitive=False,
-        metavar="[table|plain|json|jsonl|csv|tsv|markdown]",  # all but trec, which is for find
-    ),
-]
-FindFormatOption = Annotated[
-    Format | None,
-    typer.Option(
-        "--format",
-        "-f",
-        envvar="QUOTEFIND_FORMAT",
-        callback=_usable,
-        help="How to write it; a table on a terminal, plain lines in a pipe.",
-        case_sensitive=False,
-    ),
-]
+        metavar=metavar,
+    )
+
+
+# All but trec, which is for find.
+FormatOption = Annotated[Format | None, _format_option("[table|plain|json|jsonl|csv|tsv|markdown]")]
+FindFormatOption = Annotated[Format | None, _format_option()]
 TopicsOption = Annotated[
     int | None,
     typer.Option("--topics", min=1, metavar="N", help="How many topics; found out unless you say."),

@@ -90,13 +90,7 @@ def _show(topics: Sequence[Topic], style: Format) -> None:
 def _record(topic: Topic) -> dict[str, Any]:
     """Return `topic` as the object that JSON output holds."""
     quotes = [
-        dict(
-            zip(
-                QUOTE_KEYS,
-                (quote.id, quote.text, quote.author, quote.work, round(score, output.DIGITS)),
-                strict=True,
-            )
-        )
+        {**{key: getattr(quote, key) for key in QUOTE_KEYS[:-1]}, QUOTE_KEYS[-1]: round(score, output.DIGITS)}
         for quote, score in zip(topic.central, topic.scores, strict=True)
     ]
     values = (topic.number, topic.label, list(topic.terms), topic.size, quotes)

@@ -12,6 +12,7 @@ import numpy as np
 from quotefind.map.colours import LIGHT, LIGHT_PAPER, OPACITY, assign_colours
 from quotefind.map.places import densest_places
 from quotefind.map.quote_map import QuoteMap
+from quotefind.text import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -102,8 +103,7 @@ def _installed(names: Sequence[str]) -> list[str]:
 
 
 def _draw_heading(axes: Axes, quote_map: QuoteMap) -> None:
-    count, topics = len(quote_map.quotes), len(quote_map.topics)
-    below = f"{count:,} quote{'s' if count != 1 else ''}, {topics} topic{'s' if topics != 1 else ''}"
+    below = f"{counted(len(quote_map.quotes), 'quote')}, {counted(len(quote_map.topics), 'topic')}"
     if quote_map.query is not None:
         below += f"; ringed: “{_shown(quote_map.query)}”"
     axes.set_title(f"{_shown(quote_map.title)}\n", loc="left", color=_INK, fontsize=17, fontweight="bold")

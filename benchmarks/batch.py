@@ -25,6 +25,8 @@ from typing import Any
 import measure
 import synthetic
 
+from quotefind.stores import open_index
+
 _REQUESTS = 1000
 # As many as `find -` encodes at a time at most.
 _BATCH = 256
@@ -51,10 +53,8 @@ def rank_here(index: str, vectors: str) -> float:
     """Return the seconds of `Index.search` for the requests `vectors`, the second time."""
     import numpy as np
 
-    from quotefind import Index
-
     queries = np.load(vectors)
-    with Index(Path(index)) as opened:
+    with open_index(Path(index)) as opened:
         for _ in range(2):
             started = time.perf_counter()
             for start in range(0, len(queries), _BATCH):
@@ -69,9 +69,7 @@ def rank_with_peer(index: str, vectors: str) -> float:
     import torch
     from sentence_transformers import util
 
-    from quotefind import Index
-
-    with Index(Path(index)) as opened:
+    with open_index(Path(index)) as opened:
         corpus = torch.from_numpy(np.array(opened.matrix))
     queries = torch.from_numpy(np.load(vectors))
     for _ in range(2):

@@ -26,6 +26,8 @@ from typing import Any
 
 import measure
 
+from quotefind.stores import open_index
+
 _HERE = Path(__file__).parent
 _COSINES = (0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9)
 _SHARES = (0.6, 0.7, 0.75, 0.8, 0.85, 0.9)
@@ -156,7 +158,7 @@ def _index(home: Path) -> Path:
 
 
 def _samples(directory: Path, count: int) -> list[Sample]:
-    from quotefind import Index, open_encoder, score_pairs
+    from quotefind import open_encoder, score_pairs
     from quotefind.conflicts.words import is_part, likeness, words_of
 
     drawn = random.Random(42)
@@ -165,7 +167,7 @@ def _samples(directory: Path, count: int) -> list[Sample]:
     varied = drawn.sample(quotations, min(count, len(quotations)))
     made = [(kind, True, text, variant) for text in varied for kind, variant in variants(text, drawn)]
     made += [("opposite", False, a, b) for a, b in _OPPOSITES]
-    with Index(directory) as index:
+    with open_index(directory) as index:
         same = list(_same_by_hand(index))
         made += [("in both collections", True, a, b) for a, b in same]
         measure.say("looking for the nearest others")

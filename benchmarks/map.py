@@ -19,6 +19,8 @@ from typing import Any
 import measure
 import synthetic
 
+from quotefind.stores import open_index
+
 _NEIGHBOURS = 15
 _PAIRS = 20_000
 
@@ -30,10 +32,10 @@ def compare(index: str) -> list[dict[str, Any]]:
     from sklearn.decomposition import PCA
     from sklearn.neighbors import NearestNeighbors
 
-    from quotefind import Filter, Index
+    from quotefind import Filter
     from quotefind.map.projection import project
 
-    with Index(Path(index)) as opened:
+    with open_index(Path(index)) as opened:
         vectors = opened.vectors(opened.rows_where(Filter()))
     reduced = PCA(50, svd_solver="covariance_eigh").fit_transform(vectors)
 

@@ -29,6 +29,8 @@ from typing import Any
 import measure
 import synthetic
 
+from quotefind.stores import open_index
+
 _REQUEST = "quotes about family"
 _NEW = 1000
 _HEADER = 128
@@ -46,9 +48,9 @@ def scan(index: str, runs: int, conditions: dict[str, Any]) -> dict[str, Any]:
     """
     import numpy as np
 
-    from quotefind import Filter, Index
+    from quotefind import Filter
 
-    with Index(Path(index)) as opened:
+    with open_index(Path(index)) as opened:
         query = np.random.default_rng(0).standard_normal((1, opened.manifest.dimension), dtype=np.float32)
         query /= np.linalg.norm(query)
         filters = {

@@ -29,6 +29,7 @@ _USUAL_SCRIPT = """
 import json, sys
 import numpy as np
 from sentence_transformers import SentenceTransformer, util
+from quotefind.stores import open_index
 
 weights, matrix, texts, query = sys.argv[1:]
 model = SentenceTransformer(weights)
@@ -45,9 +46,9 @@ def save_matrix(index: str, matrix: str, texts: str) -> int:
     """Write the vectors of `index` as one `.npy` file and its texts, in the same order, as JSON; return how many."""
     import numpy as np
 
-    from quotefind import Filter, Index
+    from quotefind import Filter, open_index
 
-    with Index(Path(index)) as opened:
+    with open_index(Path(index)) as opened:
         rows = opened.rows_where(Filter())
         np.save(matrix, opened.vectors(rows))
         Path(texts).write_text(json.dumps([quote.text for quote in opened.quotes(rows)]), encoding="utf-8")

@@ -37,6 +37,8 @@ from typing import Any
 
 import measure
 
+from quotefind.stores import open_index
+
 _QUOTES = Path(__file__).parent.parent / "quotes"
 _SHIPPED, _BASE = "quotefind-MiniLM-L6-v1", "all-MiniLM-L6-v2"
 _GRID = [round(0.01 * step, 2) for step in range(25, 66)]
@@ -93,14 +95,14 @@ def measured(directory: str) -> dict[str, Any]:
     """Measure the model of the index of bundled quotes in `directory`; run in a process of its own."""
     import numpy as np
 
-    from quotefind import Filter, Index, open_encoder
+    from quotefind import Filter, open_encoder
     from quotefind.tagging import THRESHOLDS, TOP, read_themes, theme_vectors
 
     pairs = [json.loads(line) for line in (_QUOTES / "pairs.jsonl").read_text(encoding="utf-8").splitlines()]
     held_out_texts = {pair["quote"] for pair in pairs if pair["split"] == "held-out"}
     labels = {pair["quote"]: set(pair["tags"]) for pair in pairs}
     themes = read_themes()
-    with Index(Path(directory)) as index:
+    with open_index(Path(directory)) as index:
         rows = index.rows_where(Filter())
         quotes, vectors = index.quotes(rows), index.vectors(rows)
         model = index.manifest.model
@@ -148,10 +150,10 @@ def measured_elsewhere(directory: str) -> dict[str, Any]:
     """Measure the shipped model on another collection, by its own tags; run in a process of its own."""
     import numpy as np
 
-    from quotefind import Filter, Index, open_encoder
+    from quotefind import Filter, open_encoder
     from quotefind.tagging import THRESHOLDS, TOP, theme_vectors
 
-    with Index(Path(directory)) as index:
+    with open_index(Path(directory)) as index:
         rows = index.rows_where(Filter())
         quotes, vectors = index.quotes(rows), index.vectors(rows)
         encoder = open_encoder(index.manifest.model, device="cpu", fingerprint=index.manifest.fingerprint)

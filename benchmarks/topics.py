@@ -22,6 +22,8 @@ import measure
 import synthetic
 from load import checked, watch
 
+from quotefind.stores import open_index
+
 _FORTUNES = 10_000
 
 
@@ -31,10 +33,10 @@ def agreement(index: str) -> list[dict[str, Any]]:
     from sklearn.cluster import HDBSCAN, AgglomerativeClustering, KMeans
     from sklearn.decomposition import PCA
 
-    from quotefind import Filter, Index
+    from quotefind import Filter
     from quotefind.topics.clustering import cluster
 
-    with Index(Path(index)) as opened:
+    with open_index(Path(index)) as opened:
         rows = opened.rows_where(Filter())
         vectors = opened.vectors(rows)
         tags = [frozenset(quote.tags) for quote in opened.quotes(rows.tolist())]

@@ -17,6 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from quotefind.stores import index_exists, open_index
+
 # Quotes that are asked for themselves when an index is looked at.
 _ASKED = 20
 _NUMBERED = re.compile(r"\([0-9]+\)$")
@@ -81,14 +83,14 @@ def look(index: str, identity: dict[str, Any]) -> dict[str, Any]:
         The CRC-32 of its texts, sorted, those of texts that a rebuild has encoded and not finished with, and what is
         wrong.
     """
-    from quotefind import Filter, Index, QuotefindError, verify
+    from quotefind import Filter, QuotefindError
 
     found: dict[str, Any] = {"quotes": [], "begun": [], "faults": []}
     try:
-        if not Index.exists(Path(index)):
+        if not index_exists(Path(index)):
             return found
-        with Index(Path(index)) as opened:
-            verify(opened)
+        with open_index(Path(index)) as opened:
+            opened.verify()
             texts = [quote.text for quote in opened.quotes(opened.rows_where(Filter()))]
             found["quotes"] = sorted(zlib.crc32(text.encode()) for text in texts)
             begun = opened.connection.execute("SELECT text FROM quotes JOIN rewritten ON quote_id = quotes.id")

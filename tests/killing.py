@@ -17,11 +17,11 @@ from boundaries import at_boundary, kill
 from fake_encoder import FakeEncoder
 from library import Library
 
-from quotefind.index import apply, rewrite
-from quotefind.index.reader import Index
+from quotefind.index import adding, rewrite
 from quotefind.index.verify import verify
 from quotefind.index.writer import open_to_write
 from quotefind.search import FindOptions, find
+from quotefind.stores import index_exists, open_index
 from quotefind.tagging import propose_tags
 
 OLD = [f"old quote number {n}" for n in range(12)]
@@ -101,7 +101,7 @@ def tagged(library: Library) -> None:
 
 def tag(library: Library) -> None:
     """Propose themes for every quote, and store them."""
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         proposals = propose_tags(index, library.encoder, ["old", "new", "quote"], min_score=0.1)
         with open_to_write(library.directory, library.models) as writer:
             assert proposals.write(writer) == 0
@@ -120,9 +120,9 @@ SCENARIOS: dict[str, tuple[Callable[[Library], None], Callable[[Library], None]]
 
 def committed(library: Library) -> dict[str, str]:
     """Return the model that each committed text is encoded with; the index is whole and answers with each of them."""
-    if not Index.exists(library.directory):
+    if not index_exists(library.directory):
         return {}
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         assert verify(index) == index.count
         encoder = library.models(index.manifest.model, index.manifest.fingerprint)
         rows = [row for (row,) in index.connection.execute("SELECT row FROM quotes")]
@@ -158,7 +158,7 @@ def run_to_boundary(library: Library, change: Callable[[Library], None], number:
 
 def main(scenario: str, folder: Path) -> None:
     """Kill `scenario` at its first boundary, its second one, and so on to its last."""
-    apply._CHUNK = rewrite._CHUNK = 4
+    adding._CHUNK = rewrite._CHUNK = 4
     begin, change = SCENARIOS[scenario]
     start, work = folder / "start", folder / "work"
     start.mkdir()

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from fake_encoder import FakeEncoder, FakeModels
 
-from quotefind.index.reader import Index
 from quotefind.index.sources import Source
 from quotefind.index.verify import verify
 from quotefind.index.writer import Summary, open_to_write
 from quotefind.records import Quote
+from quotefind.stores import open_index
 
 
 class Library:
@@ -44,7 +44,7 @@ class Library:
 
     def quotes(self) -> list[Quote]:
         """Return all quotes of the index by row, having verified that it is whole."""
-        with Index(self.directory) as index:
+        with open_index(self.directory) as index:
             verify(index)
             rows = index.connection.execute("SELECT row FROM quotes ORDER BY row")
             return index.quotes(row for (row,) in rows)

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from fake_encoder import FakeEncoder
 
-from quotefind.index.reader import Index
+from quotefind.index.interface import Index
 from quotefind.search import FindOptions, find
+from quotefind.stores import open_index
 
 
 def state_of(index: Index, encoder: FakeEncoder) -> str:
@@ -33,7 +34,7 @@ def main(directory: Path, end: Path) -> None:
     seen: dict[str, None] = {}
     rounds = 0
     while not end.exists():
-        with Index(directory) as index:
+        with open_index(directory) as index:
             seen[state_of(index, encoder)] = None
         rounds += 1
     print(rounds, *seen)  # noqa: T201

@@ -17,9 +17,10 @@ from library import Library
 from quotefind import pairs
 from quotefind.checkpoint import Checkpoint, Found
 from quotefind.index.filters import Filter
-from quotefind.index.reader import Index
+from quotefind.index.interface import Index
 from quotefind.pairs import closest_pairs
 from quotefind.records import Pair
+from quotefind.stores import open_index
 
 LINES = [f"{'hope ' * (n % 3)}{'fear ' * (n % 4)}dust number {n}" for n in range(17)]
 # Of 17 quotes, 3 at a time: 6 blocks, each compared with itself and those behind.
@@ -43,7 +44,7 @@ def index(tmp_path: Path) -> Iterator[Index]:
     """An index of LINES."""
     library = Library(tmp_path / "index", tmp_path / "sources", FakeEncoder(dim=6))
     library.update(library.write("a.txt", *LINES))
-    with Index(library.directory) as opened:
+    with open_index(library.directory) as opened:
         yield opened
 
 
@@ -103,7 +104,7 @@ def test_another_search_begins_anew(tmp_path: Path, kept: Path) -> None:
     """What was found for other quotes, another number of pairs or another least score is not gone on with."""
     library = Library(tmp_path / "index", tmp_path / "sources", FakeEncoder(dim=6))
     library.update(library.write("a.txt", *LINES))
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         with pytest.raises(KeyboardInterrupt):
             closest_pairs(index, 9, checkpoints=kept, progress=interrupt_at(10))
         assert mined(index, kept, top=8)[1][0] == 1
@@ -112,7 +113,7 @@ def test_another_search_begins_anew(tmp_path: Path, kept: Path) -> None:
         assert len(list(kept.iterdir())) == 1  # that of the first is still there
     library.write("a.txt", *LINES[1:], "hope and fear in a new line")
     library.update(library.folder)
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         found, told = mined(index, kept)
         assert told[0] == 1
         assert found == closest_pairs(index, 9)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cli_tools import Cli, write_records
 
-from quotefind.paths import index_argument, index_directory
+from quotefind.paths import index_argument, index_location
 
 QUOTES = [{"text": f"Love {number}.", "author": "Ann"} for number in range(6)]
 QUOTES += [{"text": "Love looks not with the eyes, but with the mind.", "author": name} for name in ("Ann", "Bea")]
@@ -37,7 +37,7 @@ def test_commands_in_messages_name_the_index_where_the_environment_names_another
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The command that a message tells is the right one under the environment in which it is told."""
-    default, poems = index_directory("default"), index_directory("poems")
+    default, poems = index_location("default"), index_location("poems")
     assert (index_argument(default), index_argument(poems)) == ("", " --index poems")
     monkeypatch.setenv("QUOTEFIND_INDEX", "poems")
     assert (index_argument(default), index_argument(poems)) == (" --index default", "")

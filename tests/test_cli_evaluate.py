@@ -18,7 +18,7 @@ import ir_measures
 import pytest
 from cli_tools import CONTROL, FAKE_PROGRAM, SCRIPT, Cli, Run, environment, run, run_on_terminal, write_records
 
-from quotefind.index.reader import Index
+from quotefind.stores import open_index
 from quotefind.text import quote_id
 
 QUOTES: list[dict[str, Any]] = [
@@ -486,7 +486,7 @@ def test_a_stale_index_is_refreshed(cli: Cli) -> None:
 
 def test_the_real_model_beats_chance_and_is_named(bundled_home: Path, tmp_path: Path) -> None:
     """With the real model a request in other words than the quote's is answered, by the cosine if not by words."""
-    with Index(bundled_home / "indexes" / "default") as index:
+    with open_index(bundled_home / "indexes" / "default") as index:
         model = index.manifest.model
     file = write_records(
         tmp_path / "judged.jsonl",

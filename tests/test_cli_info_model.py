@@ -268,7 +268,7 @@ def test_each_error_has_its_exit_code(
     def fail(_: object) -> None:
         raise error("It is the\x1b[31m moon.")
 
-    monkeypatch.setattr("quotefind.cli.info.index_directory", fail)
+    monkeypatch.setattr("quotefind.cli.info.index_location", fail)
     done = cli("info", "--json")
     said = "interrupted" if error is KeyboardInterrupt else "It is the␛[31m moon."
     if error is OSError:
@@ -300,7 +300,7 @@ def test_a_message_is_one_line(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Non
     def fail(_: object) -> None:
         raise errors.SourceError("a\nb.txt cannot be read.\r")
 
-    monkeypatch.setattr("quotefind.cli.info.index_directory", fail)
+    monkeypatch.setattr("quotefind.cli.info.index_location", fail)
     assert cli("info").err == "quotefind: a␊b.txt cannot be read.␍\n"
 
 
@@ -310,7 +310,7 @@ def test_a_bug_keeps_its_traceback(cli: Cli, monkeypatch: pytest.MonkeyPatch) ->
     def fail(_: object) -> None:
         raise ValueError("a bug")
 
-    monkeypatch.setattr("quotefind.cli.info.index_directory", fail)
+    monkeypatch.setattr("quotefind.cli.info.index_location", fail)
     with pytest.raises(ValueError, match="a bug"):
         cli("info")
 
@@ -320,7 +320,7 @@ def test_a_bug_ends_the_process_with_its_traceback(home: Path) -> None:
     driver = (
         "import quotefind.cli.info as info, quotefind.cli\n"
         "def fail(_): raise ValueError('a bug')\n"
-        "info.index_directory = fail\n"
+        "info.index_location = fail\n"
         "quotefind.cli.main()\n"
     )
     done = run((sys.executable, "-c", driver), "info", home=home)

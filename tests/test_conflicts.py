@@ -20,10 +20,11 @@ from quotefind.conflicts.names import distinct, may_be_one
 from quotefind.conflicts.wordings import Wordings
 from quotefind.conflicts.words import is_near, likeness, unshared, words_of
 from quotefind.index.filters import Filter
-from quotefind.index.reader import Index
+from quotefind.index.interface import Index
 from quotefind.progress import silent
 from quotefind.records import Quote
 from quotefind.similarity import cosine_scores
+from quotefind.stores import open_index
 
 some_words = st.lists(st.sampled_from("abcd"), max_size=12)
 LONG = "a journey of a thousand miles begins beneath the feet of one who walks"
@@ -150,7 +151,7 @@ def test_groups_are_stars(near: list[tuple[int, int]], repeated: set[int]) -> No
 
 def found_in(library: Library, **options: object) -> list[ConflictGroup]:
     """Return the groups of the index of `library`."""
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         return list(conflict_groups(index, **options))  # type: ignore[arg-type]
 
 
@@ -306,7 +307,7 @@ def test_all_pairs_are_found(
     library = Library(directory / "index", directory / "sources", FakeEncoder(dim=64))
     library.update(library.write("a.txt", *lines, "keep me please"))
     whole = found_in(library, min_score=least)
-    with pytest.MonkeyPatch.context() as patch, Index(library.directory) as index:
+    with pytest.MonkeyPatch.context() as patch, open_index(library.directory) as index:
         patch.setattr(pairs, "_BLOCK", block)
         patch.setattr(groups, "_BATCH", block)
         patch.setattr(wordings, "_BATCH", block)
@@ -342,7 +343,7 @@ def test_no_pair_is_passed_over_that_is_near(library: Library) -> None:
             line = drawn.integers(0, 2 * size + 9, size)
             lines += [line, np.where(drawn.random(size) < 0.15, drawn.integers(0, 999, size), line), line[: size - 2]]
     library.update(library.write("a.txt", *{" ".join(f"w{word}" for word in line) for line in lines if len(line)}))
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         found = Wordings(index, index.rows_where(Filter()), silent)
         pairs = np.array(list(itertools.combinations(found.first.tolist(), 2)))
         quotes = dict(zip(found.first.tolist(), index.quotes(found.first.tolist()), strict=True))

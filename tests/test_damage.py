@@ -20,11 +20,11 @@ from cli_tools import Cli, Run, WordEncoder, write_records
 from quotefind.errors import IndexUnusableError
 from quotefind.index.database import seal
 from quotefind.index.filters import Filter
-from quotefind.index.reader import Index
 from quotefind.index.verify import verify
 from quotefind.pairs import companions
 from quotefind.records import Hit
 from quotefind.search import FindOptions, find
+from quotefind.stores import open_index
 
 QUOTES = [
     {"text": f"Love and war number {n} by the sea", "author": f"Author {n % 5}", "work": f"Work {n % 3}", "year": n}
@@ -154,7 +154,7 @@ def test_a_file_of_another_index_is_an_error(cli: Cli, directory: Path, name: st
 def found(directory: Path, where: Filter) -> list[tuple[object, ...]]:
     """Return what is shown of the hits of two requests, but for where it was read, which has no seal."""
     encoder = WordEncoder()
-    with Index(directory) as index:
+    with open_index(directory) as index:
         hits = find(index, encoder, ["love war", "sea"], FindOptions(top=7, where=where))
         companion = companions(index, encoder, "love", 3, where=where)
     seen = [*chain(*hits), *(Hit("", pair.rank, pair.score, pair.b) for pair in companion)]
@@ -194,7 +194,7 @@ def test_no_flipped_bit_gives_another_answer(directory: Path, name: str) -> None
 
 def is_refused(directory: Path) -> bool:
     """Whether verification finds that something is wrong."""
-    with Index(directory) as index:
+    with open_index(directory) as index:
         try:
             verify(index)
         except IndexUnusableError:
@@ -207,10 +207,10 @@ import os, sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from cli_tools import WordEncoder
-from quotefind.index import apply
+from quotefind.index import adding
 from quotefind.index.sources import Source
 from quotefind.index.writer import open_to_write
-apply._CHUNK = 5
+adding._CHUNK = 5
 with open_to_write(Path(sys.argv[2]), lambda model, fingerprint: WordEncoder()) as writer:
     writer.update([Source(sys.argv[3])])
     os._exit(0)
@@ -239,7 +239,7 @@ def test_a_damaged_log_of_a_killed_run_gives_an_older_state(tmp_path: Path, suff
         (work / f"index.sqlite-{suffix}").write_bytes(damaged)
         try:
             answer = sorted((quote[3] for quote in found(work, Filter())), key=texts.index)
-            with Index(work) as index:
+            with open_index(work) as index:
                 all_texts = [quote.text for quote in index.quotes(index.rows_where(Filter()))]
             assert all_texts in states, f"byte {place}"
             assert set(answer) <= set(all_texts)

@@ -21,10 +21,10 @@ from library import Library
 
 from quotefind.encoders import Encoder
 from quotefind.errors import IndexUnusableError, ModelError
-from quotefind.index.reader import Index
 from quotefind.index.verify import verify
 from quotefind.progress import silent
 from quotefind.search import FindOptions, find
+from quotefind.stores import open_index
 from quotefind.training.evaluation import (
     DEPTH,
     MEASURES,
@@ -332,7 +332,7 @@ def test_the_systems_are_those_of_find(library: Library, encoder: FakeEncoder) -
     texts = [*TEXTS, *(f"number {number}" for number in range(DEPTH))]
     library.update(library.write("a.txt", *texts))
     queries = ["love", "quotes about hope", "time king", "nothing of that"]
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         systems = [*systems_of(index, encoder, prefix="fake "), bm25(index)]
         cosine, hybrid, words = (system.rank(queries) for system in systems)
         for found, options in ((cosine, FindOptions(top=DEPTH)), (hybrid, FindOptions(top=DEPTH, hybrid=True))):
@@ -355,7 +355,7 @@ def test_what_cannot_be_found_by_words_counts_as_0(library: Library, encoder: Fa
     file = tmp_path / "judged.jsonl"
     rows = [{"query": "???", "relevant": ["hope"]}, {"query": "hope", "relevant": ["hope"]}]
     file.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         queries = from_json_lines(file, index)
         cosine, _, words = evaluate([*systems_of(index, encoder), bm25(index)], queries)
     assert words.run["1"] == []
@@ -397,7 +397,7 @@ def test_another_model_is_compared_on_a_copy(two: Library, temporary: Path) -> N
     """The copy holds the same quotes with the vectors of the other model; it is private, and gone afterwards."""
     before = files_of(two.directory)
     other = two.models("other", None)
-    with Index(two.directory) as index, encoded_anew(index, "other", two.models, silent) as anew:
+    with open_index(two.directory) as index, encoded_anew(index, "other", two.models, silent) as anew:
         verify(anew)
         assert (anew.manifest.model, anew.manifest.dimension, anew.count) == ("other", 8, len(TEXTS))
         assert anew.directory.is_relative_to(temporary)
@@ -413,7 +413,7 @@ def test_another_model_is_compared_on_a_copy(two: Library, temporary: Path) -> N
 
 def test_a_model_may_be_compared_with_itself(two: Library, temporary: Path) -> None:
     """The model of the index, named once more, gives the same figures, and p is 1."""
-    with Index(two.directory) as index, encoded_anew(index, "fake", two.models, silent) as anew:
+    with open_index(two.directory) as index, encoded_anew(index, "fake", two.models, silent) as anew:
         queries = [
             JudgedQuery(text, text, dict.fromkeys(bm25(index).rank([text])[0], 1), text) for text in ("hope", "love")
         ]
@@ -452,7 +452,7 @@ def test_the_copy_is_gone_after_an_error(
 ) -> None:
     """Whatever ends the encoding, nothing is left of the copy, and the index is as it was."""
     before = files_of(two.directory)
-    with Index(two.directory) as index:
+    with open_index(two.directory) as index:
         with (
             pytest.raises(raised),
             encoded_anew(index, "other", stop_while_encoding(two, error), silent),
@@ -468,7 +468,7 @@ def test_the_copy_is_gone_after_an_error_of_whoever_uses_it(
     two: Library, temporary: Path, error: type[BaseException]
 ) -> None:
     """An error while systems are compared leaves no copy behind either."""
-    with Index(two.directory) as index:
+    with open_index(two.directory) as index:
         with pytest.raises(error), encoded_anew(index, "other", two.models, silent):
             raise error
         assert list(temporary.iterdir()) == []
@@ -476,7 +476,7 @@ def test_the_copy_is_gone_after_an_error_of_whoever_uses_it(
 
 def test_the_copy_is_of_the_state_that_is_open(two: Library) -> None:
     """What another process commits meanwhile is not in the copy: all systems are asked the same quotes."""
-    with Index(two.directory) as index:
+    with open_index(two.directory) as index:
         two.update(two.write("a.txt", *TEXTS, "later"))
         with encoded_anew(index, "other", two.models, silent) as anew:
             assert anew.count == index.count == len(TEXTS)
@@ -491,7 +491,7 @@ def test_a_full_disk_is_no_bug(two: Library, temporary: Path) -> None:
             error.sqlite_errorname = "SQLITE_FULL"
             raise error
 
-    with Index(two.directory) as index, closing(sqlite3.connect(":memory:", factory=Full)) as full:
+    with open_index(two.directory) as index, closing(sqlite3.connect(":memory:", factory=Full)) as full:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(index, "_connection", full)
             copying = encoded_anew(index, "other", two.models, silent)

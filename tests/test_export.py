@@ -27,9 +27,10 @@ from quotefind.export.rendering import SHAPES
 from quotefind.export.replacing import replacing
 from quotefind.export.strfile import StrfileIndex
 from quotefind.index.filters import Filter
-from quotefind.index.reader import Index
+from quotefind.index.interface import Index
 from quotefind.paths import bundled_quotes
 from quotefind.records import Quote
+from quotefind.stores import open_index
 from quotefind.text import quote_id
 
 STRFILE = shutil.which("strfile", path=f"{os.environ.get('PATH', '')}:/usr/bin:/usr/games")
@@ -184,7 +185,7 @@ def test_an_index_of_the_export_is_the_same_collection(library: Library, tmp_pat
     library.update(source)
     shape = SHAPES[name]
     output = tmp_path / f"out{(*shape.suffixes, '')[0]}"
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         said = export_quotes(index, output, shape if not shape.suffixes else None)
     again = Library(tmp_path / "again", tmp_path / "more", library.encoder)
     again.update(output)

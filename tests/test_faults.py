@@ -16,8 +16,8 @@ from fake_encoder import FakeEncoder
 from library import Library
 
 from quotefind.errors import IndexUnusableError, SourceError
-from quotefind.index import apply, rewrite
-from quotefind.index.reader import Index
+from quotefind.index import adding, rewrite
+from quotefind.stores import index_exists
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows knows neither fork nor SIGKILL")
 # How many boundaries a scenario has at least: fewer, and the test would look at less than it says.
@@ -55,7 +55,7 @@ def test_killed_while_the_database_is_made(library: Library) -> None:
     database = library.directory / "index.sqlite"
     subprocess.run([sys.executable, "-c", begun, str(database)], check=True)
     assert database.with_name("index.sqlite-journal").stat().st_size > 0
-    assert not Index.exists(library.directory)
+    assert not index_exists(library.directory)
     library.update(library.write("a.txt", *killing.OLD))
     assert library.texts() == sorted(killing.OLD)
 
@@ -63,7 +63,7 @@ def test_killed_while_the_database_is_made(library: Library) -> None:
 @pytest.mark.parametrize("scenario", ["adding", "refreshing", "compacting", "rebuilding"])
 def test_refused_at_every_boundary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scenario: str) -> None:
     """A disk that is full at any write is an error of ours; what was there answers, and the rest comes later."""
-    monkeypatch.setattr(apply, "_CHUNK", 4)
+    monkeypatch.setattr(adding, "_CHUNK", 4)
     monkeypatch.setattr(rewrite, "_CHUNK", 4)
     begin, change = killing.SCENARIOS[scenario]
     errors: list[str] = []

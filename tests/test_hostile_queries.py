@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from quotefind.corpus.fields import checked_name, make_quote
 from quotefind.errors import UsageError
 from quotefind.index.filters import Filter
-from quotefind.index.reader import Index
+from quotefind.index.interface import Index
 from quotefind.index.sources import Source
 from quotefind.index.writer import open_to_write
 from quotefind.records import Quote
 from quotefind.search import FindOptions, find, search_terms
+from quotefind.stores import open_index
 from quotefind.text import fold, normalise
 
 SYNTAX = [
@@ -59,7 +60,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Index, F
     encoder = FakeEncoder()
     with open_to_write(folder / "index", FakeModels(encoder)) as writer:
         assert writer.update([Source(str(path))]).added == len(SYNTAX)
-    with Index(folder / "index") as index:
+    with open_index(folder / "index") as index:
         yield index, encoder
 
 

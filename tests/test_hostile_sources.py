@@ -21,9 +21,9 @@ from quotefind.corpus.fields import LONGEST_NAME, LONGEST_TEXT, MOST_TAGS
 from quotefind.corpus.lines import LONGEST_RECORD, Lines, each_line
 from quotefind.corpus.pair_rows import read_rows
 from quotefind.errors import SourceError
-from quotefind.index.reader import Index
 from quotefind.index.sources import is_stale
 from quotefind.records import Quote
+from quotefind.stores import open_index
 
 # Of each format: what comes before a text, behind it, and a sound record after it.
 AROUND = {
@@ -240,7 +240,7 @@ def test_what_is_added_while_a_file_is_read_comes_the_next_time(
     library.update(path)
     monkeypatch.undo()
     assert library.texts() == ["Hope is here"]
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         assert is_stale(index)
     library.update()
     assert library.texts() == ["Dust was added", "Hope is here"]
@@ -269,7 +269,7 @@ def test_the_limit_is_remembered_and_may_be_missing(library: Library) -> None:
         older = json.loads(text)
         assert older.pop("max_bytes") == ReadOptions().max_bytes == 1_000_000_000
         writer.connection.execute("UPDATE sources SET options = ?", (json.dumps(older),))
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         assert not is_stale(index)
 
 

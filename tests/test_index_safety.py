@@ -19,11 +19,12 @@ from fake_encoder import FakeEncoder, StoppedError
 from library import Library
 
 from quotefind.errors import IndexUnusableError
-from quotefind.index import apply, rewrite
+from quotefind.index import adding, rewrite
+from quotefind.index.interface import Index
 from quotefind.index.lock import writer_lock
-from quotefind.index.reader import Index
 from quotefind.index.verify import verify
 from quotefind.index.writer import open_to_write
+from quotefind.stores import index_exists, open_index
 
 LINES = [f"quote number {n}" for n in range(40)]
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions and signals")
@@ -32,7 +33,7 @@ POSIX = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions an
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have every ten quotes committed."""
-    monkeypatch.setattr(apply, "_CHUNK", 10)
+    monkeypatch.setattr(adding, "_CHUNK", 10)
     monkeypatch.setattr(rewrite, "_CHUNK", 10)
 
 
@@ -96,7 +97,7 @@ _KILLED = textwrap.dedent("""
     sys.path.insert(0, {tests!r})
     from pathlib import Path
     from fake_encoder import FakeEncoder, FakeModels
-    from quotefind.index import apply
+    from quotefind.index import adding
     from quotefind.index.sources import Source
     from quotefind.index.writer import open_to_write
 
@@ -105,7 +106,7 @@ _KILLED = textwrap.dedent("""
             time.sleep(0.03)
             return super().encode_quotes(texts)
 
-    apply._CHUNK = 10
+    adding._CHUNK = 10
     print("started", flush=True)
     with open_to_write(Path({directory!r}), FakeModels(Slow())) as writer:
         writer.update([Source({source!r})])
@@ -125,7 +126,7 @@ def test_an_update_that_is_killed_goes_on_where_it_was(library: Library) -> None
             process.stdout.readline()
             time.sleep(moment)
             process.send_signal(signal.SIGKILL)
-        grown.append(len(library.texts()) if Index.exists(library.directory) else 0)
+        grown.append(len(library.texts()) if index_exists(library.directory) else 0)
     assert grown == sorted(grown)
     assert 0 < grown[-1] < 400
     summary = library.update(source)
@@ -142,7 +143,7 @@ def test_a_rebuild_encodes_with_another_model(filled: Library) -> None:
         summary = writer.rebuild(model="other")
     assert (summary.encoded, summary.quotes) == (40, 40)
     assert library.quotes() == before
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         assert (index.manifest.model, index.manifest.fingerprint) == ("other", other.fingerprint)
         assert (index.manifest.dimension, index.matrix.shape) == (16, (40, 16))
         assert index.matrix[7].tolist() == other.vectors([before[7].text])[0].tolist()
@@ -155,11 +156,11 @@ def test_a_rebuild_that_stopped_goes_on_where_it_was(filled: Library, at_call: i
     """Until it is finished the old matrix answers; what was encoded anew before it stopped is not encoded again."""
     library, other = two_models(filled)
     other.fail_at_call = at_call
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         answer = nearest(index, library.encoder, LINES[3])
     with open_to_write(library.directory, library.models) as writer, pytest.raises(StoppedError):
         writer.rebuild(model="other")
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         assert nearest(index, library.encoder, LINES[3]) == answer
     assert library.texts() == sorted(LINES)
     other.fail_at_call = None
@@ -189,14 +190,14 @@ def test_compaction_keeps_every_answer(filled: Library) -> None:
     """Without its dead rows the matrix is shorter and the answers are the same, to the last bit."""
     filled.write("a.txt", *LINES[::3])
     filled.update()
-    with Index(filled.directory) as index:
+    with open_index(filled.directory) as index:
         before = [nearest(index, filled.encoder, text) for text in LINES]
         assert len(index.dead) == 40 - len(LINES[::3])
     calls = filled.encoder.calls
     with open_to_write(filled.directory, filled.models) as writer:
         assert writer.compact() == 40 - len(LINES[::3])
         assert writer.compact() == 0
-    with Index(filled.directory) as index:
+    with open_index(filled.directory) as index:
         assert [nearest(index, filled.encoder, text) for text in LINES] == before
         assert (index.manifest.rows, len(index.dead)) == (len(LINES[::3]), 0)
     assert filled.encoder.calls == calls
@@ -206,7 +207,7 @@ def test_compaction_keeps_every_answer(filled: Library) -> None:
 def test_a_reader_keeps_the_state_it_opened(filled: Library) -> None:
     """A reader beside writers answers from what it opened, across updates, compaction and a rebuild."""
     library, _ = two_models(filled)
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         before = nearest(index, library.encoder, LINES[3]), index.search_words(["number"], 50).rows.tolist()
         library.write("a.txt", LINES[7], "something else")
         library.update()
@@ -304,10 +305,10 @@ AGAIN = r"Delete .* and index its sources again"
 )
 def test_verification_finds_damage(filled: Library, damage: Callable[[Library], None], message: str) -> None:
     """Every row and every hash is looked at; what is damaged is named, with what mends it."""
-    with Index(filled.directory) as index:
+    with open_index(filled.directory) as index:
         assert verify(index) == 40
     damage(filled)
-    with Index(filled.directory) as index, pytest.raises(IndexUnusableError, match=message):
+    with open_index(filled.directory) as index, pytest.raises(IndexUnusableError, match=message):
         verify(index)
 
 
@@ -338,7 +339,7 @@ def test_a_damaged_index_cannot_be_opened(filled: Library, damage: Callable[[Pat
     """An index whose files are missing or foreign is an error that names the file and the command that mends it."""
     damage(filled.directory)
     with pytest.raises(IndexUnusableError, match=message) as error:
-        Index(filled.directory)
+        open_index(filled.directory)
     assert str(filled.directory) in str(error.value)
 
 
@@ -355,7 +356,7 @@ def test_a_manifest_that_does_not_fit_is_refused(filled: Library, statement: str
     """An index of a newer format, or with a damaged manifest, is an error that says what to do."""
     execute(statement)(filled)
     with pytest.raises(IndexUnusableError, match=message):
-        Index(filled.directory)
+        open_index(filled.directory)
 
 
 def test_a_matrix_that_was_cut_short_is_not_added_to(filled: Library) -> None:

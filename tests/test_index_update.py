@@ -16,11 +16,13 @@ from library import Library
 
 from quotefind.corpus import BadRecord, ReadOptions
 from quotefind.errors import IndexUnusableError, SourceError, UsageError
-from quotefind.index import apply, sources
-from quotefind.index.reader import Index, SourceInfo
+from quotefind.index import adding, sources
+from quotefind.index.interface import SourceInfo
 from quotefind.index.sources import ChangedFile, Source, is_stale
-from quotefind.index.writer import Summary, TooLongError, open_to_write
+from quotefind.index.updating import TooLongError
+from quotefind.index.writer import Summary, open_to_write
 from quotefind.records import Quote
+from quotefind.stores import index_exists, open_index
 
 HOPE = "Hope is the thing with feathers"
 DUST = "I will show you fear in a handful of dust"
@@ -40,7 +42,7 @@ def jsonl(library: Library, name: str, *records: dict[str, object]) -> Path:
 
 def state(directory: Path) -> tuple[list[str], bytes]:
     """Return all that the database of an index holds, and the bytes of its matrix."""
-    with Index(directory) as index:
+    with open_index(directory) as index:
         dump = list(index.connection.iterdump())
         return dump, (directory / index.manifest.matrix).read_bytes()
 
@@ -69,7 +71,7 @@ def test_a_first_source_is_added(library: Library) -> None:
     first, second = library.quotes()
     assert first == Quote(HOPE, "Emily Dickinson", "Poems", 1891, ("hope", "birds"), str(path), 1, first.id)
     assert second == Quote(DUST, source=str(path), line=2, id=second.id)
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         assert index.sources() == [SourceInfo(str(path), files=1, quotes=2)]
         assert index.statistics() == {"authors": 1, "works": 1, "tags": 2, "truncated": 0, "with_proposals": 0}
 
@@ -91,11 +93,11 @@ def test_a_touched_file_is_not_read_for_quotes(library: Library, read_files: lis
     path = library.write("a.txt", HOPE, DUST)
     library.update(path)
     os.utime(path, (1, 1))
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         assert is_stale(index)
     assert counts(library.update()) == {"reused": 2}
     assert read_files == ["a.txt"]
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         assert not is_stale(index)
 
 
@@ -157,7 +159,7 @@ def test_names_that_nobody_has_any_more_are_forgotten(library: Library) -> None:
     library.update(jsonl(library, "a.jsonl", record, {"text": DUST}))
     jsonl(library, "a.jsonl", {"text": HOPE}, {"text": DUST})
     library.update()
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         for table in ("authors", "works", "tags", "quote_tags"):
             assert index.connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
 
@@ -311,7 +313,7 @@ def test_a_new_index_that_fails_leaves_nothing(library: Library, name: str, cont
     with pytest.raises(SourceError, match=path.name):
         library.update(path)
     assert library.directory.exists() == there
-    assert not Index.exists(library.directory)
+    assert not index_exists(library.directory)
     library.update(library.write("good.txt", HOPE))
     assert library.texts() == [HOPE]
 
@@ -376,7 +378,7 @@ def test_texts_that_the_encoder_cuts_are_counted(tmp_path: Path) -> None:
     path = library.write("a.txt", "one two three four five", "one two three four five six")
     assert counts(library.update(path)) == {"added": 2, "encoded": 2, "truncated": 1}
     assert counts(library.update(path)) == {"reused": 2}
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         assert index.statistics()["truncated"] == 1
 
 
@@ -401,7 +403,7 @@ def test_a_matrix_with_many_dead_rows_is_compacted(library: Library, monkeypatch
     for kept, rows in ((30, 40), (29, 29)):  # 10 dead rows are not more than 10; 11 are, and more than a quarter
         library.write("a.txt", *lines[:kept])
         library.update()
-        with Index(library.directory) as index:
+        with open_index(library.directory) as index:
             assert (index.manifest.rows, index.count) == (rows, kept)
             for row, quote in enumerate(index.quotes(range(kept))):
                 assert index.matrix[row].tolist() == library.encoder.vectors([quote.text])[0].tolist()
@@ -421,7 +423,7 @@ def test_an_index_is_what_its_sources_say(
     tmp_path = tmp_path_factory.mktemp("steps")
     library = Library(tmp_path / "index", tmp_path / "sources", FakeEncoder())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(apply, "_CHUNK", 3)
+        patch.setattr(adding, "_CHUNK", 3)
         library.update(library.write("keep.txt", HOPE))
         library.update(library.folder)
         held = {(HOPE, None)}
@@ -463,7 +465,7 @@ def test_an_option_that_came_with_a_newer_version_makes_no_source_stale(library:
         (text,) = writer.connection.execute("SELECT options FROM sources").fetchone()
         older = {key: value for key, value in json.loads(text).items() if key != "delimiter"}
         writer.connection.execute("UPDATE sources SET options = ?", (json.dumps(older),))
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         assert not is_stale(index)
 
 
@@ -474,6 +476,6 @@ def test_a_pruned_source_stays_forgotten_where_another_shares_its_quote(library:
     gone.unlink()
     summary = library.update(prune=True)
     assert (summary.sources, summary.quotes, summary.reused) == (1, 2, 2)
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         assert [source.location for source in index.sources()] == [str(left)]
         assert not is_stale(index)

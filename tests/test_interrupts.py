@@ -32,7 +32,7 @@ def body(_):
 
 sys.argv = ["quotefind", "info"]
 import quotefind.cli.info
-quotefind.cli.info.index_directory = body
+quotefind.cli.info.index_location = body
 from quotefind.__main__ import main
 main()
 """

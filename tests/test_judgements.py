@@ -11,7 +11,8 @@ import pytest
 from library import Library
 
 from quotefind.errors import SourceError, UsageError
-from quotefind.index.reader import Index
+from quotefind.index.interface import Index
+from quotefind.stores import open_index
 from quotefind.text import quote_id
 from quotefind.training.judgements import TEMPLATES, JudgedQuery, from_json_lines, from_tags, from_trec
 
@@ -31,7 +32,7 @@ LOVE, TIME_BIRCH, TIME_CLAY, SEA, FACADE = (
 def index(library: Library) -> Iterator[Index]:
     """An index of QUOTES."""
     library.update(library.write("quotes.jsonl", *map(json.dumps, QUOTES)))
-    with Index(library.directory) as opened:
+    with open_index(library.directory) as opened:
         yield opened
 
 
@@ -379,7 +380,7 @@ def test_a_theme_is_neither_rare_nor_common(library: Library, quotes: int, tagge
     library.update(library.write("quotes.jsonl", *map(json.dumps, records)))
     most = max(50, quotes // 10)
     says = f"at least 8 quotes and by at most {most} of them; --min-quotes sets the least"
-    with Index(library.directory) as opened, nullcontext() if asked else pytest.raises(UsageError, match=says):
+    with open_index(library.directory) as opened, nullcontext() if asked else pytest.raises(UsageError, match=says):
         (query,) = from_tags(opened, templates=["{}"])
         assert len(query.relevant) == tagged
 
@@ -397,7 +398,7 @@ def test_a_template_needs_a_place_for_the_theme(index: Index, templates: list[st
 def test_ids_by_tag_follows_the_index(library: Library) -> None:
     """The tags are folded, those of removed quotes are gone, and those that a source corrected are the new ones."""
     library.update(library.write("quotes.jsonl", *map(json.dumps, QUOTES)))
-    with Index(library.directory) as opened:
+    with open_index(library.directory) as opened:
         assert opened.ids_by_tag() == {
             "love": [LOVE, SEA],
             "war": [LOVE],
@@ -408,6 +409,6 @@ def test_ids_by_tag_follows_the_index(library: Library) -> None:
         assert list(opened.ids_by_tag()) == ["deep sea", "ete", "hope", "love", "war"]
     changed: list[dict[str, object]] = [{**QUOTES[0], "tags": ["hope"]}, *QUOTES[2:]]
     library.update(library.write("quotes.jsonl", *map(json.dumps, changed)))
-    with Index(library.directory) as opened:
+    with open_index(library.directory) as opened:
         found = {tag: set(ids) for tag, ids in opened.ids_by_tag().items()}
     assert found == {"hope": {LOVE, TIME_CLAY, SEA}, "deep sea": {SEA}, "love": {SEA}}

@@ -74,7 +74,7 @@ WANTS = {
 def test_a_want_is_told_as_one(cli: Cli, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Whoever raises it, a want of memory, threads or files is one line that names what to do, never a wrong advice."""
     error, said, code = WANTS[name]
-    monkeypatch.setattr("quotefind.cli.info.index_directory", raiser(error))
+    monkeypatch.setattr("quotefind.cli.info.index_location", raiser(error))
     done = cli("info")
     assert (done.code, done.out, done.err.count("\n")) == (code, "", 1)
     assert done.err.startswith(f"quotefind: {said}")
@@ -86,7 +86,7 @@ def test_a_want_is_told_as_one(cli: Cli, monkeypatch: pytest.MonkeyPatch, name: 
 )
 def test_a_bug_keeps_its_traceback(cli: Cli, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     """What is no want of anything is raised as it is."""
-    monkeypatch.setattr("quotefind.cli.info.index_directory", raiser(error))
+    monkeypatch.setattr("quotefind.cli.info.index_location", raiser(error))
     with pytest.raises(type(error)):
         cli("info")
 

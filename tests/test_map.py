@@ -18,13 +18,13 @@ from PIL import Image
 from test_topics import planted
 
 from quotefind.index.filters import Filter
-from quotefind.index.reader import Index
 from quotefind.map import making, picture
 from quotefind.map.making import make_map
 from quotefind.map.projection import project
 from quotefind.records import Quote
 from quotefind.search import FindOptions, find
 from quotefind.similarity import unit_rows
+from quotefind.stores import open_index
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -78,7 +78,7 @@ def collection(library: Library) -> Library:
 def test_a_map_of_an_index(collection: Library) -> None:
     """Every quote has a place and a topic, those of the hits are marked, and no stored quote is encoded."""
     encoded = len(collection.encoder.encoded)
-    with Index(collection.directory) as index:
+    with open_index(collection.directory) as index:
         (hits,) = find(index, collection.encoder, ["a long war"], FindOptions(top=3))
         made = make_map(index, "Mine", topics=2, hits=hits)
     assert len(collection.encoder.encoded) == encoded
@@ -91,7 +91,7 @@ def test_a_map_of_an_index(collection: Library) -> None:
 
 def test_a_map_under_conditions(collection: Library) -> None:
     """Only quotes that satisfy the conditions are on the map; where none does it is empty."""
-    with Index(collection.directory) as index:
+    with open_index(collection.directory) as index:
         assert {quote.author for quote in make_map(index, "", where=Filter(authors=("bob",))).quotes} == {"Bob King"}
         assert make_map(index, "", where=Filter(authors=("nobody",))).quotes == ()
 
@@ -99,7 +99,7 @@ def test_a_map_under_conditions(collection: Library) -> None:
 def test_too_many_quotes_are_sampled_with_all_hits(collection: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     """Above the most that a map holds, a sample is placed that holds every hit; topics are those of all quotes."""
     monkeypatch.setattr(making, "MOST", 12)
-    with Index(collection.directory) as index:
+    with open_index(collection.directory) as index:
         (hits,) = find(index, collection.encoder, ["a long war"], FindOptions(top=6))
         made = make_map(index, "Mine", topics=2, hits=hits)
         again = make_map(index, "Mine", topics=2, hits=hits)

@@ -11,9 +11,9 @@ from library import Library
 
 from quotefind.errors import IndexUnusableError
 from quotefind.index.proposals import forget, store
-from quotefind.index.reader import Index
 from quotefind.index.verify import verify
 from quotefind.index.writer import open_to_write
+from quotefind.stores import open_index
 
 HOPE = {"text": "Hope is the thing with feathers.", "author": "Emily Dickinson"}
 
@@ -51,7 +51,7 @@ def test_a_note_that_was_damaged_is_found(library: Library) -> None:
     library.update(library.write("a.jsonl", json.dumps({**HOPE, "note": "mine"})))
     with open_to_write(library.directory, library.models) as writer:
         writer.connection.execute("UPDATE quotes SET note = 'yours'")
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         with pytest.raises(IndexUnusableError, match="is not what was written"):
             index.quotes([0])
         with pytest.raises(IndexUnusableError, match="note that it was stored with"):

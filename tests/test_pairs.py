@@ -12,10 +12,11 @@ from library import Library
 from quotefind import pairs
 from quotefind.errors import UsageError
 from quotefind.index.filters import Filter
-from quotefind.index.reader import Index
+from quotefind.index.interface import Index
 from quotefind.pairs import closest_pairs, companions, score_pairs, similarities
 from quotefind.records import Pair, Quote
 from quotefind.similarity import cosine_scores
+from quotefind.stores import open_index
 
 TEXTS = ["hope and fear", "fear and hope", "a handful of dust", "fear of dust"]
 
@@ -75,7 +76,7 @@ def test_an_empty_text_is_refused(encoder: FakeEncoder) -> None:
 def test_companions_leave_the_text_out(library: Library) -> None:
     """The companions of a text are the quotes nearest to it, but not that quote under whichever author."""
     library.update(library.write("a.txt", *TEXTS, f"{TEXTS[0]} -- Another"))
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         found = companions(index, library.encoder, f"“{TEXTS[0]}”", 10)
         limited = companions(index, library.encoder, TEXTS[0], 10, min_score=0.5)
         nobody = companions(index, library.encoder, "hope", 10, where=Filter(authors=("nobody",)))
@@ -85,7 +86,7 @@ def test_companions_leave_the_text_out(library: Library) -> None:
     assert [pair.b.text for pair in found] == expected
     assert limited == [pair for pair in found if pair.score >= 0.5]
     assert nobody == []
-    with Index(library.directory) as index, pytest.raises(UsageError, match="empty"):
+    with open_index(library.directory) as index, pytest.raises(UsageError, match="empty"):
         companions(index, library.encoder, "", 10)
 
 
@@ -110,7 +111,7 @@ def test_the_closest_pairs_are_found(
     library.update(library.folder)
     library.update(library.write("b.txt", *lines, "a last line"))
     where = Filter(max_chars=6) if filtered else None
-    with pytest.MonkeyPatch.context() as patch, Index(library.directory) as index:
+    with pytest.MonkeyPatch.context() as patch, open_index(library.directory) as index:
         patch.setattr(pairs, "_BLOCK", block)
         told: list[tuple[int, int]] = []
         found = closest_pairs(
@@ -140,7 +141,7 @@ def test_two_authors_are_in_conflict(a: str | None, b: str | None, conflict: boo
 def test_equal_texts_of_two_authors_are_the_closest_pair(library: Library) -> None:
     """The same words under two names are a pair of score 1, marked as a conflict."""
     library.update(library.write("a.txt", *TEXTS[2:], "so it goes -- Vonnegut", "so it goes -- Twain"))
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         (pair,) = closest_pairs(index, 1)
     assert (pair.a.author, pair.b.author, pair.conflict) == ("Vonnegut", "Twain", True)
     assert pair.score == pytest.approx(1.0, abs=1e-6)

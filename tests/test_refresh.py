@@ -11,7 +11,7 @@ from quotefind import refresh as refresh_module
 from quotefind.errors import IndexUnusableError
 from quotefind.index.filters import Filter
 from quotefind.index.lock import writer_lock
-from quotefind.paths import index_directory
+from quotefind.paths import index_location
 from quotefind.refresh import open_fresh
 
 
@@ -118,7 +118,7 @@ def test_the_first_search_makes_the_default_index(
     bundled = tmp_path / "quotes.jsonl"
     bundled.write_text(json.dumps({"text": "hope", "author": "Ann", "work": "W"}) + "\n", encoding="utf-8")
     monkeypatch.setattr("quotefind.index.sources.bundled_quotes", lambda: bundled)
-    default = Library(index_directory(None), library.folder, library.encoder)
+    default = Library(index_location(None), library.folder, library.encoder)
     assert texts(default, told) == ["hope"]
     assert told == ["There is no index yet; making it from the bundled quotes."]
     assert texts(default, told) == ["hope"]

@@ -14,10 +14,11 @@ from library import Library
 
 from quotefind.errors import UsageError
 from quotefind.index.filters import Filter
-from quotefind.index.reader import Index
+from quotefind.index.interface import Index
 from quotefind.records import Hit, Quote
 from quotefind.search import FindOptions, diversify, find, search_terms
 from quotefind.similarity import cosine_scores, unit_rows
+from quotefind.stores import open_index
 from quotefind.text import fold
 
 WORDS = ("hope", "fear", "dust", "road", "sea", "love")
@@ -51,7 +52,7 @@ def index(tmp_path_factory: pytest.TempPathFactory, encoder: FakeEncoder) -> Ite
     library.write("gone.txt", "sea 9")
     library.update(library.write("a.jsonl", *(json.dumps(record) for record in make_records())))
     library.update()
-    with Index(library.directory) as opened:
+    with open_index(library.directory) as opened:
         assert len(opened.dead) == 2
         yield opened
 
@@ -224,7 +225,7 @@ def test_names_match_as_people_type_them(library: Library, where: Filter, texts:
     ]
     records = [json.dumps({"text": text, "author": author, "work": work}) for text, author, work in named]
     library.update(library.write("a.jsonl", *records))
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         assert {quote.text for quote in index.quotes(index.rows_where(where))} == texts
 
 
@@ -353,7 +354,7 @@ def test_one_per_author_looks_as_far_as_it_must(tmp_path_factory: pytest.TempPat
     library = Library(directory / "index", directory / "sources", FakeEncoder())
     near = [f"hope hope hope hope number{n} -- Prolific" for n in range(700)]
     library.update(library.write("a.txt", *near, "something quite else -- Other"))
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         (hits,) = find(index, library.encoder, ["hope"], FindOptions(top=2, one_per_author=True))
     assert [hit.quote.author for hit in hits] == ["Prolific", "Other"]
 

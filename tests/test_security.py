@@ -24,8 +24,8 @@ from test_promises import ENTRY, program
 from quotefind.encoders import prepare
 from quotefind.encoders.resolve import resolve
 from quotefind.errors import IndexUnusableError, ModelError
-from quotefind.index.reader import Index
 from quotefind.paths import make_private
+from quotefind.stores import open_index
 
 ROOT = Path(__file__).resolve().parents[1]
 POSIX = pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
@@ -223,7 +223,7 @@ def test_a_pickled_matrix_is_refused(library: Library, tmp_path: Path) -> None:
     path, mark = library.directory / "vectors-1.npy", tmp_path / "it ran"
     np.save(path, np.array([Boom(mark)] * 2000, object), allow_pickle=True)
     with pytest.raises(IndexUnusableError, match=r"vectors-1\.npy"):
-        Index(library.directory)
+        open_index(library.directory)
     assert not mark.exists()
 
 

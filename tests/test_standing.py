@@ -14,7 +14,7 @@ from quotefind.errors import IndexUnusableError
 from quotefind.index.filters import Filter
 from quotefind.index.lock import writer_lock
 from quotefind.index.writer import open_to_write
-from quotefind.paths import index_directory
+from quotefind.paths import index_location
 from quotefind.refresh import Standing
 
 
@@ -156,10 +156,10 @@ def test_without_refresh_it_answers_from_what_is_there(library: Library, told: l
 
 def test_an_index_is_not_made(library: Library, told: list[str]) -> None:
     """With make=False the default index that is not there is an error, and nothing is made."""
-    standing = Standing(index_directory(None), refresh=False, make=False, tell=told.append)
+    standing = Standing(index_location(None), refresh=False, make=False, tell=told.append)
     with pytest.raises(IndexUnusableError, match="There is no index"):
         texts(standing, library)
-    assert not index_directory(None).exists()
+    assert not index_location(None).exists()
 
 
 def test_names_complete_what_was_typed(library: Library, told: list[str]) -> None:

@@ -16,11 +16,11 @@ from quotefind import tagging
 from quotefind.encoders import Encoder
 from quotefind.errors import IndexUnusableError, SourceError, UsageError
 from quotefind.index.filters import Filter
-from quotefind.index.reader import Index
 from quotefind.index.verify import verify
 from quotefind.index.writer import open_to_write
 from quotefind.search import FindOptions, find
 from quotefind.similarity import cosine_scores, unit_rows
+from quotefind.stores import open_index
 from quotefind.tagging import Proposal, best_themes, propose_tags, read_themes, theme_vectors
 from quotefind.training.judgements import from_tags
 
@@ -46,7 +46,7 @@ def filled(library: Library) -> Library:
 def proposed(library: Library, **options: object) -> list[Proposal]:
     """Return what is proposed of THEMES, unless `options` say otherwise."""
     values: dict[str, object] = {"themes": THEMES, "min_score": 0.3, **options}
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         return list(propose_tags(index, library.encoder, **values))  # type: ignore[arg-type]
 
 
@@ -54,7 +54,7 @@ def write(library: Library, **options: object) -> int:
     """Store what `proposed` returns; return how many quotes have changed meanwhile."""
     values: dict[str, object] = {"themes": THEMES, "min_score": 0.3, **options}
     with (
-        Index(library.directory) as index,
+        open_index(library.directory) as index,
         open_to_write(library.directory, library.models) as writer,
     ):
         return propose_tags(index, library.encoder, **values).write(writer)  # type: ignore[arg-type]
@@ -67,7 +67,7 @@ def stored(library: Library) -> dict[str, tuple[str, ...]]:
 
 def with_tag(library: Library, tag: str, *, proposed: bool) -> set[str]:
     """Return the texts of the quotes that a condition on `tag` finds."""
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         where = Filter(tags=(tag,), proposed=proposed)
         (hits,) = find(index, library.encoder, ["anything"], FindOptions(top=10, where=where))
     return {hit.quote.text for hit in hits}
@@ -143,7 +143,7 @@ def test_blocks_change_nothing(filled: Library, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(tagging, "_PAIRS", 1)
     assert proposed(filled) == whole
     told: list[tuple[int, int]] = []
-    with Index(filled.directory) as index, open_to_write(filled.directory, filled.models) as writer:
+    with open_index(filled.directory) as index, open_to_write(filled.directory, filled.models) as writer:
         proposals = propose_tags(index, filled.encoder, THEMES, min_score=0.3)
         proposals.write(writer, lambda _, done=0, total=0: told.append((done, total)))
     assert told[-1] == (4, 4)
@@ -232,7 +232,7 @@ def test_stored_proposals_are_found_with_proposed_alone(filled: Library) -> None
     assert {quote.tags for quote in filled.quotes()} == {()}
     assert with_tag(filled, "SEA", proposed=True) == {"war and sea", "sea sea sea"}
     assert with_tag(filled, "sea", proposed=False) == set()
-    with Index(filled.directory) as index:
+    with open_index(filled.directory) as index:
         assert index.statistics()["with_proposals"] == 3
         assert index.statistics()["tags"] == 0
 
@@ -257,7 +257,7 @@ def test_evaluation_does_not_use_proposals(library: Library) -> None:
     records = [{"text": f"number {number}", "tags": ["evening"]} for number in range(3)] + [{"text": "love love"}]
     library.update(library.write("a.jsonl", *map(json.dumps, records)))
     write(library)
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         assert {query.topic for query in from_tags(index, min_quotes=1)} == {"evening"}
 
 
@@ -268,7 +268,7 @@ def test_writing_again_replaces(filled: Library) -> None:
     assert stored(filled) == {"war and sea": ("war", "sea"), "sea sea sea": ("sea",)}
     write(filled, themes=["bread"])
     assert stored(filled) == {"bread and butter": ("bread",)}
-    with Index(filled.directory) as index:
+    with open_index(filled.directory) as index:
         assert index.connection.execute("SELECT folded FROM tags").fetchall() == [("bread",)]
 
 
@@ -281,7 +281,7 @@ def test_writing_is_all_or_nothing(filled: Library, monkeypatch: pytest.MonkeyPa
         if done == total - 1:
             raise StoppedError
 
-    with Index(filled.directory) as index, open_to_write(filled.directory, filled.models) as writer:
+    with open_index(filled.directory) as index, open_to_write(filled.directory, filled.models) as writer:
         proposals = propose_tags(index, filled.encoder, ["bread", "butter"], min_score=0.3)
         with pytest.raises(StoppedError):
             proposals.write(writer, stop)
@@ -292,7 +292,7 @@ def test_quotes_that_change_meanwhile_are_left_alone(library: Library) -> None:
     """Between reading and writing one quote got tags, one an author, one went: these are not written to."""
     texts = ["love love", "war war", "sea sea", "love sea"]
     library.update(library.write("a.jsonl", *(json.dumps({"text": text}) for text in texts)))
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         proposals = propose_tags(index, library.encoder, THEMES, min_score=0.3)
         changed = [{"text": texts[0], "tags": ["mine"]}, {"text": texts[1], "author": "Ann"}, {"text": texts[3]}]
         library.write("a.jsonl", *map(json.dumps, changed))
@@ -307,7 +307,7 @@ def test_another_model_meanwhile_is_an_error(filled: Library) -> None:
     """Scores of another model than the one that the index has by now are not stored."""
     other = FakeEncoder("other", dim=16)
     library = Library(filled.directory, filled.folder, filled.encoder, other)
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         proposals = propose_tags(index, library.encoder, THEMES, min_score=0.3)
         with open_to_write(library.directory, library.models) as writer:
             writer.rebuild(model="other")
@@ -375,7 +375,7 @@ def test_what_becomes_of_proposals(
     write(filled)
     act(filled)
     assert stored(filled) == left
-    with Index(filled.directory) as index:
+    with open_index(filled.directory) as index:
         rows = index.connection.execute("SELECT count(DISTINCT quote_id) FROM proposed_tags").fetchone()
         known = index.connection.execute("SELECT folded FROM tags ORDER BY folded").fetchall()
     assert rows == (len(left),)
@@ -422,7 +422,10 @@ def test_verification_finds_damaged_proposals(filled: Library, name: str) -> Non
     """Verification compares what is proposed with its seal, and with what conditions look at."""
     write(filled)
     change(filled, *DAMAGES[name])
-    with Index(filled.directory) as index, pytest.raises(IndexUnusableError, match=r"is damaged: quote [0-9a-f]{16} "):
+    with (
+        open_index(filled.directory) as index,
+        pytest.raises(IndexUnusableError, match=r"is damaged: quote [0-9a-f]{16} "),
+    ):
         verify(index)
 
 
@@ -431,7 +434,7 @@ def test_a_shown_proposal_is_compared_with_its_seal(filled: Library, name: str) 
     """A proposal that is not what was written is never shown, nor one that is lost passed over."""
     write(filled)
     change(filled, *DAMAGES[name])
-    with Index(filled.directory) as index, pytest.raises(IndexUnusableError, match="is not what was written"):
+    with open_index(filled.directory) as index, pytest.raises(IndexUnusableError, match="is not what was written"):
         index.quotes(index.rows_where(Filter()))
 
 
@@ -443,7 +446,7 @@ def test_damage_is_not_sealed_anew(filled: Library) -> None:
         write(filled, themes=["bread"])
     with pytest.raises(IndexUnusableError, match="is not what was written"):
         forget_all(filled)
-    with Index(filled.directory) as index, pytest.raises(IndexUnusableError, match="is damaged: quote"):
+    with open_index(filled.directory) as index, pytest.raises(IndexUnusableError, match="is damaged: quote"):
         verify(index)
 
 
@@ -470,7 +473,7 @@ def test_an_older_index_is_brought_up_to_date(filled: Library, statements: tuple
     with pytest.raises(
         IndexUnusableError, match=r"reads format 3\. To bring it up to date, with nothing encoded again"
     ):
-        Index(filled.directory)
+        open_index(filled.directory)
     assert filled.update().encoded == 0
     assert filled.encoder.encoded == []
     assert filled.quotes() == before
@@ -483,7 +486,7 @@ def test_the_measured_precision_and_recall(bundled_home: Path, real_encoder: Enc
     pairs = map(json.loads, PAIRS.read_text(encoding="utf-8").splitlines())
     held_out = {pair["quote"] for pair in pairs if pair["split"] == "held-out"}
     themes = read_themes()
-    with Index(bundled_home / "indexes" / "default") as index:
+    with open_index(bundled_home / "indexes" / "default") as index:
         rows = index.rows_where(Filter())
         asked = [(row, quote) for row, quote in zip(rows, index.quotes(rows), strict=True) if quote.text in held_out]
         vectors = index.vectors(np.array([row for row, _ in asked]))

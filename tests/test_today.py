@@ -20,9 +20,9 @@ from test_promises import LIGHT, modules, program
 from quotefind import today as module
 from quotefind.errors import IndexUnusableError, UsageError
 from quotefind.index.filters import Filter, matching_rows
-from quotefind.index.reader import Index
-from quotefind.paths import index_directory
+from quotefind.paths import index_location
 from quotefind.records import Quote
+from quotefind.stores import open_index
 from quotefind.text import wrapped
 from quotefind.today import PACK, choose, place_of, quote_of_the_day
 
@@ -147,7 +147,7 @@ def test_a_filter_means_the_same_without_a_database(
         library.write("a.jsonl", *(json.dumps({"text": "Text " + "x" * n, **r}) for n, r in enumerate(records)))
     )
     where = Filter(**conditions)
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         rows, _ = matching_rows(index.connection, where)
     assert rows.tolist() == [row for row, quote in enumerate(library.quotes()) if where.admits(quote)]
 
@@ -160,10 +160,10 @@ def test_a_newcomer_sees_what_the_index_would_show(
 ) -> None:
     """Before there is an index the bundled quotes answer, at once, exactly as they do once they are indexed."""
     wheres = [Filter(), Filter(tags=("Courage",)), Filter(authors=("shakespeare",), max_chars=120)]
-    before = [quote_of_the_day(index_directory(None), day, where) for day in days(5) for where in wheres]
+    before = [quote_of_the_day(index_location(None), day, where) for day in days(5) for where in wheres]
     assert not home.exists()
     monkeypatch.setenv("QUOTEFIND_HOME", str(bundled_home))
-    after = [quote_of_the_day(index_directory(None), day, where) for day in days(5) for where in wheres]
+    after = [quote_of_the_day(index_location(None), day, where) for day in days(5) for where in wheres]
     assert before == after
     assert None not in after
 
@@ -307,8 +307,8 @@ def test_wrapping_only_breaks_at_blanks(text: str, width: int) -> None:
 def test_an_empty_name_is_refused(home: Path) -> None:
     """An index needs a name."""
     with pytest.raises(UsageError, match="is empty"):
-        quote_of_the_day(index_directory(" "), DAY)
-    assert re.search("default$", str(index_directory(None)))
+        quote_of_the_day(index_location(" "), DAY)
+    assert re.search("default$", str(index_location(None)))
     assert not home.exists()
 
 

@@ -13,9 +13,9 @@ import pytest
 import reading
 from library import Library
 
-from quotefind.index import apply, database, rewrite, writer
-from quotefind.index.reader import Index
+from quotefind.index import adding, apply, database, rewrite, writer
 from quotefind.index.writer import open_to_write
+from quotefind.stores import open_index
 
 READERS = 10
 ROUNDS = 6
@@ -23,7 +23,7 @@ ROUNDS = 6
 
 def test_readers_beside_a_writer(tmp_path: Path, library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten readers, while quotes are added, changed, removed and compacted, see only states that were committed."""
-    for module in (apply, rewrite):
+    for module in (adding, rewrite):
         monkeypatch.setattr(module, "_CHUNK", 7)
     states: set[str] = set()
 
@@ -31,13 +31,13 @@ def test_readers_beside_a_writer(tmp_path: Path, library: Library, monkeypatch: 
     def transaction(connection: object) -> Iterator[None]:
         with database.transaction(connection):  # type: ignore[arg-type]
             yield
-        with Index(library.directory) as index:
+        with open_index(library.directory) as index:
             states.add(reading.state_of(index, library.encoder))
 
     library.update(library.write("a.txt", *(f"quote number {n}" for n in range(20))))
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         states.add(reading.state_of(index, library.encoder))
-    for module in (apply, rewrite, writer):
+    for module in (adding, apply, rewrite, writer):
         monkeypatch.setattr(module, "transaction", transaction)
     end = tmp_path / "end"
     readers = [

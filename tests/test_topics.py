@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from quotefind.errors import UsageError
 from quotefind.index.filters import Filter
-from quotefind.index.reader import Index
 from quotefind.similarity import Vectors, unit_rows
+from quotefind.stores import open_index
 from quotefind.topics import clustering
 from quotefind.topics.clustering import best_number, cluster
 from quotefind.topics.finding import find_topics
@@ -145,7 +145,7 @@ def collection(library: Library) -> Library:
 def test_topics_of_an_index(collection: Library) -> None:
     """Topics have their size, their terms, and as central quotes the nearest to their mean; nothing is encoded."""
     encoded = len(collection.encoder.encoded)
-    with Index(collection.directory) as index:
+    with open_index(collection.directory) as index:
         found = find_topics(index, topics=2, central=2)
     assert len(collection.encoder.encoded) == encoded
     assert collection.encoder.asked == []
@@ -161,7 +161,7 @@ def test_topics_of_an_index(collection: Library) -> None:
 
 def test_central_quotes_are_the_nearest_to_the_mean(collection: Library) -> None:
     """The scores are the cosine similarities with the mean of the topic's vectors, as NumPy computes them."""
-    with Index(collection.directory) as index:
+    with open_index(collection.directory) as index:
         found = find_topics(index, topics=1, central=70)
         vectors = index.vectors(found.rows).astype(np.float64)
         quotes = index.quotes(found.rows.tolist())
@@ -176,14 +176,14 @@ def test_the_same_words_are_central_once(library: Library) -> None:
     """The same words under several names are shown once among the central quotes of a topic."""
     names = [f"ship and sea — Author {letter}" for letter in "ABCDEFGH"]
     library.update(library.write("quotes.txt", *names, "ship and ocean — Z"))
-    with Index(library.directory) as index:
+    with open_index(library.directory) as index:
         (topic,) = find_topics(index, topics=1, central=5).topics
     assert [quote.text for quote in topic.central] == ["ship and sea", "ship and ocean"]
 
 
 def test_topics_under_conditions(collection: Library) -> None:
     """Only quotes that satisfy the conditions are looked at; where none does there are no topics."""
-    with Index(collection.directory) as index:
+    with open_index(collection.directory) as index:
         found = find_topics(index, where=Filter(authors=("bob",)))
         assert sum(topic.size for topic in found.topics) == 30
         nothing = find_topics(index, where=Filter(authors=("nobody",)))
@@ -193,13 +193,13 @@ def test_topics_under_conditions(collection: Library) -> None:
 @pytest.mark.parametrize(("options", "message"), [({"topics": 0}, "At least one topic"), ({"central": -1}, "central")])
 def test_impossible_numbers_are_refused(collection: Library, options: dict[str, int], message: str) -> None:
     """No topic, and fewer than no quotes, cannot be asked for."""
-    with Index(collection.directory) as index, pytest.raises(UsageError, match=message):
+    with open_index(collection.directory) as index, pytest.raises(UsageError, match=message):
         find_topics(index, **options)  # type: ignore[arg-type]
 
 
 def test_topics_of_the_bundled_quotes_agree_with_their_tags(bundled_home: Path) -> None:
     """Two quotes of one topic share a tag far more often than any two do; names are known themes."""
-    with Index(bundled_home / "indexes" / "default") as index:
+    with open_index(bundled_home / "indexes" / "default") as index:
         found = find_topics(index)
         again = find_topics(index)
         tags = [set(quote.tags) for quote in index.quotes(found.rows.tolist())]

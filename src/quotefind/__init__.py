@@ -14,10 +14,8 @@ if TYPE_CHECKING:
     from quotefind.errors import IndexUnusableError, ModelError, QuotefindError, SourceError, UsageError
     from quotefind.export.exporting import export_quotes
     from quotefind.index.filters import Filter
-    from quotefind.index.reader import Index
+    from quotefind.index.interface import Index
     from quotefind.index.sources import Source
-    from quotefind.index.verify import verify
-    from quotefind.index.writer import open_to_write
     from quotefind.map.making import make_map
     from quotefind.map.page import draw_page
     from quotefind.map.picture import draw_picture
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from quotefind.pairs import closest_pairs, companions, score_pairs, similarities
     from quotefind.records import Hit, Pair, Quote
     from quotefind.search import FindOptions, find
+    from quotefind.stores import open_index, open_to_write
     from quotefind.tagging import Proposal, ProposedTag, propose_tags, read_themes
     from quotefind.today import quote_of_the_day
     from quotefind.topics.finding import Topics, find_topics
@@ -43,10 +42,8 @@ _HOMES = {
     "errors": ("IndexUnusableError", "ModelError", "QuotefindError", "SourceError", "UsageError"),
     "export.exporting": ("export_quotes",),
     "index.filters": ("Filter",),
-    "index.reader": ("Index",),
+    "index.interface": ("Index",),
     "index.sources": ("Source",),
-    "index.verify": ("verify",),
-    "index.writer": ("open_to_write",),
     "map.making": ("make_map",),
     "map.page": ("draw_page",),
     "map.picture": ("draw_picture",),
@@ -54,6 +51,7 @@ _HOMES = {
     "pairs": ("closest_pairs", "companions", "score_pairs", "similarities"),
     "records": ("Hit", "Pair", "Quote"),
     "search": ("FindOptions", "find"),
+    "stores": ("open_index", "open_to_write"),
     "tagging": ("Proposal", "ProposedTag", "propose_tags", "read_themes"),
     "today": ("quote_of_the_day",),
     "topics.finding": ("Topics", "find_topics"),
@@ -99,6 +97,7 @@ __all__ = [
     "from_tags",
     "make_map",
     "open_encoder",
+    "open_index",
     "open_to_write",
     "propose_tags",
     "quote_of_the_day",
@@ -108,7 +107,6 @@ __all__ = [
     "similarities",
     "systems_of",
     "train",
-    "verify",
 ]
 
 

@@ -16,7 +16,7 @@ from quotefind.checkpoint import Checkpoint, Found
 from quotefind.encoders import Encoder
 from quotefind.errors import UsageError
 from quotefind.index.filters import Filter
-from quotefind.index.reader import Index
+from quotefind.index.interface import Index
 from quotefind.progress import Progress, silent
 from quotefind.records import Pair, Quote
 from quotefind.search import FindOptions, find

@@ -21,14 +21,20 @@ DEFAULT_INDEX = "default"
 # Names the index of a command that has no --index.
 INDEX_VARIABLE = "QUOTEFIND_INDEX"
 BUNDLED = "bundled"
+# Where an index is: a directory, or the address of a Lance dataset on other storage, as s3://bucket/quotes.lance.
+Location = Path | str
+LANCE = ".lance"
 _NAME = re.compile(r"\w[\w.-]*")
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://.*")
+# Storage that Lance knows.
+_SCHEMES = ("s3", "gs", "az")
 
 
-def index_directory(index: str | None) -> Path:
-    """Return the directory of the index called `index`: a plain word is a name, anything else a path.
+def index_location(index: str | None) -> Location:
+    """Return where the index called `index` is: a plain word is a name, anything else a path or an address.
 
     Raises:
-        UsageError: `index` is empty.
+        UsageError: `index` is empty, or an address that no index can have.
     """
     name = DEFAULT_INDEX if index is None else index
     if not name.strip():
@@ -37,7 +43,24 @@ def index_directory(index: str | None) -> Path:
         )
     if _NAME.fullmatch(name):
         return _home("indexes") / name
+    address = _ADDRESS.fullmatch(name)
+    if address:
+        return _address(name.rstrip("/"), address[1].lower())
     return Path(name).expanduser().absolute()
+
+
+def _address(name: str, scheme: str) -> str:
+    if scheme not in _SCHEMES:
+        known = ", ".join(f"{other}://" for other in _SCHEMES)
+        raise UsageError(f"{name} is no address of an index; it begins with one of {known}, or is a path.")
+    if not name.endswith(LANCE):
+        raise UsageError(f"On other storage an index is a Lance dataset, and its name ends in {LANCE}: {name}{LANCE}")
+    return name
+
+
+def is_lance(location: Location) -> bool:
+    """Whether an index at `location` is a Lance dataset: its name says so."""
+    return str(location).endswith(LANCE)
 
 
 def named_indexes() -> list[str]:
@@ -49,13 +72,13 @@ def named_indexes() -> list[str]:
     return [name for name in found if _NAME.fullmatch(name)]
 
 
-def index_argument(directory: Path) -> str:
-    """Return the command-line words that name the index in `directory`, with a leading space, or ''."""
-    if directory == index_directory(os.environ.get(INDEX_VARIABLE) or None):
+def index_argument(location: Location) -> str:
+    """Return the command-line words that name the index at `location`, with a leading space, or ''."""
+    if location == index_location(os.environ.get(INDEX_VARIABLE) or None):
         return ""
-    if directory.parent == _home("indexes"):
-        return f" --index {shlex.quote(directory.name)}"
-    return f" --index {shlex.quote(str(directory))}"
+    if isinstance(location, Path) and location.parent == _home("indexes"):
+        return f" --index {shlex.quote(location.name)}"
+    return f" --index {shlex.quote(str(location))}"
 
 
 def models_directory() -> Path:

@@ -4,67 +4,76 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quotefind.errors import IndexLockedError, IndexUnusableError, QuotefindError
-from quotefind.index.names import names_with
-from quotefind.index.reader import Index
+from quotefind.index.interface import Index
 from quotefind.index.sources import Source, is_stale
-from quotefind.paths import BUNDLED, DEFAULT_INDEX, index_argument, index_directory
+from quotefind.paths import BUNDLED, DEFAULT_INDEX, Location, index_argument, index_location
 from quotefind.progress import Progress, silent
+from quotefind.stores import index_exists, open_index, open_to_write
 
 if TYPE_CHECKING:
     from quotefind.encoders import Encoder
     from quotefind.index.state import OpenEncoder
+    from quotefind.lance_index.cluster import Cluster
 
 # A search waits so many seconds for a refresh at most.
 PATIENCE = 10.0
 
 
 def open_fresh(
-    directory: Path,
+    location: Location,
     open_encoder: OpenEncoder,
     *,
     refresh: bool = True,
+    cluster: Cluster | None = None,
+    exact: bool = False,
     tell: Callable[[str], None],
     progress: Progress = silent,
 ) -> Index:
-    """Open the index in `directory` to search it, brought up to date first where that takes no more than ten seconds.
+    """Open the index at `location` to search it, brought up to date first where that takes no more than ten seconds.
 
-    Where the default index is not there yet, it is made from the bundled quotes.
+    Where the default index is not there yet, it is made from the bundled quotes. An index that machines share is not
+    written by a search: where its sources have changed, that is told.
 
     Args:
-        directory: where the index lies.
+        location: where the index lies.
         open_encoder: called where texts have to be encoded.
         refresh: False to answer from what is there, whatever happened to the sources.
+        cluster, exact: as for `stores.open_index`.
         tell: called with a sentence where the user should know what was done, or was not.
         progress: told what goes on.
 
     Raises:
         IndexUnusableError: the index cannot be used.
     """
-    if not Index.exists(directory) and directory == index_directory(DEFAULT_INDEX):
-        from quotefind.index.writer import open_to_write
-
+    if location == index_location(DEFAULT_INDEX) and not index_exists(location):
         tell("There is no index yet; making it from the bundled quotes.")
-        with open_to_write(directory, open_encoder, wait=600.0) as writer:
+        with open_to_write(location, open_encoder, wait=600.0) as writer:
             if writer.manifest is None:
                 writer.update([Source(BUNDLED)], progress=progress)
-    index = Index(directory)
+    index = open_index(location, cluster=cluster, exact=exact)
     if not refresh or not is_stale(index):
         return index
+    if index.shared:
+        tell(_changed(location))
+        return index
     index.close()
-    _refresh(directory, open_encoder, tell, progress)
-    return Index(directory)
+    _refresh(location, open_encoder, tell, progress)
+    return open_index(location)
 
 
-def _refresh(directory: Path, open_encoder: OpenEncoder, tell: Callable[[str], None], progress: Progress) -> None:
-    from quotefind.index.writer import TooLongError, open_to_write
+def _changed(location: Location) -> str:
+    command = f"quotefind index{index_argument(location)}"
+    return f"The sources have changed; answering from the index as it is. To bring it up to date: {command}"
 
-    command = f"quotefind index{index_argument(directory)}"
+
+def _refresh(location: Location, open_encoder: OpenEncoder, tell: Callable[[str], None], progress: Progress) -> None:
+    from quotefind.index.updating import TooLongError
+
     try:
-        with open_to_write(directory, open_encoder) as writer:
+        with open_to_write(location, open_encoder) as writer:
             summary = writer.update([], progress=progress, at_most=PATIENCE)
         changes = [
             f"{count} {what}"
@@ -76,11 +85,11 @@ def _refresh(directory: Path, open_encoder: OpenEncoder, tell: Callable[[str], N
         for warning in summary.warnings:
             tell(f"{warning[0].upper()}{warning[1:]}")  # it may end in a command
     except TooLongError:
-        tell(f"The sources have changed; answering from the index as it is. To bring it up to date: {command}")
+        tell(_changed(location))
     except IndexLockedError:
         tell("Another process is bringing the index up to date; answering from what it has committed so far.")
     except QuotefindError as error:
-        if isinstance(error, IndexUnusableError) and not Index.exists(directory):
+        if isinstance(error, IndexUnusableError) and not index_exists(location):
             raise
         tell(f"The sources have changed, but the index could not be refreshed, and answers as it is. {error}")
 
@@ -91,21 +100,33 @@ class Standing:
     Between answers no state of the index is held, so that no writer has to keep it.
 
     Attributes:
-        directory: where the index lies.
+        location: where the index lies.
     """
 
-    def __init__(self, directory: Path, *, refresh: bool, make: bool = True, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        location: Location,
+        *,
+        refresh: bool,
+        make: bool = True,
+        cluster: Cluster | None = None,
+        exact: bool = False,
+        tell: Callable[[str], None],
+    ) -> None:
         """Open nothing yet.
 
         Args:
-            directory: where the index lies.
+            location: where the index lies.
             refresh: whether it is brought up to date before it answers, as by `open_fresh`.
             make: whether the default index is made where it is not there yet.
+            cluster, exact: as for `stores.open_index`.
             tell: called with a sentence where the user should know what was done, or was not.
         """
-        self.directory = directory
+        self.location = location
         self._refresh = refresh
         self._make = make
+        self._cluster = cluster
+        self._exact = exact
         self._tell = tell
         self._index: Index | None = None
         self._encoder: Encoder | None = None
@@ -114,7 +135,7 @@ class Standing:
     @property
     def mapped(self) -> int:
         """How many bytes of files are mapped into memory."""
-        return self._index.matrix.nbytes if self._index is not None else 0
+        return self._index.mapped if self._index is not None else 0
 
     @contextmanager
     def answering(self, open_encoder: OpenEncoder, progress: Progress = silent) -> Iterator[tuple[Index, Encoder]]:
@@ -147,8 +168,8 @@ class Standing:
             index.rest()
 
     def names(self, kind: str, beginning: str) -> list[str]:
-        """Return names to complete `beginning` with, as `names_with` does; none while no index is open."""
-        return names_with(self._index, kind, beginning) if self._index is not None else []
+        """Return names to complete `beginning` with, as the index does; none while no index is open."""
+        return self._index.names(kind, beginning) if self._index is not None else []
 
     def close(self) -> None:
         """Let go of the files of the index."""
@@ -162,9 +183,17 @@ class Standing:
             return index
         self.close()
         if self._make:
-            index = open_fresh(self.directory, open_encoder, refresh=self._refresh, tell=self._tell, progress=progress)
+            index = open_fresh(
+                self.location,
+                open_encoder,
+                refresh=self._refresh,
+                cluster=self._cluster,
+                exact=self._exact,
+                tell=self._tell,
+                progress=progress,
+            )
         else:
-            index = Index(self.directory)
+            index = open_index(self.location, cluster=self._cluster, exact=self._exact)
         self._index = index
         self._stays_stale = self._refresh and is_stale(index)
         return index

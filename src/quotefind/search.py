@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from quotefind.encoders import Encoder
 from quotefind.errors import UsageError
 from quotefind.index.filters import Filter
-from quotefind.index.reader import Index
+from quotefind.index.interface import Index
 from quotefind.records import Hit, Quote
 from quotefind.similarity import Ranking, Vectors, cosine_scores, unit_rows
 from quotefind.text import fold, is_unicode, normalise

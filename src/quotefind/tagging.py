@@ -19,7 +19,7 @@ from quotefind.encoders import Encoder
 from quotefind.encoders.resolve import BASE_MODEL, DEFAULT_MODEL
 from quotefind.errors import IndexUnusableError, SourceError, UsageError
 from quotefind.index.filters import Filter
-from quotefind.index.reader import Index
+from quotefind.index.interface import Index
 from quotefind.paths import bundled_themes
 from quotefind.progress import Progress, silent
 from quotefind.records import Quote
@@ -27,7 +27,8 @@ from quotefind.similarity import Vectors, unit_rows
 from quotefind.text import fold, is_unicode, normalise, piles_marks
 
 if TYPE_CHECKING:
-    from quotefind.index.writer import IndexWriter
+    from quotefind.index.interface import IndexWriter
+    from quotefind.paths import Location
 
 # The ways in which a theme is asked for, those of the model card; its vector is the mean of them. Chosen, as the number
 # of themes, on the held-out authors: see benchmarks/README.md.
@@ -97,7 +98,7 @@ class Proposals:
             IndexUnusableError: it was encoded with another model meanwhile, or is damaged.
         """
         if index.manifest.fingerprint != self._index.manifest.fingerprint:
-            raise _encoded_anew(index.directory)
+            raise _encoded_anew(index.location)
         return Proposals(index, self._themes, self._vectors, top=self._top, min_score=self.min_score, where=self._where)
 
     def __iter__(self) -> Iterator[Proposal]:
@@ -119,7 +120,7 @@ class Proposals:
             IndexUnusableError: the index was encoded with another model meanwhile, or is damaged.
         """
         if writer.require_manifest().fingerprint != self._index.manifest.fingerprint:
-            raise _encoded_anew(writer.directory)
+            raise _encoded_anew(writer.location)
         return writer.propose(self._changes(progress))
 
     def _changes(self, progress: Progress) -> Iterator[tuple[Quote, tuple[str, ...]]]:
@@ -254,9 +255,9 @@ def best_themes(
     return near[order, 0], near[order, 1], exact[order].clip(-1, 1)
 
 
-def _encoded_anew(directory: Path) -> IndexUnusableError:
+def _encoded_anew(location: Location) -> IndexUnusableError:
     return IndexUnusableError(
-        f"The index in {directory} was encoded with another model meanwhile. Run the command again."
+        f"The index in {location} was encoded with another model meanwhile. Run the command again."
     )
 
 

@@ -6,13 +6,12 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 
 from quotefind.corpus import ReadOptions, read_file
 from quotefind.index.filters import Filter
-from quotefind.index.light import open_light
-from quotefind.paths import BUNDLED, DEFAULT_INDEX, bundled_quotes, index_directory
+from quotefind.paths import BUNDLED, DEFAULT_INDEX, Location, bundled_quotes, index_location
 from quotefind.records import Quote
+from quotefind.stores import open_lookup
 from quotefind.text import quote_id
 
 # So many quotes at most are dealt like a pack of cards, each once before any comes again.
@@ -21,8 +20,8 @@ PACK = 1_000
 _STEP = 0x9E3779B97F4A7C15
 
 
-def quote_of_the_day(directory: Path, day: date, where: Filter | None = None) -> Quote | None:
-    """Return the quote of `day` among those of the index in `directory` that satisfy `where`; None where none does.
+def quote_of_the_day(location: Location, day: date, where: Filter | None = None) -> Quote | None:
+    """Return the quote of `day` among those of the index at `location` that satisfy `where`; None where none does.
 
     It depends on the day, the ids of these quotes and nothing else. Up to 1,000 quotes come in turn, in the order of
     their ids (which are hashes, and so in no order that a reader sees): none comes again before all have come. Of more,
@@ -36,7 +35,7 @@ def quote_of_the_day(directory: Path, day: date, where: Filter | None = None) ->
         IndexUnusableError: the index cannot be used, or the quote is not what was written.
     """
     where = where or Filter()
-    with open_light(directory, missing_ok=directory == index_directory(DEFAULT_INDEX)) as index:
+    with open_lookup(location, missing_ok=location == index_location(DEFAULT_INDEX)) as index:
         if index is None:
             return _of_bundled(day, where)
         pack = index.ids(where, PACK + 1)

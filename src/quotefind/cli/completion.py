@@ -13,11 +13,12 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import typer
 
-from quotefind.paths import index_directory, named_indexes
+from quotefind.paths import LANCE, index_location, named_indexes
 from quotefind.text import fold
 
 VARIABLE = "_QUOTEFIND_COMPLETE"
@@ -198,17 +199,16 @@ def tags(ctx: typer.Context, incomplete: str) -> list[str]:
 def _names(ctx: typer.Context, kind: str, incomplete: str) -> list[str]:
     from quotefind.index.light_names import names_in
 
-    index: str | None = ctx.params.get("index")
-    return names_in(index_directory(index), kind, incomplete or ctx.obj or "")
+    location = index_location(ctx.params.get("index"))
+    # On other storage it takes too long to ask for names.
+    return names_in(location, kind, incomplete or ctx.obj or "") if isinstance(location, Path) else []
 
 
 def indexes() -> list[str]:
     """Offer the named indexes, then directories here that hold one; the shell itself knows all others."""
-    from pathlib import Path
-
     from quotefind.index.light_names import FILE_NAME
 
-    here = sorted(path.parent.name for path in Path().glob(f"*/{FILE_NAME}"))
+    here = sorted([*(path.parent.name for path in Path().glob(f"*/{FILE_NAME}")), *map(str, Path().glob(f"*{LANCE}"))])
     return [*named_indexes(), *(f"./{name}" for name in here)]
 
 

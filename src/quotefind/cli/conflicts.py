@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from quotefind.conflicts.groups import ConflictGroup
     from quotefind.index.filters import Filter
-    from quotefind.index.reader import Index
+    from quotefind.index.interface import Index
     from quotefind.records import Quote
 
 GROUP_KEYS = ("group", "differs", "score", "quotes")

@@ -15,7 +15,7 @@ from quotefind.cli.options import IndexOption, JsonOption, NoRefreshOption, Quie
 from quotefind.errors import UsageError
 
 if TYPE_CHECKING:
-    from quotefind.index.reader import Index
+    from quotefind.index.interface import Index
     from quotefind.training.evaluation import Result
     from quotefind.training.judgements import JudgedQuery
 

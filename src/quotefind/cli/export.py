@@ -22,11 +22,12 @@ from quotefind.cli.options import (
     WorkOption,
 )
 from quotefind.errors import UsageError
+from quotefind.index.sources import source_with
 from quotefind.text import counted
 
 if TYPE_CHECKING:
     from quotefind.export.exporting import Exported
-    from quotefind.index.reader import Index
+    from quotefind.index.interface import Index
 
 
 class ExportFormat(StrEnum):
@@ -90,9 +91,9 @@ def export(
 
 def _check_output(file: Path, index: Index) -> None:
     """Refuse to write over what the index was made from, or into the index itself."""
-    if index.directory.resolve() in Path(os.path.realpath(file)).parents:
+    if isinstance(index.location, Path) and index.location.resolve() in Path(os.path.realpath(file)).parents:
         raise UsageError(f"--output {file} lies in the index itself; write it elsewhere.")
-    source = index.source_with(file) if file.exists() else None
+    source = source_with(index.ledger, file) if file.exists() else None
     if source is not None:
         raise UsageError(
             f"--output {file} belongs to a source of this index, {source}, and would be lost. Write another file; "

@@ -14,6 +14,7 @@ from quotefind.cli.options import (
     AuthorOption,
     CopyOption,
     DiverseOption,
+    ExactOption,
     FindFormatOption,
     Format,
     HybridOption,
@@ -25,10 +26,12 @@ from quotefind.cli.options import (
     OnePerAuthorOption,
     ProposedOption,
     QueriesOption,
+    RayOption,
     Read0Option,
     TagOption,
     TopOption,
     UnlikeOption,
+    WorkersOption,
     WorkOption,
     given,
 )
@@ -36,7 +39,7 @@ from quotefind.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
     from quotefind.encoders import Encoder
-    from quotefind.index.reader import Index
+    from quotefind.index.interface import Index
     from quotefind.records import Hit, Quote
     from quotefind.search import FindOptions
 
@@ -66,6 +69,9 @@ def find(
     read0: Read0Option = False,
     copy: CopyOption = False,
     index: IndexOption = None,
+    exact: ExactOption = False,
+    ray: RayOption = None,
+    workers: WorkersOption = None,
     style: FindFormatOption = None,
     no_refresh: NoRefreshOption = False,
 ) -> None:
@@ -89,16 +95,18 @@ def find(
         hybrid=hybrid,
     )
     many = queries is not None or words == ["-"]
+    cluster = session.cluster_of(ray, workers)
     if not (words or many or read0 or copy or like is not None) and _on_terminal():
         from quotefind.cli.prompt import open_prompt
 
         fits = style if style is not Format.trec or given(ctx, "style") else None
-        open_prompt(index, options, fits or Format.table, refresh=not no_refresh)
+        standing = session.standing(index, refresh=not no_refresh, cluster=cluster, exact=exact)
+        open_prompt(standing, options, fits or Format.table)
         return
     asked = _requests(words or [], queries, like=like is not None, read0=read0, many=many)
     style = output.default_format(style, otherwise=Format.jsonl if many else None)
     first: list[Hit] = []  # of all
-    with session.opened(index, refresh=not no_refresh) as opened:
+    with session.opened(index, refresh=not no_refresh, cluster=cluster, exact=exact) as opened:
         if style is Format.trec:
             count = output.write_run(_numbered(opened, asked, options, first), by_score=not (hybrid or diverse))
         else:

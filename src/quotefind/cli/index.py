@@ -21,6 +21,7 @@ from quotefind.cli.options import (
     NoteColumnOption,
     PruneOption,
     QuietOption,
+    RayOption,
     RebuildOption,
     RemoveOption,
     SkipBadOption,
@@ -30,14 +31,16 @@ from quotefind.cli.options import (
     VerifyOption,
     WaitOption,
     WorkColumnOption,
+    WorkersOption,
     YearColumnOption,
 )
 from quotefind.errors import UsageError
-from quotefind.paths import BUNDLED, DEFAULT_INDEX, index_directory
+from quotefind.paths import BUNDLED, DEFAULT_INDEX, index_location
 
 if TYPE_CHECKING:
     from quotefind.index.sources import Source
     from quotefind.index.summary import Summary
+    from quotefind.lance_index.cluster import Cluster
     from quotefind.progress import Progress
 
 _COUNTED = ("sources", "added", "reused", "updated", "removed", "repeats", "truncated", "bad", "quotes")
@@ -65,6 +68,8 @@ def index(
     compact: CompactOption = False,
     verify: VerifyOption = False,
     wait: WaitOption = 0.0,
+    ray: RayOption = None,
+    workers: WorkersOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -81,8 +86,9 @@ def index(
     from quotefind.index.sources import Source, location_of
 
     _check_usage(device, wait, delimiter)
+    cluster = session.cluster_of(ray, workers, device)
     if verify:
-        if sources or remove or prune or rebuild or compact:
+        if sources or remove or prune or rebuild or compact or cluster:
             raise UsageError("--verify only looks; run it without anything that changes the index.")
         _verify(name, json=json, quiet=quiet)
         return
@@ -99,6 +105,7 @@ def index(
             model=model,
             device=device,
             wait=wait,
+            cluster=cluster,
             progress=progress,
         )
     for warning in summary.warnings:
@@ -135,18 +142,19 @@ def _update(
     model: str | None,
     device: str,
     wait: float,
+    cluster: Cluster | None,
     progress: Progress,
 ) -> Summary:
     from quotefind.index.sources import STANDARD_INPUT, Source
-    from quotefind.index.writer import open_to_write
+    from quotefind.stores import open_to_write
 
     reads_stdin = sum(source.location == STANDARD_INPUT for source in given)
     if reads_stdin > 1:
         raise UsageError("Standard input can be read only once.")
-    directory = index_directory(name)
-    with open_to_write(directory, session.encoder_opener(device, progress), wait=wait) as writer:
+    location = index_location(name)
+    with open_to_write(location, session.encoder_opener(device, progress), wait=wait, cluster=cluster) as writer:
         if writer.manifest is None and not given:
-            if directory != index_directory(DEFAULT_INDEX):
+            if location != index_location(DEFAULT_INDEX):
                 writer.require_manifest()
             given = [Source(BUNDLED)]
         rebuilt = None
@@ -172,11 +180,10 @@ def _update(
 
 
 def _verify(name: str | None, *, json: bool, quiet: bool) -> None:
-    from quotefind.index.reader import Index
-    from quotefind.index.verify import verify
+    from quotefind.stores import open_index
 
-    with session.progress_bar(quiet=quiet) as progress, Index(index_directory(name)) as opened:
-        count = verify(opened, progress)
+    with session.progress_bar(quiet=quiet) as progress, open_index(index_location(name)) as opened:
+        count = opened.verify(progress)
     if json:
         print(output.to_json({"verified": count}))  # noqa: T201
     elif not quiet:

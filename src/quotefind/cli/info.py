@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from quotefind.cli import output
 from quotefind.cli.options import IndexOption, JsonOption
-from quotefind.paths import index_argument, index_directory
+from quotefind.paths import index_argument, index_location
 
 if TYPE_CHECKING:
-    from quotefind.index.reader import Index
+    from quotefind.index.interface import Index
 
 
 def info(index: IndexOption = None, json: JsonOption = False) -> None:
@@ -21,10 +21,10 @@ def info(index: IndexOption = None, json: JsonOption = False) -> None:
     quotefind info
     quotefind info --index ./poems --json
     """
-    from quotefind.index.reader import Index
+    from quotefind.stores import open_index
 
-    directory = index_directory(index)
-    with Index(directory) as opened:
+    location = index_location(index)
+    with open_index(location) as opened:
         facts = facts_of(opened)
     if json:
         print(output.to_json(facts))  # noqa: T201
@@ -37,7 +37,7 @@ def info(index: IndexOption = None, json: JsonOption = False) -> None:
     lines.append(("size", f"{facts['bytes'] / 1e6:.1f} MB"))
     if facts["rate"]:
         lines.append(("quotes per second", f"{facts['rate']:.0f}"))
-    refresh = f"yes; to refresh it: quotefind index{index_argument(directory)}"
+    refresh = f"yes; to refresh it: quotefind index{index_argument(location)}"
     lines.append(("out of date", refresh if facts["stale"] else "no"))
     lines += [
         ("source", f"{location} ({quotes} quote{'s' * (quotes != 1)} in {files} file{'s' * (files != 1)})")
@@ -52,7 +52,7 @@ def facts_of(index: Index) -> dict[str, Any]:
 
     manifest = index.manifest
     return {
-        "index": str(index.directory),
+        "index": str(index.location),
         "quotes": index.count,
         **index.statistics(),
         "model": manifest.model,
@@ -61,10 +61,7 @@ def facts_of(index: Index) -> dict[str, Any]:
         "dtype": manifest.dtype,
         "pooling": manifest.pooling,
         "max_tokens": manifest.max_tokens,
-        "matrix": manifest.matrix,
-        "rows": manifest.rows,
-        "dead_rows": len(index.dead),
-        "bytes": sum(path.stat().st_size for path in index.directory.iterdir() if path.is_file()),
+        **index.storage(),
         "rate": round(manifest.rate, 1),
         "created": manifest.created,
         "updated": manifest.updated,

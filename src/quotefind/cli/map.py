@@ -28,7 +28,7 @@ from quotefind.text import counted
 
 if TYPE_CHECKING:
     from quotefind.index.filters import Filter
-    from quotefind.index.reader import Index
+    from quotefind.index.interface import Index
     from quotefind.map.quote_map import QuoteMap
     from quotefind.records import Hit
 

@@ -128,6 +128,23 @@ InputFormatOption = Annotated[
     ),
 ]
 
+RayOption = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        metavar="ADDRESS|local",
+        help="Work on the machines of this Ray cluster, or of one made here; for an index whose name ends in .lance.",
+    ),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, metavar="N", help="How many of its processors; all, unless you say."),
+]
+ExactOption = Annotated[
+    bool,
+    typer.Option("--exact", help="Compare every quote, also where a large index that machines share would not."),
+]
+
 # Of `find` alone.
 LikeOption = Annotated[
     str | None, typer.Option("--like", metavar="ID|TEXT", help="More like this quote, which is itself left out.")

@@ -13,6 +13,7 @@ from quotefind.cli.conflicts import report_conflicts
 from quotefind.cli.options import (
     AuthorOption,
     ConflictsOption,
+    ExactOption,
     Format,
     FormatOption,
     IndexOption,
@@ -26,8 +27,10 @@ from quotefind.cli.options import (
     PairTopOption,
     ProposedOption,
     QuietOption,
+    RayOption,
     TagOption,
     TextsArgument,
+    WorkersOption,
     WorkOption,
     given,
 )
@@ -36,7 +39,7 @@ from quotefind.paths import checkpoints_directory
 
 if TYPE_CHECKING:
     from quotefind.index.filters import Filter
-    from quotefind.index.reader import Index
+    from quotefind.index.interface import Index
 
 # How the rows of a file with all their columns cannot be written.
 _NOT_FOR_ROWS = (Format.table, Format.plain, Format.markdown)
@@ -58,6 +61,9 @@ def pair(
     proposed: ProposedOption = False,
     max_chars: MaxCharsOption = None,
     index: IndexOption = None,
+    exact: ExactOption = False,
+    ray: RayOption = None,
+    workers: WorkersOption = None,
     style: FormatOption = None,
     no_refresh: NoRefreshOption = False,
     quiet: QuietOption = False,
@@ -92,6 +98,7 @@ def pair(
             "--top": given(ctx, "top"),
         },
     )
+    _refuse("the companions of one text", len(texts or ()) != 1, {"--ray": ray, "--workers": workers, "--exact": exact})
     _refuse("--pairs", pairs is None, {"--input-format": input_format, "--no-header": no_header})
     _refuse("texts that are compared with each other", pairs is None and len(texts or ()) < 2, {"--model": model})
     if pairs is not None:
@@ -104,7 +111,8 @@ def pair(
         _compare(texts, style, model)
         return
     where = session.filter_of(author, work, tag, max_chars, proposed=proposed)
-    with session.opened(index, refresh=not no_refresh) as opened:
+    cluster = session.cluster_of(ray, workers)
+    with session.opened(index, refresh=not no_refresh, cluster=cluster, exact=exact) as opened:
         if conflicts:
             most = top if given(ctx, "top") else None
             report_conflicts(opened, style, top=most, min_score=min_score, where=where, quiet=quiet)

@@ -21,7 +21,7 @@ from quotefind.cli.options import Format
 from quotefind.cli.prompt_commands import COMMANDS, Call, Request, described, number, parse
 from quotefind.errors import QuotefindError, UsageError
 from quotefind.own_files import open_own
-from quotefind.paths import history_file, index_directory, make_private
+from quotefind.paths import history_file, make_private
 from quotefind.records import Hit
 from quotefind.refresh import Standing
 from quotefind.search import FindOptions, find
@@ -30,22 +30,20 @@ _INVITATION = "what are you looking for? :help shows more"
 _NAMED = ("author", "work", "tag")
 
 
-def open_prompt(index: str | None, options: FindOptions, style: Format, *, refresh: bool) -> None:
+def open_prompt(standing: Standing, options: FindOptions, style: Format) -> None:
     """Answer what is typed until its user leaves.
 
     Args:
-        index: as after `--index`.
+        standing: what answers.
         options: how to search, to begin with.
         style: how hits are shown.
-        refresh: whether the index is brought up to date before it answers.
 
     Raises:
         QuotefindError: there is nothing to ask: the index or its model cannot be used.
     """
     if style is Format.trec:
         raise UsageError("--format trec is for many requests: find - or --queries FILE.")
-    prompt = _Prompt(Standing(index_directory(index), refresh=refresh, tell=session.warn), options, style)
-    prompt.run()
+    _Prompt(standing, options, style).run()
 
 
 class _Prompt:

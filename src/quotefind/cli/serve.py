@@ -11,7 +11,7 @@ import typer
 from quotefind.cli import session
 from quotefind.cli.options import IndexOption
 from quotefind.errors import ModelError, UsageError
-from quotefind.paths import index_directory
+from quotefind.paths import index_location
 
 
 def serve(
@@ -36,4 +36,4 @@ def serve(
 
     if sys.stdin.isatty():
         session.warn("this is for a program to start and to talk to; Ctrl-D ends it")
-    run(Standing(index_directory(index), refresh=False, make=False, tell=session.warn))
+    run(Standing(index_location(index), refresh=False, make=False, tell=session.warn))

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 from quotefind import limits
-from quotefind.errors import SourceError
-from quotefind.paths import index_directory
+from quotefind.errors import SourceError, UsageError
+from quotefind.paths import index_location
 from quotefind.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from quotefind.encoders import Encoder
     from quotefind.index.filters import Filter
-    from quotefind.index.reader import Index
+    from quotefind.index.interface import Index
+    from quotefind.lance_index.cluster import Cluster
     from quotefind.refresh import Standing
 
 
@@ -124,13 +125,20 @@ def encoder_opener(
 
 
 @contextmanager
-def opened(index: str | None, *, refresh: bool) -> Iterator[Index]:
+def opened(index: str | None, *, refresh: bool, cluster: Cluster | None = None, exact: bool = False) -> Iterator[Index]:
     """Give the index that the user means, brought up to date unless `refresh` is false."""
     from quotefind.refresh import open_fresh
 
-    directory = index_directory(index)
     with progress_bar() as progress:
-        found = open_fresh(directory, encoder_opener(progress=progress), refresh=refresh, tell=warn, progress=progress)
+        found = open_fresh(
+            index_location(index),
+            encoder_opener(progress=progress),
+            refresh=refresh,
+            cluster=cluster,
+            exact=exact,
+            tell=warn,
+            progress=progress,
+        )
     with found:
         yield found
 
@@ -138,8 +146,15 @@ def opened(index: str | None, *, refresh: bool) -> Iterator[Index]:
 def encoder_of(index: Index) -> Encoder:
     """Open the encoder that `index` was made with, on the CPU: for a few queries it starts first."""
     with progress_bar() as progress:
-        opener = encoder_opener(progress=progress, mapped=index.matrix.nbytes)
+        opener = encoder_opener(progress=progress, mapped=index.mapped)
         return opener(index.manifest.model, index.manifest.fingerprint)
+
+
+def standing(index: str | None, *, refresh: bool, cluster: Cluster | None = None, exact: bool = False) -> Standing:
+    """Return the index that the user means, to be opened with the first answer and kept open."""
+    from quotefind.refresh import Standing
+
+    return Standing(index_location(index), refresh=refresh, cluster=cluster, exact=exact, tell=warn)
 
 
 @contextmanager
@@ -174,3 +189,21 @@ def filter_of(
     from quotefind.index.filters import Filter
 
     return Filter(tuple(author or ()), tuple(work or ()), tuple(tag or ()), max_chars, proposed)
+
+
+def cluster_of(ray: str | None, workers: int | None, device: str = "cpu") -> Cluster | None:
+    """Return the machines that the options say; None where they say nothing of any.
+
+    Raises:
+        UsageError: there are workers, but no cluster for them.
+        ModelError: the extra `scale` is missing.
+    """
+    if ray is None:
+        if workers is not None:
+            raise UsageError(
+                "--workers says how many of a Ray cluster work; name it with --ray ADDRESS, or --ray local."
+            )
+        return None
+    from quotefind.lance_index.cluster import Cluster
+
+    return Cluster(ray, workers, device)

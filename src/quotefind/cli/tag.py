@@ -23,7 +23,7 @@ from quotefind.cli.options import (
     given,
 )
 from quotefind.errors import UsageError
-from quotefind.paths import index_directory
+from quotefind.paths import Location, index_location
 
 if TYPE_CHECKING:
     from quotefind.tagging import Proposals
@@ -87,7 +87,7 @@ def tag(
         proposals = propose_tags(opened, session.encoder_of(opened), listed, top=top, min_score=min_score, where=where)
         count = 0 if write else proposal_output.show(proposals, style)
     if write:
-        proposals, count = _write(opened.directory, proposals, style, wait=wait, quiet=quiet)
+        proposals, count = _write(opened.location, proposals, style, wait=wait, quiet=quiet)
     _say(proposals, count, where=bool(where), write=write, quiet=quiet)
 
 
@@ -100,32 +100,33 @@ def _check_usage(*, write: bool, forget: bool, wait: float) -> None:
         raise UsageError("--wait is for --write and --forget; a report waits for nobody.")
 
 
-def _write(directory: Path, proposals: Proposals, style: Format, *, wait: float, quiet: bool) -> tuple[Proposals, int]:
+def _write(
+    location: Location, proposals: Proposals, style: Format, *, wait: float, quiet: bool
+) -> tuple[Proposals, int]:
     """Store the proposals, then show them: a report that nobody reads to its end is stored all the same.
 
     Nothing changes between reading and storing, because the index is read while the lock is held; and it is closed
     before the writer, so that SQLite can empty its log.
     """
-    from quotefind.index.reader import Index
-    from quotefind.index.writer import open_to_write
+    from quotefind.stores import open_index, open_to_write
 
     with (
         session.progress_bar(quiet=quiet) as progress,
-        open_to_write(directory, session.encoder_opener(), wait=wait) as writer,
-        Index(directory) as opened,
+        open_to_write(location, session.encoder_opener(), wait=wait) as writer,
+        open_index(location) as opened,
     ):
         proposals = proposals.again(opened)
         if any(True for _ in proposals):  # an unsuitable list of themes must not take away what another one gave
             proposals.write(writer, progress)
-    with Index(directory) as opened:
+    with open_index(location) as opened:
         proposals = proposals.again(opened)
         return proposals, proposal_output.show(proposals, style)
 
 
 def _forget(name: str | None, *, wait: float, quiet: bool) -> None:
-    from quotefind.index.writer import open_to_write
+    from quotefind.stores import open_to_write
 
-    with open_to_write(index_directory(name), session.encoder_opener(), wait=wait) as writer:
+    with open_to_write(index_location(name), session.encoder_opener(), wait=wait) as writer:
         count = writer.forget_proposals()
     if not quiet:
         session.warn(f"what was proposed for {count} quotes is forgotten")

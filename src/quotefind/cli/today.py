@@ -47,7 +47,7 @@ def today(
     """
     from datetime import date as day
 
-    from quotefind.paths import index_directory
+    from quotefind.paths import index_location
     from quotefind.today import quote_of_the_day
 
     try:
@@ -55,7 +55,7 @@ def today(
     except ValueError as error:
         raise UsageError(f"--date {date!r} is no day; it is written YYYY-MM-DD, as in 2027-01-31.") from error
     where = session.filter_of(author, None, tag, max_chars, proposed=proposed)
-    quote = quote_of_the_day(index_directory(index), wanted, where)
+    quote = quote_of_the_day(index_location(index), wanted, where)
     if quote is None:
         session.warn("nothing found" + (" under these conditions" if where else ""))
         raise typer.Exit(1)

@@ -16,7 +16,7 @@ from quotefind.conflicts.names import distinct, may_be_one
 from quotefind.conflicts.wordings import Wordings
 from quotefind.conflicts.words import is_near, is_part, likeness, words_of
 from quotefind.index.filters import Filter
-from quotefind.index.reader import Index
+from quotefind.index.interface import Index
 from quotefind.pairs import mined
 from quotefind.progress import Progress, silent
 from quotefind.records import Quote

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quotefind.conflicts.words import is_near, words_of
-from quotefind.index.reader import Index
+from quotefind.index.interface import Index
 from quotefind.progress import Progress
 
 # Quotes whose texts are held at once: they can be long. Pairs are numbers.

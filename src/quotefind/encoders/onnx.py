@@ -194,7 +194,10 @@ def _batches(tokens: list[list[int]]) -> Iterator[NDArray[np.int64]]:
 
 
 def _cores() -> int:
+    """Return how many processors are to work: all there are, or fewer where the environment says so, as Ray does."""
     try:
-        return len(os.sched_getaffinity(0))
+        there = len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS and Windows
-        return os.cpu_count() or 1
+        there = os.cpu_count() or 1
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    return min(there, int(wanted)) if wanted.isdecimal() and int(wanted) else there

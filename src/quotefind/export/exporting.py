@@ -17,7 +17,7 @@ from quotefind.export.rendering import SHAPES, Shape
 from quotefind.export.replacing import replacing
 from quotefind.export.strfile import StrfileIndex
 from quotefind.index.filters import Filter
-from quotefind.index.reader import Index
+from quotefind.index.interface import Index
 from quotefind.progress import Progress, silent
 from quotefind.records import Quote
 

@@ -1,26 +1,18 @@
-"""From the staged records to the index: which quotes are new, changed or gone, and their vectors."""
+"""From the staged records to the index: which quotes are new, changed or gone."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import sqlite3
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
-from quotefind.encoders import Encoder
 from quotefind.index.database import FORGET_TAGS, SEAL_QUOTES, seal, transaction
-from quotefind.index.encoding import Encoding
-from quotefind.index.matrix import MatrixWriter, checksum_of, word_sum
 from quotefind.index.sources import STANDARD_INPUT, ChangedFile, Changes, Source, options_text
-from quotefind.index.state import WriteState
 from quotefind.index.summary import Summary
-from quotefind.progress import Progress
-from quotefind.similarity import Vectors
 from quotefind.text import fold
 
-# Quotes committed at a time: what a killed run can lose.
-_CHUNK = 1024
 _NAMES_KEPT = 50_000
 
 # A record without author says the same as one with author, so it is taken for a repeat of that one. Without an index
@@ -65,18 +57,18 @@ AND staged.file <= (SELECT coalesce(min(file_id), staged.file) FROM places WHERE
 ORDER BY n DESC"""
 
 
-class Application:
-    """One update of an index from what `staging.stage` has read.
+class Application(ABC):
+    """One update of an index from what `staging.stage` has read; where vectors go, each kind of store knows.
 
     Attributes:
         unsettled: the ids of files that have to be read again to say what their quotes are.
+        encoded: how many texts were encoded.
+        rate: texts encoded in a second; 0 where none was.
     """
 
-    def __init__(self, index: WriteState, progress: Progress, encoder: Encoder | Callable[[], Encoder]) -> None:
-        """Prepare to change `index`; `encoder` is opened when the first text needs it."""
-        self._index = index
-        self._connection = index.connection
-        self._encoding = Encoding(index, encoder, progress)
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Prepare to change the database behind `connection`."""
+        self._connection = connection
         self._changes = Changes()
         self._file_ids: list[int] = []
         (self._last_old,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM quotes").fetchone()
@@ -101,8 +93,7 @@ class Application:
             self._settle_places(gone)
             self._remove_orphans()
             self._forget(gone)
-            enough = self._encoding.encoded >= 32
-            self._index.store(rate=self._encoding.rate if enough else self._index.require_manifest().rate)
+            self._finish()
         self._count(sources)
         self._connection.execute("DROP TABLE temp.staged")
 
@@ -113,8 +104,30 @@ class Application:
         summary.reused = self._reused
         summary.repeats = self._repeats
         summary.truncated = self._truncated
-        summary.encoded = self._encoding.encoded
-        summary.rate = self._encoding.rate
+        summary.encoded = self.encoded
+        summary.rate = self.rate
+
+    @property
+    @abstractmethod
+    def encoded(self) -> int:
+        """How many texts were encoded."""
+
+    @property
+    @abstractmethod
+    def rate(self) -> float:
+        """Texts encoded in a second; 0 where none was."""
+
+    @abstractmethod
+    def _add_new(self) -> None:
+        """Add the quotes that are staged and have no `quote_id` yet, with their vectors."""
+
+    @abstractmethod
+    def _forget_lost(self) -> None:
+        """Take the quotes in the table `lost` out of all that the store keeps beside the database's tables."""
+
+    @abstractmethod
+    def _finish(self) -> None:
+        """Store what is true of the whole index now, in the last transaction."""
 
     def _remember(self, sources: list[Source]) -> None:
         for source in sources:
@@ -173,54 +186,34 @@ class Application:
                 self._connection.execute("UPDATE quotes SET proposed = '[]' WHERE id = ?", (quote_id,))
                 self._connection.execute("DELETE FROM proposed_tags WHERE quote_id = ?", (quote_id,))
 
-    def _add_new(self) -> None:
-        (total,) = self._connection.execute(
-            "SELECT count(DISTINCT digest) FROM staged WHERE quote_id IS NULL"
-        ).fetchone()
-        if not total:
-            return
-        matrix = self._index.open_matrix()
-        try:
-            last = 0
-            while True:
-                records = self._connection.execute(
-                    "SELECT n, file, line, name, digest, text, author, work, year, tags, note FROM staged"
-                    " WHERE n > ? AND quote_id IS NULL ORDER BY n LIMIT ?",
-                    (last, _CHUNK),
-                ).fetchall()
-                if not records:
-                    return
-                last = records[-1][0]
-                once: dict[str, tuple[Any, ...]] = {}
-                for record in records:
-                    once.setdefault(record[3], record)
-                self._add_chunk(list(once.values()), matrix, total)
-        finally:
-            matrix.close()
+    def _new_records(self, at_a_time: int) -> Iterator[list[tuple[Any, ...]]]:
+        """Yield the staged records of new quotes, one a quote, in their order."""
+        last = 0
+        while True:
+            records = self._connection.execute(
+                "SELECT n, file, line, name, digest, text, author, work, year, tags, note FROM staged"
+                " WHERE n > ? AND quote_id IS NULL ORDER BY n LIMIT ?",
+                (last, at_a_time),
+            ).fetchall()
+            if not records:
+                return
+            last = records[-1][0]
+            once: dict[str, tuple[Any, ...]] = {}
+            for record in records:
+                once.setdefault(record[3], record)
+            yield list(once.values())
 
-    def _add_chunk(self, records: list[tuple[Any, ...]], matrix: MatrixWriter, total: int) -> None:
-        known, cut = self._encoding.vectors_of({record[4]: record[5] for record in records}, matrix, total)
-        first = matrix.rows
-        rows = np.stack([known[record[4]] for record in records])
-        with transaction(self._connection):
-            matrix.append(rows)
-            for row, (vector, record) in enumerate(zip(rows, records, strict=True), first):
-                self._insert(row, vector, cut[record[4]], record)
-            known_sum = self._index.require_manifest().word_sum
-            self._index.store(rows=matrix.rows, word_sum=(known_sum + word_sum(rows)) % 2**32)
-        self._added += len(records)
-        self._truncated += sum(cut[record[4]] for record in records)
-
-    def _insert(self, row: int, vector: Vectors, truncated: bool, record: tuple[Any, ...]) -> None:
+    def _insert(self, row: int, checksum: int, record: tuple[Any, ...], *, truncated: bool = False) -> int:
+        """Insert the quote of a staged `record`, whose vector is in `row`; return its number in the database."""
         _, file, line, name, digest, text, author, work, year, tags, note = record
-        quote_id = self._connection.execute(
+        inserted = self._connection.execute(
             "INSERT INTO quotes (name, digest, row, checksum, text, chars, author_id, work_id, year, tags, note,"
             " truncated, seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 name,
                 digest,
                 row,
-                checksum_of(vector),
+                checksum,
                 text,
                 len(text),
                 self._id_of("authors", author),
@@ -231,13 +224,14 @@ class Application:
                 truncated,
                 seal(name, text, author, work, year, tags, note=note),
             ),
-        ).lastrowid
-        self._tag(quote_id or 0, tags)
-        self._connection.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (quote_id, text))
+        )
+        quote_id = inserted.lastrowid or 0
+        self._tag(quote_id, tags)
         self._connection.execute(
             "INSERT INTO places (file_id, quote_id, line) VALUES (?, ?, ?)", (file, quote_id, line)
         )
         self._connection.execute("UPDATE staged SET quote_id = ? WHERE name = ?", (quote_id, name))
+        return quote_id
 
     def _id_of(self, table: str, name: str | None) -> int | None:
         if name is None:
@@ -305,11 +299,7 @@ class Application:
     def _remove_orphans(self) -> None:
         execute = self._connection.execute
         self._unsettle()
-        execute("INSERT INTO dead (row) SELECT row FROM quotes WHERE id IN (SELECT quote_id FROM lost)")
-        execute(
-            "INSERT INTO words (words, rowid, text)"
-            " SELECT 'delete', id, text FROM quotes WHERE id IN (SELECT quote_id FROM lost)"
-        )
+        self._forget_lost()
         removed = execute("DELETE FROM quotes WHERE id IN (SELECT quote_id FROM lost)").rowcount
         if removed or self._updated:
             for table, column in (("authors", "author_id"), ("works", "work_id")):
@@ -340,17 +330,21 @@ class Application:
         (staged, distinct) = execute("SELECT count(*), count(DISTINCT quote_id) FROM staged").fetchone()
         self._repeats += staged - distinct
         (remembered,) = execute("SELECT count(*) FROM sources").fetchone()
-        if len(sources) == remembered:
-            (held,) = execute("SELECT count(*) FROM quotes").fetchone()
-        else:
-            marks = ", ".join("?" for _ in sources)
-            (held,) = execute(
-                "SELECT count(DISTINCT quote_id) FROM places JOIN files ON files.id = file_id"
-                f" JOIN sources ON sources.id = source_id WHERE location IN ({marks})",
-                [source.location for source in sources],
-            ).fetchone()
+        held = self._held(None if len(sources) == remembered else [source.location for source in sources])
         self._updated = {quote_id for quote_id in self._updated if quote_id <= self._last_old}
         self._reused = held - self._added - len(self._updated)
+
+    def _held(self, locations: list[str] | None) -> int:
+        """Return how many quotes the sources at `locations` hold; all where it is None."""
+        if locations is None:
+            return int(self._connection.execute("SELECT count(*) FROM quotes").fetchone()[0])
+        marks = ", ".join("?" for _ in locations)
+        held = self._connection.execute(
+            "SELECT count(DISTINCT quote_id) FROM places JOIN files ON files.id = file_id"
+            f" JOIN sources ON sources.id = source_id WHERE location IN ({marks})",
+            locations,
+        )
+        return int(held.fetchone()[0])
 
 
 def _folded_tags(tags: str) -> list[str]:

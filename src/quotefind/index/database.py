@@ -26,6 +26,9 @@ UPGRADABLE = ("1", "2")
 # Who wants to write waits so long for another process that commits, or that verifies full-text search.
 _BUSY_SECONDS = 120.0
 
+# How full-text search takes texts apart.
+TOKENIZER = "porter unicode61 remove_diacritics 2"
+
 # What `quotefind tag` proposed, for conditions to look at; what a hit shows of it is `quotes.proposed`.
 PROPOSED_TAGS = """
 CREATE TABLE proposed_tags (
@@ -96,7 +99,7 @@ CREATE TABLE rewritten (
 );
 
 CREATE VIRTUAL TABLE words USING fts5 (
-    text, content = 'quotes', content_rowid = 'id', tokenize = 'porter unicode61 remove_diacritics 2'
+    text, content = 'quotes', content_rowid = 'id', tokenize = '{TOKENIZER}'
 );
 """
 

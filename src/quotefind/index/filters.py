@@ -53,7 +53,7 @@ class Filter:
     def admits(self, quote: Quote) -> bool:
         """Whether `quote` satisfies all conditions; `sql` says the same to a database."""
         for names, found in ((self.authors, quote.author), (self.works, quote.work)):
-            if names and not any(_beginning(fold(name)) in f" {fold(found)}" for name in names if found):
+            if names and not any(beginning_of(fold(name)) in f" {fold(found)}" for name in names if found):
                 return False
         tags = {fold(tag) for tag in self.tags}
         carried = (*quote.tags, *quote.proposed) if self.proposed else quote.tags
@@ -62,7 +62,7 @@ class Filter:
         return self.max_chars is None or len(quote.text) <= self.max_chars
 
 
-def _beginning(folded: str) -> str:
+def beginning_of(folded: str) -> str:
     """Return what to look for: with a blank before it, unless its script has no case and so perhaps no blanks."""
     first = folded[0]
     return folded if first.isalpha() and first.upper() == first.lower() else f" {folded}"
@@ -77,7 +77,7 @@ def sql(where: Filter) -> tuple[str, list[str | int]]:
             # Both sides begin with a space, so that a word matches from its beginning.
             any_name = " OR ".join("instr(' ' || folded, ?)" for _ in names)
             conditions.append(f"{column} IN (SELECT id FROM {table} WHERE {any_name})")
-            values += [_beginning(fold(name)) for name in names]
+            values += [beginning_of(fold(name)) for name in names]
     if where.tags:
         marks = ", ".join("?" for _ in where.tags)
         tables = ("quote_tags", "proposed_tags") if where.proposed else ("quote_tags",)

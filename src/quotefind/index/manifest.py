@@ -9,51 +9,33 @@ from pathlib import Path
 
 from quotefind.errors import IndexUnusableError
 from quotefind.index.database import FILE_NAME, FORMAT, UPGRADABLE, index_again
+from quotefind.index.interface import Manifest
 from quotefind.paths import index_argument
 
 _MATRIX = re.compile(r"vectors-[0-9]{1,9}\.npy")
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """What is true of the whole index.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixManifest(Manifest):
+    """What is true of a whole index in a directory.
 
     Attributes:
-        format: the version of the files' layout.
-        model: the reference by which the model is found.
-        fingerprint: SHA-256 of the model.
-        pooling: how the model makes one vector of many.
-        dimension: the length of a row.
-        dtype: the type of a number in the matrix, "float32".
-        max_tokens: where the model cuts texts.
         matrix: the file name of the matrix.
         rows: how many rows of it count, dead ones among them.
         word_sum: what `matrix.word_sum` gives for these rows.
-        rate: quotes encoded in a second when that was last measured; 0 before.
-        created: when the index was made, ISO 8601, UTC.
-        updated: when it was last written to.
         rewrite: the file name of a matrix that is being made to replace this one; empty where none is.
         rewrite_fingerprint: the fingerprint of the model that it is encoded with.
     """
 
-    model: str
-    fingerprint: str
-    pooling: str
-    dimension: int
-    max_tokens: int
     matrix: str
-    created: str
-    updated: str
     format: int = FORMAT
-    dtype: str = "float32"
     rows: int = 0
     word_sum: int = 0
-    rate: float = 0.0
     rewrite: str = ""
     rewrite_fingerprint: str = ""
 
 
-def read_manifest(connection: sqlite3.Connection, directory: Path) -> Manifest | None:
+def read_manifest(connection: sqlite3.Connection, directory: Path) -> MatrixManifest | None:
     """Return the manifest, or None where the index was never finished so far as to have one.
 
     Raises:
@@ -71,7 +53,7 @@ def read_manifest(connection: sqlite3.Connection, directory: Path) -> Manifest |
         )
     kinds = {"int": int, "float": float, "str": str}
     try:
-        manifest = Manifest(**{f.name: kinds[str(f.type)](values[f.name]) for f in fields(Manifest)})
+        manifest = MatrixManifest(**{f.name: kinds[str(f.type)](values[f.name]) for f in fields(MatrixManifest)})
         # These files are opened and deleted: none may lie elsewhere.
         if not (_MATRIX.fullmatch(manifest.matrix) and _MATRIX.fullmatch(manifest.rewrite or manifest.matrix)):
             raise ValueError(f"no name of a matrix: {manifest.matrix!r}, {manifest.rewrite!r}")
@@ -102,7 +84,7 @@ def missing_index(directory: Path) -> IndexUnusableError:
     return IndexUnusableError(f"{there}. To make it: quotefind index SOURCE…{index_argument(directory)}")
 
 
-def write_manifest(connection: sqlite3.Connection, manifest: Manifest) -> None:
+def write_manifest(connection: sqlite3.Connection, manifest: MatrixManifest) -> None:
     """Store `manifest`, in the transaction that the caller has begun."""
     values = [(key, str(value)) for key, value in asdict(manifest).items()]
     connection.executemany("INSERT OR REPLACE INTO manifest (key, value) VALUES (?, ?)", values)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +15,18 @@ from numpy.typing import NDArray
 from quotefind.errors import IndexUnusableError
 from quotefind.index import database
 from quotefind.index.filters import Filter, matching_rows
-from quotefind.index.manifest import missing_index, read_manifest
+from quotefind.index.interface import Index, SourceInfo
+from quotefind.index.manifest import MatrixManifest, missing_index, read_manifest
 from quotefind.index.matrix import damaged_matrix, first_changed, has_rows, open_matrix, word_sum
 from quotefind.index.stored import sealed_quotes
 from quotefind.paths import index_argument
+from quotefind.progress import Progress, silent
 from quotefind.records import Quote
 from quotefind.similarity import Ranking, Vectors, top_k
-from quotefind.text import text_digest
+from quotefind.text import fold, text_digest
 
+# For each kind of name: its table, and the column that people read.
+_NAMES = {"author": ("authors", "name"), "work": ("works", "name"), "tag": ("tags", "folded")}
 # SQLite takes many more parameters in one statement, but not without limit.
 _PARAMETERS = 500
 # k1 + 1 in FTS5's BM25: what a term contributes at most, in units of its idf.
@@ -33,21 +35,12 @@ _LARGEST_TERM = 2.2
 _FEW = 20
 
 
-@dataclass(frozen=True, slots=True)
-class SourceInfo:
-    """A source that an index remembers: where it is, how many files and quotes it gave."""
-
-    location: str
-    files: int
-    quotes: int
-
-
-class Index:
-    """A readable index on this machine; use it as a context manager, or close it.
+class MatrixIndex(Index):
+    """An index in a directory of this machine: a SQLite database and a matrix.
 
     Attributes:
         directory: where it lies.
-        manifest: what is true of the whole of it.
+        matrix: (rows, d) float32, mapped into memory; dead rows are among them.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -56,7 +49,7 @@ class Index:
         Raises:
             IndexUnusableError: there is none, or its files do not belong together.
         """
-        self.directory = directory
+        self.location = self.directory = directory
         self._argument = index_argument(directory)
         self._selected: tuple[Filter, NDArray[np.int64]] | None = None
         for attempt in range(10):
@@ -70,7 +63,7 @@ class Index:
                     manifest = read_manifest(self._connection, directory)
                     if manifest is None:
                         raise missing_index(directory)
-                    self.manifest = manifest
+                    self._manifest = manifest
                     self.matrix = open_matrix(
                         directory / manifest.matrix,
                         rows=manifest.rows,
@@ -101,15 +94,15 @@ class Index:
             finally:
                 connection.close()
 
-    def __enter__(self) -> Index:
-        """Return the index."""
-        return self
+    @property
+    def manifest(self) -> MatrixManifest:
+        """What is true of the whole of it."""
+        return self._manifest
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the index."""
-        self.close()
+    @property
+    def mapped(self) -> int:
+        """How many bytes of its files are mapped into the memory of this process."""
+        return self.matrix.nbytes
 
     def close(self) -> None:
         """Let go of the files."""
@@ -299,6 +292,19 @@ class Index:
                 found.setdefault(tag, []).append(name)
         return found
 
+    def names(self, kind: str, beginning: str, limit: int = 50) -> list[str]:
+        """Return at most `limit` names with a word that starts as `beginning` does, by alphabet.
+
+        Case and accents do not matter, as in a filter; `kind` is "author", "work" or "tag".
+        """
+        table, column = _NAMES[kind]
+        with database.damage_reported(self.directory):
+            found = self._connection.execute(
+                f"SELECT {column} FROM {table} WHERE instr(' ' || folded, ?) ORDER BY folded LIMIT ?",
+                (f" {fold(beginning)}", limit),
+            )
+            return [name for (name,) in found]
+
     def sources(self) -> list[SourceInfo]:
         """Return the sources that it remembers, in the order in which they came."""
         with database.damage_reported(self.directory):
@@ -311,18 +317,6 @@ class Index:
                 )
             ]
 
-    def source_with(self, file: Path) -> str | None:
-        """Return the source that `file` was read from, by whatever name or link; None where it is of none."""
-        with database.damage_reported(self.directory):
-            known = self._connection.execute(
-                "SELECT location, path FROM files JOIN sources ON sources.id = source_id ORDER BY files.id"
-            ).fetchall()
-        for location, path in known:
-            with suppress(OSError):  # it is not there any more, or was never a file
-                if Path(path).samefile(file) or Path(location, path).samefile(file):
-                    return str(location)
-        return None
-
     def statistics(self) -> dict[str, int]:
         """Return how many authors, works, tags, texts cut by the encoder and quotes with proposed tags it holds."""
         with database.damage_reported(self.directory):
@@ -333,9 +327,29 @@ class Index:
             (tags,) = self._connection.execute("SELECT count(DISTINCT tag_id) FROM quote_tags").fetchone()
         return {"authors": authors, "works": works, "tags": tags, "truncated": truncated, "with_proposals": proposed}
 
+    def storage(self) -> dict[str, Any]:
+        """Return what there is to say of how and in how many bytes it is stored; "bytes" is always among it."""
+        return {
+            "matrix": self.manifest.matrix,
+            "rows": self.manifest.rows,
+            "dead_rows": len(self.dead),
+            "bytes": sum(path.stat().st_size for path in self.directory.iterdir() if path.is_file()),
+        }
+
+    def verify(self, progress: Progress = silent) -> int:
+        """Check every row and every hash, as `quotefind.index.verify.verify` does; return how many quotes."""
+        from quotefind.index.verify import verify
+
+        return verify(self, progress)
+
     @property
     def connection(self) -> sqlite3.Connection:
         """The read-only connection, in the transaction that holds this state."""
+        return self._connection
+
+    @property
+    def ledger(self) -> sqlite3.Connection:
+        """The same: the whole database is in it."""
         return self._connection
 
     @cached_property

@@ -7,6 +7,7 @@ import os
 import shlex
 import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -18,7 +19,7 @@ from quotefind.records import Quote
 from quotefind.text import is_unicode
 
 if TYPE_CHECKING:
-    from quotefind.index.reader import Index
+    from quotefind.index.interface import Index
 
 STANDARD_INPUT = "-"
 _CHUNK = 1 << 20
@@ -117,10 +118,23 @@ def is_stale(index: Index) -> bool:
     A file that cannot be looked at counts as changed, so that the update that follows says what is wrong with it.
     """
     try:
-        changes = find_changes(index.connection, remembered(index.connection), named=set(), by_content=False)
+        changes = find_changes(index.ledger, remembered(index.ledger), named=set(), by_content=False)
     except SourceError:
         return True
-    return bool(changes or changes.vanished)
+    # What is not there may be there for another machine that the index is shared with.
+    return bool(changes or (changes.vanished and not index.shared))
+
+
+def source_with(ledger: sqlite3.Connection, file: Path) -> str | None:
+    """Return the source that `file` was read from, by whatever name or link; None where it is of none."""
+    known = ledger.execute(
+        "SELECT location, path FROM files JOIN sources ON sources.id = source_id ORDER BY files.id"
+    ).fetchall()
+    for location, path in known:
+        with suppress(OSError):  # it is not there any more, or was never a file
+            if Path(path).samefile(file) or Path(location, path).samefile(file):
+                return str(location)
+    return None
 
 
 def find_changes(

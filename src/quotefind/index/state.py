@@ -10,9 +10,9 @@ from pathlib import Path
 
 from quotefind.encoders import Encoder
 from quotefind.errors import IndexUnusableError
-from quotefind.index.manifest import Manifest, missing_index, read_manifest, write_manifest
+from quotefind.index.manifest import MatrixManifest, missing_index, read_manifest, write_manifest
 from quotefind.index.matrix import MatrixWriter, damaged_matrix, first_changed, has_rows, rows_in
-from quotefind.paths import index_argument
+from quotefind.paths import Location, index_argument
 from quotefind.similarity import Vectors
 
 # Called with a model and the fingerprint that it must have; either may be None.
@@ -23,22 +23,23 @@ class WriteState:
     """What every change of an index needs; the lock is held as long as there is one.
 
     Attributes:
-        directory: where the index lies.
+        directory, location: where the index lies.
         connection: to its database.
         manifest: what is true of the whole of it; None for a new one.
     """
 
     def __init__(self, directory: Path, connection: sqlite3.Connection, open_encoder: OpenEncoder) -> None:
         """Use `connection`, whose lock is held; `open_encoder(model, fingerprint)` is called when it is needed."""
+        self.location: Location = directory
         self.directory = directory
         self.connection = connection
-        self.manifest = read_manifest(connection, directory)
+        self.manifest: MatrixManifest | None = read_manifest(connection, directory)
         if self.manifest is None and has_rows(directory):
             raise missing_index(directory)
         self.opener = open_encoder
         self.argument = index_argument(directory)
 
-    def require_manifest(self) -> Manifest:
+    def require_manifest(self) -> MatrixManifest:
         """Return the manifest.
 
         Raises:

@@ -13,7 +13,7 @@ import numpy as np
 from quotefind.errors import IndexUnusableError
 from quotefind.index.database import FILE_NAME, address_of, damage_reported, index_again, seal
 from quotefind.index.matrix import checksum_of, damaged_matrix, word_sum
-from quotefind.index.reader import Index
+from quotefind.index.reader import MatrixIndex
 from quotefind.paths import index_argument
 from quotefind.progress import Progress, silent
 from quotefind.text import fold, quote_id, text_digest
@@ -32,7 +32,7 @@ ORDER BY row
 """
 
 
-def verify(index: Index, progress: Progress = silent) -> int:
+def verify(index: MatrixIndex, progress: Progress = silent) -> int:
     """Check that database and matrix are whole and belong together; return how many quotes were checked.
 
     Every row is finite, of length 1 and the one that was written (CRC-32); every text and name has its hash, every
@@ -70,7 +70,7 @@ def verify(index: Index, progress: Progress = silent) -> int:
     return int(quotes)
 
 
-def _check_quotes(index: Index, progress: Progress) -> tuple[list[str], list[str]]:
+def _check_quotes(index: MatrixIndex, progress: Progress) -> tuple[list[str], list[str]]:
     in_database: list[str] = []
     in_matrix: list[str] = []
     for number, values in enumerate(index.connection.execute(_QUOTES), 1):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from quotefind.index.filters import Filter
-from quotefind.index.reader import Index
+from quotefind.index.interface import Index
 from quotefind.map.projection import project
 from quotefind.map.quote_map import QuoteMap
 from quotefind.progress import Progress, silent

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from quotefind.errors import UsageError
 from quotefind.index.filters import Filter
-from quotefind.index.reader import Index
+from quotefind.index.interface import Index
 from quotefind.progress import Progress, silent
 from quotefind.records import Quote
 from quotefind.similarity import cosine_scores, unit_rows

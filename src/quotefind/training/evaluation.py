@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quotefind.encoders import Encoder
+from quotefind.errors import UsageError
 from quotefind.index import database
-from quotefind.index.reader import Index
+from quotefind.index.interface import Index
+from quotefind.index.reader import MatrixIndex
 from quotefind.index.writer import open_to_write
 from quotefind.progress import Progress, silent
 from quotefind.search import FindOptions, find, search_terms
@@ -99,6 +101,11 @@ def encoded_anew(index: Index, model: str, open_encoder: OpenEncoder, progress: 
     """Give a copy of `index` encoded with `model`; it is gone at the end, and `index` is not touched."""
     import sqlite3
 
+    if not isinstance(index, MatrixIndex):
+        raise UsageError(
+            f"Another model is measured on a copy of the index, which is made of one in a directory; {index.location} "
+            "is shared by machines. Index a sample of its sources under a name of its own, and measure there."
+        )
     with tempfile.TemporaryDirectory(prefix="quotefind-") as temporary:
         directory = Path(temporary, "index")
         directory.mkdir(mode=0o700)
@@ -110,7 +117,7 @@ def encoded_anew(index: Index, model: str, open_encoder: OpenEncoder, progress: 
                 copy.close()
         with open_to_write(directory, open_encoder) as writer:
             writer.rebuild(model=model, progress=progress)
-        with Index(directory) as anew:
+        with MatrixIndex(directory) as anew:
             yield anew
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from quotefind.errors import SourceError, UsageError
-from quotefind.index.reader import Index
+from quotefind.index.interface import Index
 from quotefind.text import is_unicode, normalise
 
 # The ways of asking of the model card that this program started from, and the bare theme.

@@ -1,0 +1,289 @@
+"""What a search, and every command, knows of an index, wherever that is stored."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from quotefind.progress import Progress, silent
+
+if TYPE_CHECKING:
+    import sqlite3
+    from types import TracebackType
+    from typing import BinaryIO, Self
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from quotefind.index.filters import Filter
+    from quotefind.index.sources import Source
+    from quotefind.index.summary import Summary
+    from quotefind.paths import Location
+    from quotefind.records import Quote
+    from quotefind.similarity import Ranking, Vectors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What is true of a whole index.
+
+    Attributes:
+        format: the version of its layout; each kind of store counts its own.
+        model: the reference by which the model is found.
+        fingerprint: SHA-256 of the model.
+        pooling: how the model makes one vector of many.
+        dimension: the length of a vector.
+        dtype: the type of a number in it, "float32".
+        max_tokens: where the model cuts texts.
+        rate: quotes encoded in a second when that was last measured; 0 before.
+        created: when the index was made, ISO 8601, UTC.
+        updated: when it was last written to.
+    """
+
+    format: int
+    model: str
+    fingerprint: str
+    pooling: str
+    dimension: int
+    max_tokens: int
+    created: str
+    updated: str
+    dtype: str = "float32"
+    rate: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """A source that an index remembers: where it is, how many files and quotes it gave."""
+
+    location: str
+    files: int
+    quotes: int
+
+
+class Index(ABC):
+    """One committed state of an index, whatever writers do beside it; use it as a context manager, or close it.
+
+    A quote is known by its row: a number that it keeps as long as this is open, in the order in which quotes came.
+
+    Attributes:
+        location: where it lies: a directory, or an address.
+        shared: whether machines that see other files than this one may read it; then a search never writes it.
+    """
+
+    location: Location
+    shared: bool = False
+
+    @property
+    @abstractmethod
+    def manifest(self) -> Manifest:
+        """What is true of the whole of it."""
+
+    @property
+    @abstractmethod
+    def count(self) -> int:
+        """How many quotes it holds."""
+
+    @property
+    @abstractmethod
+    def mapped(self) -> int:
+        """How many bytes of its files are mapped into the memory of this process."""
+
+    @property
+    @abstractmethod
+    def ledger(self) -> sqlite3.Connection:
+        """A database with the tables `sources` and `files` of `database.SCHEMA`: what the index was made from."""
+
+    def __enter__(self) -> Self:
+        """Return the index."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the index."""
+        self.close()
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the files."""
+
+    @abstractmethod
+    def rest(self) -> None:
+        """Let go of the state that this holds, so that no writer has to keep it; see `resume`."""
+
+    @abstractmethod
+    def resume(self) -> bool:
+        """Hold the state again that `rest` let go of; return whether it is still that of the index.
+
+        If it is not, this is to be closed, and the index opened again.
+        """
+
+    @abstractmethod
+    def search(self, queries: Vectors, k: int, where: Filter | None = None) -> list[Ranking]:
+        """Return for each of `queries` (q, d) the `k` nearest quotes that satisfy `where`, by cosine similarity.
+
+        Raises:
+            IndexUnusableError: a row that is ranked is not what was written.
+        """
+
+    @abstractmethod
+    def search_words(self, words: Sequence[str], k: int, where: Filter | None = None) -> Ranking:
+        """Return at most `k` quotes that hold any of `words`, best first by BM25; ties by row.
+
+        A score is in (0, 1]: BM25 as a share of what it could reach at most, the sum over all words of idf (k1 + 1), so
+        that one word found counts much where one was asked for, and little where ten were. BM25: Robertson and
+        Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009, with the idf of SQLite's FTS5.
+        """
+
+    @abstractmethod
+    def rows_where(self, where: Filter) -> NDArray[np.int64]:
+        """Return the rows (n,) of the quotes that satisfy `where`, ascending; without conditions, of all.
+
+        Raises:
+            IndexUnusableError: one of these rows is not what was written.
+        """
+
+    @abstractmethod
+    def vectors(self, rows: NDArray[np.int64]) -> Vectors:
+        """Return the vectors (n, d) of `rows`, which `search`, `rows_where` or `quotes` has given, and so checked."""
+
+    @abstractmethod
+    def quotes(self, rows: Iterable[int]) -> list[Quote]:
+        """Return the quotes in `rows`, in that order.
+
+        Raises:
+            IndexUnusableError: what is stored of one, or its vector, is not what was written.
+        """
+
+    @abstractmethod
+    def digest(self, rows: NDArray[np.int64]) -> str:
+        """Return the SHA-256, in hexadecimal, of what decides the vectors of `rows` (n,): the model, and each row."""
+
+    @abstractmethod
+    def row_of(self, quote_id: str) -> int | None:
+        """Return the row of the quote whose id is, or alone begins with, `quote_id`; None where there is none."""
+
+    @abstractmethod
+    def rows_with_text(self, text: str) -> list[int]:
+        """Return the rows of the quotes with exactly this normalised text, whoever is said to have written it."""
+
+    @abstractmethod
+    def rows_with_proposals(self) -> NDArray[np.int64]:
+        """Return the rows (n,) of the quotes that carry proposed tags, ascending."""
+
+    @abstractmethod
+    def ids_by_tag(self) -> dict[str, list[str]]:
+        """Return for each tag, folded, the ids of the quotes that carry it as their own."""
+
+    @abstractmethod
+    def names(self, kind: str, beginning: str, limit: int = 50) -> list[str]:
+        """Return at most `limit` names with a word that starts as `beginning` does, by alphabet.
+
+        Case and accents do not matter, as in a filter; `kind` is "author", "work" or "tag".
+        """
+
+    @abstractmethod
+    def sources(self) -> list[SourceInfo]:
+        """Return the sources that it remembers, in the order in which they came."""
+
+    @abstractmethod
+    def statistics(self) -> dict[str, int]:
+        """Return how many authors, works, tags, texts cut by the encoder and quotes with proposed tags it holds."""
+
+    @abstractmethod
+    def storage(self) -> dict[str, Any]:
+        """Return what there is to say of how and in how many bytes it is stored; "bytes" is always among it."""
+
+    @abstractmethod
+    def verify(self, progress: Progress = silent) -> int:
+        """Check every vector, every hash and everything that is found by; return how many quotes were checked.
+
+        Raises:
+            IndexUnusableError: something is wrong; the message lists the first finds and says what mends them.
+        """
+
+
+class Lookup(Protocol):
+    """What is needed to find one quote, without vectors."""
+
+    def ids(self, where: Filter, most: int) -> list[str]:
+        """Return the ids of quotes that satisfy `where`, in no order; `most` of them where there are more."""
+
+    def first_id(self, where: Filter, start: str) -> str | None:
+        """Return the least id from `start` on that satisfies `where`; from the beginning again where there is none."""
+
+    def quote(self, quote_id: str) -> Quote:
+        """Return the quote with this id, which is in the index.
+
+        Raises:
+            IndexUnusableError: it is not what was written.
+        """
+
+
+class IndexWriter(Protocol):
+    """The right to write an index."""
+
+    @property
+    def location(self) -> Location:
+        """Where it lies."""
+
+    @property
+    def manifest(self) -> Manifest | None:
+        """What is true of the whole index; None for a new one."""
+
+    def require_manifest(self) -> Manifest:
+        """Return the manifest.
+
+        Raises:
+            IndexUnusableError: there is no index here yet.
+        """
+
+    def update(
+        self,
+        sources: list[Source],
+        *,
+        model: str | None = None,
+        remove: tuple[str, ...] = (),
+        prune: bool = False,
+        progress: Progress = silent,
+        stream: BinaryIO | None = None,
+        at_most: float | None = None,
+    ) -> Summary:
+        """Add or refresh `sources` (none: refresh all that are remembered), and remove what is to go.
+
+        Everything is read and checked before anything is changed. What was committed is never encoded again.
+
+        Args:
+            sources: what to read; one remembered before keeps how it is read where nothing new is said.
+            model: the model of a new index; for an old one it has to be the model it has.
+            remove: sources whose quotes go.
+            prune: also remove sources that are not there any more.
+            progress: told what goes on.
+            stream: what the source "-" stands for.
+            at_most: give up, having changed nothing, where it would take more seconds than this.
+
+        Raises:
+            SourceError: a source cannot be read, or a record is bad.
+            UsageError: `remove` names no source of the index.
+            IndexUnusableError: `model` is another than that of the index.
+            TooLongError: `at_most` is not enough.
+        """
+
+    def rebuild(self, *, model: str | None = None, progress: Progress = silent) -> Summary:
+        """Encode every quote anew, with `model` or the one the index has; until it is finished, readers see the old."""
+
+    def compact(self, progress: Progress = silent) -> int:
+        """Give back the space of what was removed; return how many rows that was."""
+
+    def propose(self, proposed: Iterable[tuple[Quote, Sequence[str]]]) -> int:
+        """Store the tags `proposed` for each quote, in the place of what was proposed for it before.
+
+        All or nothing is stored. A quote that is not any more what was read, or has tags of its own now, is left alone;
+        returned is how many these are.
+        """
+
+    def forget_proposals(self) -> int:
+        """Forget everything that was proposed; return for how many quotes."""

@@ -1,0 +1,18 @@
+"""An index that machines share: a Lance dataset in a directory that all see, or on S3; and the only code that knows it.
+
+| module | what |
+|---|---|
+| `dataset` | the dataset: its columns, its committed version, its manifest, its ledger of sources |
+| `reader` | `LanceIndex`: one committed version, to search |
+| `conditions` | a `Filter` as Lance's SQL |
+| `words` | the words of a text, and BM25, as SQLite's FTS5 has them |
+| `writer` | `LanceWriter`: add, refresh, remove, compact, encode anew |
+| `working` | the part of the index that an update touches, as a database in a temporary file |
+| `encoding` | new quotes encoded in this process, into fragments of the dataset |
+| `cluster` | Ray: new quotes encoded, indexes built and searches answered by several machines |
+| `nearest` | the index of the vectors: of what kind, and how much of the truth it finds |
+| `lease` | one writer at a time, wherever it runs |
+| `verify` | every vector and every hash looked at |
+
+Lance and Ray are imported where they are used, and come with the extra `scale`.
+"""

@@ -1,0 +1,275 @@
+"""Several machines that work as one: Ray Data encodes on them, lance-ray builds indexes and searches there.
+
+What runs on a machine of the cluster is this package, installed there as it is here; each worker opens the model, which
+is prepared there when it is first used, and writes its fragments into the shared storage itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from quotefind.errors import ModelError, QuotefindError
+from quotefind.lance_index.dataset import import_lance, missing_extra, storage_options
+from quotefind.lance_index.encoding import encoded
+from quotefind.lance_index.nearest import NAME
+from quotefind.progress import Progress
+
+if TYPE_CHECKING:
+    import lance
+    import pyarrow as pa
+    from lance.fragment import FragmentMetadata
+
+    from quotefind.lance_index.storing import Store
+    from quotefind.paths import Location
+
+LOCAL = "local"
+# A worker that dies with its machine starts again on another, as often as it takes, and does again what it had begun.
+_LASTING = {"max_restarts": -1, "max_task_retries": -1, "scheduling_strategy": "SPREAD"}
+# Texts that a worker encodes at once, and so the rows of a fragment: what is lost of its work when it is killed. With
+# few texts, so few that every worker has several turns.
+_MOST, _LEAST, _TURNS = 8192, 256, 8
+_TODO = "_quotefind_todo.lance"
+
+
+class Cluster:
+    """A Ray cluster, or one that is made on this machine.
+
+    Attributes:
+        address: of its head, "local" for one made here.
+        workers: how many of its processors work; all where that was not said, once it is connected.
+    """
+
+    def __init__(self, address: str, workers: int | None = None, device: str = "cpu") -> None:
+        """Connect to nothing yet.
+
+        Raises:
+            ModelError: the extra `scale` is missing.
+        """
+        # Ray would report its use to its makers, and write of its progress between the lines of a command.
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        import_lance()
+        try:
+            import lance_ray  # noqa: F401
+            import ray.data  # noqa: F401
+        except ModuleNotFoundError as error:
+            raise missing_extra("--ray", error) from error
+        self.address = address
+        self.workers = workers or 0
+        self._device = device
+        self._state = ""
+
+    def connect(self, state: str) -> None:
+        """Connect to it, once.
+
+        Args:
+            state: a sentence on what state the index is in, for the message where that fails, now or later.
+
+        Raises:
+            ModelError: it cannot be reached.
+        """
+        import ray
+
+        self._state = state
+        if not ray.is_initialized():
+            options: dict[str, Any] = {"address": self.address}
+            if self.address == LOCAL:
+                options |= {"num_cpus": self.workers or None, "include_dashboard": False}
+            with self._answering(), _silenced():
+                ray.init(log_to_driver=False, logging_level=logging.FATAL, **options)
+        ray.data.DataContext.get_current().enable_progress_bars = False
+        for name in ("ray", "ray.data", "lance_ray"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        with self._answering():
+            self.workers = self.workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Turn what Ray raises into an error that says which cluster it is about, and how the index is."""
+        try:
+            with warnings.catch_warnings():
+                # They are for who writes programs; and Lance's, about processes that are forked: Ray starts its own anew.
+                warnings.simplefilter("ignore")
+                yield
+        except QuotefindError:
+            raise
+        except Exception as error:  # Ray has many errors of its own, and lets those of others through
+            cause = _own_error(error)
+            if cause is not None:
+                raise cause from error
+            raise ModelError(
+                f"The Ray cluster at {self.address} cannot be reached, or does not answer any more: "
+                f"{_first_line(error)}. {self._state}"
+            ) from error
+
+    def encode(
+        self, tables: Iterable[pa.Table], total: int, store: Store, progress: Progress
+    ) -> Iterator[tuple[list[FragmentMetadata], list[int], int]]:
+        """Encode quotes on all workers; yield, as they are done, fragments, the rows in them, and how many were cut.
+
+        Args:
+            tables: all but vectors and words of the quotes.
+            total: how many these are.
+            store: of the dataset.
+            progress: told the steps.
+        """
+        import lance_ray
+        import ray
+
+        lance = import_lance()
+        manifest = store.manifest
+        assert manifest is not None
+        rows = max(_LEAST, min(_MOST, total // (self.workers * _TURNS)))
+        todo, options = f"{store.location}/{_TODO}", storage_options(store.location)
+        first = next(iter(tables))
+        progress("sharing", 0, total)
+        shared = lance.write_dataset(
+            _one_after_the_other(first, tables), todo, mode="overwrite", storage_options=options, max_rows_per_file=rows
+        )
+        gpus = {"num_gpus": 1} if self._device.startswith("cuda") else {}
+        with self._answering():
+            work = lance_ray.read_lance(
+                todo,
+                storage_options=options,
+                ray_remote_args={"num_cpus": 0},
+                override_num_blocks=len(shared.get_fragments()),
+            ).map_batches(
+                _Worker,
+                fn_constructor_args=(manifest.model, manifest.fingerprint, self._device, store.location, store.schema),
+                batch_size=rows,
+                batch_format="pyarrow",
+                compute=ray.data.ActorPoolStrategy(size=self.workers),
+                num_cpus=1,
+                **gpus,
+                **_LASTING,
+            )
+            for batch in work.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
+                for done in batch.to_pylist():
+                    yield pickle.loads(done["fragments"]), done["rows"], done["truncated"]  # noqa: S301 - our own
+        lance.LanceDataset.drop(todo, storage_options=options)
+
+    def create_vector_index(self, dataset: lance.LanceDataset, kind: str, partitions: int) -> None:
+        """Make the index of the vectors on all workers."""
+        import lance_ray
+
+        fragments = len(dataset.get_fragments())
+        with self._answering():
+            self._pool()
+            lance_ray.create_index(
+                str(dataset.uri),
+                column="vector",
+                index_type=kind,
+                name=NAME,
+                metric="cosine",
+                num_partitions=partitions,
+                num_workers=self.workers,
+                num_segments=min(self.workers, fragments),
+                storage_options=storage_options(str(dataset.uri)),
+            )
+
+    def compact(self, dataset: lance.LanceDataset) -> None:
+        """Put small fragments together on all workers."""
+        import lance_ray
+
+        with self._answering():
+            self._pool()
+            lance_ray.compact_files(
+                str(dataset.uri), num_workers=self.workers, storage_options=storage_options(str(dataset.uri))
+            )
+
+    def _pool(self) -> None:
+        """Make the workers of lance-ray, once: to start them takes seconds."""
+        import lance_ray
+
+        lance_ray.init_global_pool(self.workers, {"num_cpus": 1, **_LASTING})
+
+    def search(
+        self, dataset: lance.LanceDataset, nearest: dict[str, Any], columns: list[str], condition: str | None
+    ) -> pa.Table:
+        """Return the `columns` of the nearest rows, as all workers find them."""
+        import lance_ray
+
+        with self._answering():
+            self._pool()
+            return lance_ray.vector_search(
+                dataset,
+                nearest=nearest,
+                columns=columns,
+                filter=condition,
+                num_workers=self.workers,
+                storage_options=storage_options(str(dataset.uri)),
+                scanner_options={"prefilter": True},
+            )
+
+
+class _Worker:
+    """Encodes quotes and writes the fragments that hold them, in a process of the cluster."""
+
+    def __init__(self, model: str, fingerprint: str, device: str, location: Location, schema: pa.Schema) -> None:
+        from quotefind.encoders import open_encoder
+
+        self._encoder = open_encoder(model, device=device, fingerprint=fingerprint)
+        self._location = location
+        self._schema = schema
+
+    def __call__(self, records: pa.Table) -> pa.Table:
+        import pyarrow as pa
+
+        from quotefind.lance_index.encoding import written
+
+        rows = encoded(records, self._encoder, self._schema)
+        return pa.table(
+            {
+                "fragments": [pickle.dumps(written(rows, self._location))],
+                "rows": [rows["row"].to_pylist()],
+                "truncated": [sum(rows["truncated"].to_pylist())],
+            }
+        )
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """Keep from stderr what is written there without Python, as Ray's core does of its own settings as it starts."""
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _one_after_the_other(first: pa.Table, others: Iterable[pa.Table]) -> pa.RecordBatchReader:
+    import pyarrow as pa
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        yield from first.to_batches()
+        for table in others:
+            yield from table.to_batches()
+
+    return pa.RecordBatchReader.from_batches(first.schema, batches())
+
+
+def _own_error(error: BaseException) -> QuotefindError | None:
+    """Return the error of this program that made a worker fail, where that is what happened."""
+    seen: BaseException | None = error
+    while seen is not None:
+        cause = getattr(seen, "cause", None)
+        for candidate in (seen, cause):
+            if isinstance(candidate, QuotefindError):
+                return candidate
+        seen = seen.__cause__ or seen.__context__
+    return None
+
+
+def _first_line(error: BaseException) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:300]

@@ -1,0 +1,43 @@
+"""A filter as a condition in Lance's SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from quotefind.index.filters import Filter, beginning_of
+from quotefind.text import fold
+
+
+def condition_of(where: Filter | None) -> str | None:
+    """Return `where` as SQL over the columns of `dataset.schema`; None where it sets no condition."""
+    if not where:
+        return None
+    conditions = [
+        "(" + " OR ".join(f"contains({column}, {literal(beginning_of(fold(name)))})" for name in names) + ")"
+        for column, names in (("author_folded", where.authors), ("work_folded", where.works))
+        if names
+    ]
+    if where.tags:
+        wanted = f"[{literals(map(fold, where.tags))}]"
+        columns = ("tags_folded", "proposed_folded") if where.proposed else ("tags_folded",)
+        conditions.append("(" + " OR ".join(f"array_has_any({column}, {wanted})" for column in columns) + ")")
+    if where.untagged:
+        conditions.append("array_length(tags) = 0")
+    if where.max_chars is not None:
+        conditions.append(f"chars <= {where.max_chars}")
+    return " AND ".join(conditions)
+
+
+def literal(text: str) -> str:
+    """Return `text` as a string of SQL: in quotation marks, each within doubled, and nothing else is special."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def literals(texts: Iterable[str]) -> str:
+    """Return `texts` as strings of SQL with commas between."""
+    return ", ".join(map(literal, texts))
+
+
+def both(condition: str | None, other: str) -> str:
+    """Return the condition that both hold."""
+    return other if condition is None else f"({condition}) AND ({other})"

@@ -1,0 +1,232 @@
+"""The Lance dataset of an index: its columns, the version that readers see, its manifest, its ledger of sources."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import sqlite3
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+from quotefind.errors import IndexUnusableError, ModelError
+from quotefind.index import database
+from quotefind.index.interface import Manifest
+from quotefind.paths import Location, index_argument
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    import lance
+    import pyarrow as pa
+
+FORMAT = 1
+# Names the version of the dataset that is whole; writers commit many in between, which no reader sees.
+TAG = "quotefind"
+_MANIFEST, _LEDGER = "quotefind.manifest", "quotefind.ledger"
+INSTALL = "pip install 'quotefind[scale]'"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanceManifest(Manifest):
+    """What is true of a whole index in a Lance dataset.
+
+    Attributes:
+        next_row: the row of the next new quote.
+        words: how many words all its quotes have, as BM25 counts them.
+        nearest: of the index of its vectors: see `nearest.Nearest`.
+        rebuilds: the fingerprint of the model that all is being encoded anew with; empty where nothing is.
+    """
+
+    format: int = FORMAT
+    next_row: int = 0
+    words: int = 0
+    nearest: dict[str, Any] = field(default_factory=dict)
+    rebuilds: str = ""
+
+
+def import_lance() -> ModuleType:
+    """Return Lance's module.
+
+    Raises:
+        ModelError: the extra is missing.
+    """
+    # What Lance logs is about itself, and would stand in the middle of what a command says.
+    os.environ.setdefault("LANCE_LOG", "error")
+    try:
+        import lance
+    except ModuleNotFoundError as error:
+        raise missing_extra("An index whose name ends in .lance", error) from error
+    return lance  # type: ignore[no-any-return]
+
+
+def missing_extra(what: str, error: ModuleNotFoundError) -> ModelError:
+    """Return the error for `what` needs a package that is not there."""
+    return ModelError(f"{what} needs the package {error.name}, which is not installed. To install it: {INSTALL}")
+
+
+def storage_options(location: Location) -> dict[str, str] | None:
+    """Return how the storage of an index is reached: what the environment says of S3; None for a directory."""
+    if not str(location).startswith("s3://"):
+        return None
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT")
+    options = {name.lower(): os.environ[name] for name in names if os.environ.get(name)}
+    if "aws_region" not in options and os.environ.get("AWS_DEFAULT_REGION"):
+        options["aws_region"] = os.environ["AWS_DEFAULT_REGION"]
+    if "aws_endpoint" not in options and os.environ.get("AWS_ENDPOINT_URL"):
+        options["aws_endpoint"] = os.environ["AWS_ENDPOINT_URL"]
+    if options.get("aws_endpoint", "").startswith("http://"):
+        options["allow_http"] = "true"
+    return options
+
+
+def schema(dimension: int) -> pa.Schema:
+    """Return the columns: one row a quote.
+
+    `row` orders quotes and never changes; `id` and `digest` are those of `text.quote_id` and `text.text_digest`;
+    `checksum` is the CRC-32 of the vector, `seal` that of all that a hit shows; `files` and `lines` are where the quote
+    stands, the files by their numbers in the ledger. What conditions look at is folded, with a blank before names.
+    """
+    import pyarrow as pa
+
+    words = pa.list_(pa.string())
+    return pa.schema(
+        [
+            pa.field("row", pa.int64(), nullable=False),
+            pa.field("id", pa.string(), nullable=False),
+            pa.field("digest", pa.string(), nullable=False),
+            pa.field("text", pa.string(), nullable=False),
+            pa.field("chars", pa.int32(), nullable=False),
+            ("author", pa.string()),
+            ("work", pa.string()),
+            ("year", pa.int64()),
+            pa.field("tags", words, nullable=False),
+            pa.field("proposed", words, nullable=False),
+            ("note", pa.string()),
+            ("author_folded", pa.string()),
+            ("work_folded", pa.string()),
+            pa.field("tags_folded", words, nullable=False),
+            pa.field("proposed_folded", words, nullable=False),
+            pa.field("words", pa.string(), nullable=False),
+            pa.field("word_count", pa.int32(), nullable=False),
+            pa.field("truncated", pa.bool_(), nullable=False),
+            pa.field("seal", pa.int64(), nullable=False),
+            pa.field("checksum", pa.int64(), nullable=False),
+            pa.field("files", pa.list_(pa.int32()), nullable=False),
+            pa.field("lines", pa.list_(pa.int64()), nullable=False),
+            pa.field("vector", pa.list_(pa.float32(), dimension), nullable=False),
+        ]
+    )
+
+
+def open_version(location: Location, version: int | str | None = TAG) -> lance.LanceDataset | None:
+    """Open the dataset at `location` in `version`: by its number, its tag, or, with None, the newest.
+
+    Returns:
+        None where there is no dataset, or none with this tag.
+
+    Raises:
+        IndexUnusableError: it cannot be opened.
+    """
+    lance = import_lance()
+    with reported(location):
+        try:
+            return lance.dataset(str(location), version=version, storage_options=storage_options(location))
+        except (ValueError, OSError) as error:
+            # Lance has no error of its own for it.
+            if "was not found" in str(error) or f"tag {version} does not exist" in str(error):
+                return None
+            raise
+
+
+def exists(location: Location) -> bool:
+    """Whether there is a dataset at `location`, be it usable or not."""
+    return open_version(location, None) is not None
+
+
+def missing_index(location: Location) -> IndexUnusableError:
+    """Return the error for a dataset that is not there, or was never finished."""
+    return IndexUnusableError(
+        f"There is no index in {location}. To make it: quotefind index SOURCE…{index_argument(location)}"
+    )
+
+
+def read_manifest(dataset: lance.LanceDataset, location: Location) -> LanceManifest:
+    """Return the manifest of this version.
+
+    Raises:
+        IndexUnusableError: the dataset is no index, or of a newer version.
+    """
+    text = dataset.metadata.get(_MANIFEST)
+    if text is None:
+        raise IndexUnusableError(
+            f"{location} is a Lance dataset, but no index of quotefind. Give the index another name."
+        )
+    try:
+        values = json.loads(text)
+        if values["format"] != FORMAT:
+            raise IndexUnusableError(
+                f"The index in {location} has format {values['format']}; this version of quotefind reads format "
+                f"{FORMAT}. Update quotefind, or index its sources again under another name."
+            )
+        return LanceManifest(**{f.name: values[f.name] for f in fields(LanceManifest)})
+    except (KeyError, TypeError, ValueError) as error:
+        raise damaged(location, f"its manifest cannot be read ({error})") from error
+
+
+def read_ledger(dataset: lance.LanceDataset, location: Location) -> sqlite3.Connection:
+    """Return what this version was made from, as the tables `sources` and `files` of a database in memory."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    for statement in database.statements(database.SCHEMA):
+        if "TABLE sources" in statement or "TABLE files" in statement:
+            connection.execute(statement)
+    fill_ledger(dataset, location, connection)
+    return connection
+
+
+def fill_ledger(dataset: lance.LanceDataset, location: Location, connection: sqlite3.Connection) -> None:
+    """Put into the tables `sources` and `files` of `connection` what this version says."""
+    try:
+        packed = base64.b85decode(dataset.metadata[_LEDGER])
+        sources, files = json.loads(zlib.decompress(packed))
+        connection.executemany("INSERT INTO sources VALUES (?, ?, ?)", sources)
+        connection.executemany(
+            "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?)",
+            ((*known, digest and bytes.fromhex(digest)) for *known, digest in files),
+        )
+    except (KeyError, TypeError, ValueError, zlib.error, sqlite3.Error) as error:
+        raise damaged(location, f"its ledger of sources cannot be read ({error})") from error
+
+
+def metadata_of(manifest: LanceManifest, connection: sqlite3.Connection) -> dict[str, str]:
+    """Return manifest and ledger as they are stored in a version of the dataset."""
+    sources = connection.execute("SELECT id, location, options FROM sources ORDER BY id").fetchall()
+    files = connection.execute(
+        "SELECT id, source_id, path, size, modified, lower(hex(digest)) FROM files ORDER BY id"
+    ).fetchall()
+    packed = zlib.compress(json.dumps([sources, files]).encode("ascii"))
+    return {_MANIFEST: json.dumps(asdict(manifest)), _LEDGER: base64.b85encode(packed).decode("ascii")}
+
+
+def damaged(location: Location, what: str) -> IndexUnusableError:
+    """Return the error for a dataset that can be read, but does not hold what was written."""
+    return IndexUnusableError(
+        f"The index in {location} is damaged: {what}. To mend it, index its sources again under another name: "
+        f"quotefind index SOURCE… --index OTHER.lance"
+    )
+
+
+@contextmanager
+def reported(location: Location) -> Iterator[None]:
+    """Turn what Lance raises about its files into an error that says which index it is about."""
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError) as error:
+        # Lance raises these three for what is wrong with files, the network or access, with where in its source.
+        said = " ".join(str(error).split())
+        raise IndexUnusableError(
+            f"The index in {location} cannot be used: {said[:300]}. Look at its storage, and at the permissions there."
+        ) from error

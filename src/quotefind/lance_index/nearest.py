@@ -1,0 +1,178 @@
+"""The index of the vectors: exact below a size, approximate above it, and then measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quotefind.lance_index.rows import vectors_of
+from quotefind.progress import Progress, silent
+from quotefind.similarity import Vectors, unit_rows
+
+if TYPE_CHECKING:
+    import lance
+
+    from quotefind.lance_index.cluster import Cluster
+
+# From so many quotes on, the index is approximate: comparing each then takes longer than anybody waits.
+LARGE = 1_000_000
+# Lance's name for the index.
+NAME = "nearest"
+EXACT, APPROXIMATE = "IVF_FLAT", "IVF_RQ"
+# The share of the ten nearest that an approximate search has to find, on average over as many requests.
+RECALL, _TOP, _REQUESTS = 0.985, 10, 100
+# Rows of a partition where all are looked at: few partitions are fewer calls.
+_EXACT_PARTITION = 8192
+# Partitions looked at to begin with; then as many more as the recall needs.
+_FIRST_SHARE = 0.05
+# Quantised distances choose so many candidates for each hit, which are scored again by their vectors.
+_REFINE = 10
+# Grown by so much since it was trained, it is trained anew.
+_GROWTH = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """The index of the vectors, as it was made.
+
+    Attributes:
+        kind: Lance's name for its kind; empty where there is none.
+        partitions: how many parts it has.
+        probes: how many of these a search looks at.
+        recall: the share of the ten nearest that a search finds, measured when it was made; 1 where it is exact.
+        rows: how many quotes it was trained with.
+    """
+
+    kind: str = ""
+    partitions: int = 0
+    probes: int = 0
+    recall: float = 1.0
+    rows: int = 0
+
+    @staticmethod
+    def of(stored: Mapping[str, Any]) -> Nearest:
+        """Return what the manifest holds of it."""
+        return Nearest(**stored)
+
+    def stored(self) -> dict[str, Any]:
+        """Return what the manifest is to hold of it."""
+        return asdict(self)
+
+    @property
+    def approximate(self) -> bool:
+        """Whether a search through it may miss something."""
+        return self.kind == APPROXIMATE
+
+    def facts(self) -> dict[str, Any]:
+        """Return what `info` says of it."""
+        return {
+            "search": "approximate" if self.approximate else "exact",
+            "vector_index": self.kind or None,
+            "partitions": self.partitions,
+            "partitions_searched": self.probes,
+            "recall_at_10": round(self.recall, 4),
+        }
+
+    def searchable_by_cluster(self, *, exact: bool) -> bool:
+        """Whether lance-ray can search through it; an exact search beside an approximate index is for one process."""
+        return bool(self.kind) and not (exact and self.approximate)
+
+    def request(self, query: Vectors, k: int, *, exact: bool) -> dict[str, Any]:
+        """Return how Lance is asked for the `k` nearest to `query` (d,)."""
+        asked: dict[str, Any] = {"column": "vector", "q": query, "k": k, "metric": "cosine"}
+        if not self.kind or (exact and self.approximate):
+            return asked | {"use_index": False}
+        if self.approximate:
+            return asked | {"nprobes": self.probes, "refine_factor": _REFINE}
+        return asked | {"nprobes": self.partitions}
+
+
+def bring_up_to_date(
+    dataset: lance.LanceDataset, before: Nearest, *, large: int, cluster: Cluster | None, progress: Progress = silent
+) -> Nearest:
+    """Make the index of the vectors anew where it is due, or let it cover what has come since; return what it is now.
+
+    Args:
+        dataset: the newest version, which moves on to the one with the index.
+        before: what it was.
+        large: from how many quotes on it is approximate.
+        cluster: the machines that make it; without one, this process does.
+        progress: told the steps.
+    """
+    count = dataset.count_rows()
+    if not count:
+        return Nearest()
+    kind = EXACT if count < large else APPROXIMATE
+    if before.kind == kind and count < _GROWTH * before.rows:
+        dataset.optimize.optimize_indices(index_names=[NAME])
+        return before
+    progress("indexing vectors")
+    partitions = math.ceil(count / _EXACT_PARTITION) if kind == EXACT else round(math.sqrt(count))
+    if cluster is not None:
+        cluster.create_vector_index(dataset, kind, partitions)
+    else:
+        dataset.create_index("vector", kind, name=NAME, replace=True, metric="cosine", num_partitions=partitions)
+    made = Nearest(kind, partitions, partitions, 1.0, count)
+    return tuned(dataset, made, progress) if made.approximate else made
+
+
+def tuned(dataset: lance.LanceDataset, index: Nearest, progress: Progress = silent) -> Nearest:
+    """Return `index` with as many probes as it takes to find what `RECALL` asks for, and the recall that was measured.
+
+    Requests are drawn from the index itself: half are vectors of quotes, each of which does not count as an answer to
+    itself; half lie between two quotes, where few others are near.
+    """
+    progress("measuring recall")
+    queries, own = _requests(dataset)
+    truth = _nearest_rows(dataset, queries, progress)
+    probes = max(1, round(_FIRST_SHARE * index.partitions))
+    while True:
+        found = Nearest(index.kind, index.partitions, min(probes, index.partitions), 0.0, index.rows)
+        recall = float(np.mean([_recall(dataset, found, *one) for one in zip(queries, own, truth, strict=True)]))
+        if recall >= RECALL or probes >= index.partitions:
+            return Nearest(found.kind, found.partitions, found.probes, recall, found.rows)
+        probes = math.ceil(probes * 1.5)
+
+
+def _requests(dataset: lance.LanceDataset) -> tuple[Vectors, NDArray[np.int64]]:
+    """Return the vectors (q, d) of requests, and the row (q,) of the quote that each is; -1 for none."""
+    count = dataset.count_rows()
+    drawn = np.sort(np.random.default_rng(0).choice(count, min(count, 3 * _REQUESTS // 2), replace=False))
+    found = dataset.take(drawn.tolist(), columns=["row", "vector"])
+    vectors = vectors_of(found, dataset.schema.field("vector").type.list_size)
+    half = len(drawn) // 3
+    # Two opposite vectors, which have nothing between them, are not to be feared among sentences.
+    between = unit_rows(vectors[half : 2 * half] + vectors[2 * half : 3 * half])
+    rows = found["row"].to_numpy()[:half].astype(np.int64)
+    return np.concatenate([vectors[:half], between]), np.concatenate([rows, np.full(half, -1)])
+
+
+def _nearest_rows(dataset: lance.LanceDataset, queries: Vectors, progress: Progress) -> NDArray[np.int64]:
+    """Return the rows (q, 11) of the nearest to each of `queries`, having looked at every vector once."""
+    best = np.full((len(queries), _TOP + 1), -np.inf, np.float32)
+    rows = np.full((len(queries), _TOP + 1), -1, np.int64)
+    done, total = 0, dataset.count_rows()
+    for batch in dataset.to_batches(columns=["row", "vector"], batch_size=8192):
+        scores = np.concatenate([best, queries @ vectors_of(batch, queries.shape[1]).T], axis=1)
+        known = np.concatenate([rows, np.broadcast_to(batch["row"].to_numpy(), (len(queries), len(batch)))], axis=1)
+        chosen = np.argpartition(-scores, _TOP, axis=1)[:, : _TOP + 1]
+        best, rows = np.take_along_axis(scores, chosen, 1), np.take_along_axis(known, chosen, 1)
+        done += len(batch)
+        progress("measuring recall", done, total)
+    order = np.argsort(-best, axis=1)
+    return np.take_along_axis(rows, order, 1)
+
+
+def _recall(
+    dataset: lance.LanceDataset, index: Nearest, query: Vectors, own: np.int64, truth: NDArray[np.int64]
+) -> float:
+    """Return the share of the ten nearest to one query (d,), itself not counted, that a search finds."""
+    found = dataset.to_table(columns=["row", "_distance"], nearest=index.request(query, _TOP + 1, exact=False))
+    rows = [row for row in found["row"].to_pylist() if row != own][:_TOP]
+    wanted = [row for row in truth.tolist() if row not in (own, -1)][:_TOP]
+    return len(set(rows) & set(wanted)) / len(wanted)

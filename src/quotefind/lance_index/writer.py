@@ -1,0 +1,228 @@
+"""The one place that writes an index in a Lance dataset: adds and refreshes sources, removes them, encodes anew.
+
+Each step is a version of the dataset. Readers see the one that carries the tag, and the tag moves once, at the end; a
+run that is killed goes on from the newest version, in which everything is that was committed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from quotefind.encoders import Encoder
+from quotefind.index.apply import Application
+from quotefind.index.sources import Changes
+from quotefind.index.state import OpenEncoder
+from quotefind.index.summary import Summary
+from quotefind.index.updating import Updating
+from quotefind.lance_index import storing
+from quotefind.lance_index.applying import LanceApplication
+from quotefind.lance_index.dataset import (
+    LanceManifest,
+    import_lance,
+    missing_index,
+    read_manifest,
+)
+from quotefind.lance_index.encoding import encoded, written
+from quotefind.lance_index.lease import writing
+from quotefind.lance_index.storing import Store
+from quotefind.lance_index.working import Working, open_working
+from quotefind.paths import Location, index_argument
+from quotefind.progress import Progress, silent
+from quotefind.records import Quote
+
+if TYPE_CHECKING:
+    from quotefind.lance_index.cluster import Cluster
+
+# Texts that this process encodes before it writes a fragment, and records that are changed or copied at once.
+_CHUNK = 4096
+
+
+class LanceIndexWriter(Updating):
+    """The right to write the index in a Lance dataset; made by `open_to_write`."""
+
+    def __init__(self, store: Store, working: Working, open_encoder: OpenEncoder, cluster: Cluster | None) -> None:
+        """Write what `store` holds, with the `working` database for what an update touches."""
+        self.location = store.location
+        self.connection = working.connection
+        self.opener = open_encoder
+        self.argument = index_argument(store.location)
+        self._store = store
+        self._working = working
+        self._cluster = cluster
+        self._progress: Progress = silent
+
+    @property
+    def manifest(self) -> LanceManifest | None:
+        """What is true of the whole index; None for a new one."""
+        return self._store.manifest
+
+    def require_manifest(self) -> LanceManifest:
+        """Return the manifest.
+
+        Raises:
+            IndexUnusableError: there is no index here yet.
+        """
+        if self._store.manifest is None:
+            raise missing_index(self.location)
+        return self._store.manifest
+
+    @property
+    def _known(self) -> LanceManifest | None:
+        return self._store.manifest
+
+    def _check(self) -> None:
+        self._store.give_up_rebuild()
+
+    def _prepare(self) -> None:
+        """Do nothing: the working database has its tables."""
+
+    def _load(self, changes: Changes, gone: set[str]) -> None:
+        self._working.load(changes, gone)
+
+    def _count(self) -> int:
+        return self._store.count()
+
+    def _begin(self, model: str | None) -> Encoder | None:
+        if self._store.manifest is not None:
+            return None
+        encoder = self.opener(model, None)
+        self._store.create(encoder, self.connection)
+        return encoder
+
+    def _application(self, progress: Progress, encoder: Encoder | None) -> LanceApplication:
+        self._progress = progress
+
+        def add(total: int) -> tuple[int, int]:
+            self._store.reserve(application.next_row, self.connection)
+            return self._add_new(total, encoder)
+
+        application = LanceApplication(self._working, self.require_manifest().next_row, add)
+        of_working = application.count_held
+        application.count_held = lambda locations: self._held(of_working(locations), locations)
+        return application
+
+    def _held(self, in_working: int, locations: list[str] | None) -> int:
+        """Return how many quotes the sources at `locations` hold: what the dataset says, but for what was touched."""
+        files = None if locations is None else self._working.files_of(locations)
+        return self._store.count(files) - self._working.count_stored(files) + in_working
+
+    def _add_new(self, total: int, encoder: Encoder | None) -> tuple[int, int]:
+        """Add all new quotes of the working database; return how many texts were encoded, and how many of these cut."""
+        done = truncated = 0
+        if total:
+            for fragments, rows, cut in self._encoded(total, encoder):
+                self._store.append(fragments)
+                self._working.note_stored(rows)
+                done += len(rows)
+                truncated += cut
+                self._progress("encoding", done, total)
+        for records in self._working.to_copy(_CHUNK):
+            rows = self._store.copies(records)
+            self._store.append(written(rows, self.location))
+            self._working.note_stored(record["row"] for record in records)
+        return done, truncated
+
+    def _encoded(self, total: int, encoder: Encoder | None) -> Iterator[tuple[list[Any], list[int], int]]:
+        """Yield the fragments of the dataset that hold new quotes, which rows these are, and how many were cut."""
+        manifest = self.require_manifest()
+        if self._cluster is not None:
+            texts = (storing.table(records, self._store.schema) for records in self._working.to_encode(_CHUNK))
+            yield from self._cluster.encode(texts, total, self._store, self._progress)
+            return
+        encoder = encoder or self.opener(manifest.model, manifest.fingerprint)
+        before, all_of_them = 0, total
+
+        def tell(stage: str, done: int = 0, total: int = 0) -> None:  # noqa: ARG001 - of the whole, not of the chunk
+            self._progress(stage, before + done, all_of_them)
+
+        for records in self._working.to_encode(_CHUNK):
+            rows = encoded(storing.table(records, self._store.schema), encoder, self._store.schema, tell)
+            yield written(rows, self.location), rows["row"].to_pylist(), sum(rows["truncated"].to_pylist())
+            before += len(rows)
+
+    def _publish(self, applied: Application, progress: Progress) -> None:
+        for records in self._working.changed(_CHUNK):
+            self._store.merge(records)
+        for rows in self._working.removed_rows():
+            self._store.delete(rows)
+        rate = applied.rate or self.require_manifest().rate
+        self._store.publish(self.connection, progress, cluster=self._cluster, rate=rate)
+
+    def rebuild(self, *, model: str | None = None, progress: Progress = silent) -> Summary:
+        """Encode every quote anew, with `model` or the one the index has; resumable.
+
+        Until it is finished, readers go on with the old vectors.
+        """
+        started = time.monotonic()
+        self._progress = progress
+        manifest = self.require_manifest()
+        encoder = self.opener(manifest.model if model is None else model, None)
+        warnings = []
+        before = self._store.published()
+        forgotten = 0
+        if encoder.fingerprint != read_manifest(before, self.location).fingerprint:
+            forgotten = before.count_rows("array_length(proposed) > 0")
+        self._store.begin_rebuild(encoder, self.connection)
+        total = before.count_rows() - self._store.count()
+        done = 0
+        for records in self._store.left_to_rebuild(before, _CHUNK, forget=bool(forgotten)):
+            rows = encoded(records, encoder, self._store.schema)
+            self._store.append(written(rows, self.location))
+            done += len(rows)
+            progress("encoding", done, total)
+        self._store.publish(self.connection, progress, cluster=self._cluster, rate=manifest.rate)
+        if forgotten:
+            warnings.append(
+                f"the tags proposed for {forgotten} quotes came from another model and are forgotten. To propose anew: "
+                f"quotefind tag --write{self.argument}"
+            )
+        seconds = time.monotonic() - started
+        return Summary(encoded=done, quotes=self._count(), seconds=seconds, rate=done / seconds, warnings=warnings)
+
+    def compact(self, progress: Progress = silent) -> int:
+        """Give back the space of what was removed; return how many rows that was."""
+        self.require_manifest()
+        dead = self._store.dead()
+        self._store.compact(self._cluster)
+        self._store.publish(self.connection, progress, cluster=self._cluster)
+        return dead
+
+    def propose(self, proposed: Iterable[tuple[Quote, Sequence[str]]]) -> int:
+        """Store the tags `proposed` for each quote, in the place of what was proposed for it before.
+
+        All or nothing is stored. A quote that is not any more what was read, or has tags of its own now, is left alone;
+        returned is how many these are.
+        """
+        self.require_manifest()
+        left_alone = self._store.propose(proposed)
+        self._store.publish(self.connection, silent, cluster=self._cluster)
+        return left_alone
+
+    def forget_proposals(self) -> int:
+        """Forget everything that was proposed; return for how many quotes."""
+        self.require_manifest()
+        forgotten = self._store.forget_proposals()
+        self._store.publish(self.connection, silent, cluster=self._cluster)
+        return forgotten
+
+
+@contextmanager
+def open_to_write(
+    location: Location, open_encoder: OpenEncoder, *, wait: float = 0.0, cluster: Cluster | None = None
+) -> Iterator[LanceIndexWriter]:
+    """Open the index at `location`, made if it is not there, to write it; one process at a time.
+
+    Raises:
+        IndexUnusableError: another process writes it, or its storage cannot be used.
+        ModelError: the extra `scale` is missing, or `cluster` cannot be reached.
+    """
+    import_lance()
+    with writing(location, wait=wait) as lease, closing(open_working()) as connection:
+        store = Store(location, lease)
+        if cluster is not None:
+            cluster.connect(store.state())
+        working = Working(connection, location, store.dataset)
+        yield LanceIndexWriter(store, working, open_encoder, cluster)

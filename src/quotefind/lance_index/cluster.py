@@ -96,7 +96,7 @@ class Cluster:
         """Turn what Ray raises into an error that says which cluster it is about, and how the index is."""
         try:
             with warnings.catch_warnings():
-                # They are for who writes programs; and Lance's, about processes that are forked: Ray starts its own anew.
+                # They are for who writes programs; or of Lance, about processes that are forked, which Ray's are not.
                 warnings.simplefilter("ignore")
                 yield
         except QuotefindError:

@@ -9,9 +9,12 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import socket
+import time
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quotefind.errors import ModelError, QuotefindError
@@ -34,6 +37,10 @@ _LASTING = {"max_restarts": -1, "max_task_retries": -1, "scheduling_strategy": "
 # Texts that a worker encodes at once, and so the rows of a fragment: what is lost of its work when it is killed. With
 # few texts, so few that every worker has several turns.
 _MOST, _LEAST, _TURNS = 8192, 256, 8
+# What a searching worker asks of a processor: little, so that those of a machine that dies find room on the others.
+_SHARE = 0.01
+# How often to count the processors of a cluster that changes.
+_ATTEMPTS = 10
 _TODO = "_quotefind_todo.lance"
 
 
@@ -55,6 +62,10 @@ class Cluster:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+        # What it has to say of a machine that died would stand on standard output, between the results.
+        os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", "(?s).*")
+        if _has_token():  # a head asks for it by itself where there is one; who connects has to say so
+            os.environ.setdefault("RAY_AUTH_MODE", "token")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         import_lance()
         try:
@@ -83,6 +94,8 @@ class Cluster:
             options: dict[str, Any] = {"address": self.address}
             if self.address == LOCAL:
                 options |= {"num_cpus": self.workers or None, "include_dashboard": False}
+            elif _is_here(host := self.address.rpartition(":")[0]):
+                options["_node_ip_address"] = host  # of several that this machine has, Ray might take another
             with self._answering(), _silenced():
                 ray.init(log_to_driver=False, logging_level=logging.FATAL, **options)
         ray.data.DataContext.get_current().enable_progress_bars = False
@@ -186,10 +199,18 @@ class Cluster:
             )
 
     def _pool(self) -> None:
-        """Make the workers of lance-ray, once: to start them takes seconds."""
+        """Make the workers of lance-ray, once, for it takes seconds; as many as there are processors left."""
         import lance_ray
+        import ray
 
-        lance_ray.init_global_pool(self.workers, {"num_cpus": 1, **_LASTING})
+        for _ in range(_ATTEMPTS):
+            there = max(1, int(ray.cluster_resources().get("CPU", 1)))
+            try:
+                lance_ray.init_global_pool(min(self.workers, there), {"num_cpus": _SHARE, **_LASTING})
+                return
+            except ValueError:  # a machine was found to be dead since they were counted
+                time.sleep(1.0)
+        raise TimeoutError("its processors change all the time")
 
     def search(
         self, dataset: lance.LanceDataset, nearest: dict[str, Any], columns: list[str], condition: str | None
@@ -233,6 +254,22 @@ class _Worker:
                 "truncated": [sum(rows["truncated"].to_pylist())],
             }
         )
+
+
+def _has_token() -> bool:
+    """Whether there is a token with which to ask a cluster of this user; see `ray get-auth-token`."""
+    given = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")
+    return bool(given) or (Path.home() / ".ray" / "auth_token").exists()
+
+
+def _is_here(host: str) -> bool:
+    """Whether `host` is an address of this machine."""
+    try:
+        with socket.socket() as listening:
+            listening.bind((host, 0))
+    except (OSError, UnicodeError):
+        return False
+    return bool(host)
 
 
 @contextmanager

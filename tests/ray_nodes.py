@@ -1,0 +1,123 @@
+"""Two machines for tests: Ray nodes on loopback addresses of their own, each a group of processes that can be killed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from secrets import token_hex
+
+HEAD, WORKER = "127.0.0.10", "127.0.0.20"
+
+
+class Nodes:
+    """A head and a worker; the head has processors only where it is to work too."""
+
+    def __init__(self, folder: Path, *, head_cpus: int = 1, worker_cpus: int = 1) -> None:
+        """Start both, with what they write in `folder`."""
+        self._folder = folder
+        self._cpus = worker_cpus
+        self.port = _free_port()
+        # Whoever has this token may run anything on the nodes, and nobody else.
+        self.environment = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token_hex(32)}
+        self.address = f"{HEAD}:{self.port}"
+        self._head = self._start(
+            "head",
+            *("--head", f"--node-ip-address={HEAD}", f"--port={self.port}", "--include-dashboard=false"),
+            f"--num-cpus={head_cpus}",
+        )
+        self._await_port()
+        self._worker = self.start_worker()
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        """Start the second node."""
+        self._worker = self._start(
+            "worker", f"--address={self.address}", f"--node-ip-address={WORKER}", f"--num-cpus={self._cpus}"
+        )
+        return self._worker
+
+    def _start(self, name: str, *options: str) -> subprocess.Popen[bytes]:
+        ray = Path(sys.executable).with_name("ray")
+        with (self._folder / f"{name}.log").open("ab") as log:
+            # In a session of its own, so that all its processes can be killed together, as those of a machine are.
+            return subprocess.Popen(
+                [str(ray), "start", *options, "--disable-usage-stats", "--block", "--object-store-memory=100000000"],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=os.environ | self.environment,
+            )
+
+    def _await_port(self) -> None:
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError), socket.create_connection((HEAD, self.port), timeout=1):
+                return
+            time.sleep(0.2)
+        raise TimeoutError((self._folder / "head.log").read_text(errors="replace")[-2000:])
+
+    def kill_worker(self) -> int:
+        """Kill every process of the second node, as if its power went; return how many these were."""
+        return _kill(self._worker)
+
+    def kill_head(self) -> int:
+        """Kill every process of the first node."""
+        return _kill(self._head)
+
+    def workers_on(self, name: str) -> int:
+        """Return how many processes of actors named `name` run on the second node."""
+        return sum(name in command for _, command in _session(self._worker.pid))
+
+    def close(self) -> None:
+        """Kill both."""
+        _kill(self._worker)
+        _kill(self._head)
+
+
+@contextlib.contextmanager
+def two_nodes(folder: Path, *, head_cpus: int = 1, worker_cpus: int = 1) -> Iterator[Nodes]:
+    """Give two running nodes; they are gone at the end."""
+    nodes = Nodes(folder, head_cpus=head_cpus, worker_cpus=worker_cpus)
+    try:
+        yield nodes
+    finally:
+        nodes.close()
+
+
+def _session(leader: int) -> list[tuple[int, str]]:
+    """Return the processes of a session, with their command lines."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with contextlib.suppress(OSError, IndexError):
+                if os.getsid(int(entry.name)) == leader:
+                    command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                    found.append((int(entry.name), command))
+    return found
+
+
+def _kill(process: subprocess.Popen[bytes]) -> int:
+    killed = 0
+    for _ in range(20):  # what was being started while it was looked for is found the next time
+        left = [pid for pid, command in _session(process.pid) if command]
+        if not left:
+            break
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                killed += 1
+        time.sleep(0.05)
+    process.wait()
+    return killed
+
+
+def _free_port() -> int:
+    with socket.socket() as chosen:
+        chosen.bind((HEAD, 0))
+        return int(chosen.getsockname()[1])

@@ -13,6 +13,8 @@ left is what the program does beside encoding.
   the same file, grow by exactly these rows and keep what it held: file number, size and checksum are compared, and the
   bytes that the process wrote to all files are shown (Linux only).
 
+With --machines it measures the index that machines share instead: see machines.py.
+
 It needs 6 GB of disk, in --home or where temporary files go, and a file cache that can hold the matrix (1.5 GB).
 """
 
@@ -223,4 +225,9 @@ def report(
 
 
 if __name__ == "__main__":
-    main()
+    if "--machines" in sys.argv:  # several of them, and Lance
+        import machines
+
+        machines.main()
+    else:
+        main()

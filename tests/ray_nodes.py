@@ -1,4 +1,4 @@
-"""Two machines for tests: Ray nodes on loopback addresses of their own, each a group of processes that can be killed."""
+"""Two machines for tests: Ray nodes on loopback addresses of their own, the processes of each killed at once."""
 
 from __future__ import annotations
 
@@ -74,6 +74,10 @@ class Nodes:
         """Return how many processes of actors named `name` run on the second node."""
         return sum(name in command for _, command in _session(self._worker.pid))
 
+    def memory(self) -> list[int]:
+        """Return how many bytes the processes of each node hold now, each shared page counted by its share."""
+        return [sum(_held(pid) for pid, _ in _session(node.pid)) for node in (self._head, self._worker)]
+
     def close(self) -> None:
         """Kill both."""
         _kill(self._worker)
@@ -100,6 +104,14 @@ def _session(leader: int) -> list[tuple[int, str]]:
                     command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
                     found.append((int(entry.name), command))
     return found
+
+
+def _held(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    return 0
 
 
 def _kill(process: subprocess.Popen[bytes]) -> int:

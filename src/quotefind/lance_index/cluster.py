@@ -10,9 +10,11 @@ import logging
 import os
 import pickle
 import socket
+import sys
+import threading
 import time
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,10 +39,14 @@ _LASTING = {"max_restarts": -1, "max_task_retries": -1, "scheduling_strategy": "
 # Texts that a worker encodes at once, and so the rows of a fragment: what is lost of its work when it is killed. With
 # few texts, so few that every worker has several turns.
 _MOST, _LEAST, _TURNS = 8192, 256, 8
-# What a searching worker asks of a processor: little, so that those of a machine that dies find room on the others.
-_SHARE = 0.01
+# Those that search or index ask little of a processor, so that those of a machine that dies find room on the others.
+_SEARCHING = {"num_cpus": 0.01, **_LASTING}
 # How often to count the processors of a cluster that changes.
 _ATTEMPTS = 10
+# The head is looked for every so many seconds; after so many failures in a row it is gone.
+_WATCH, _FAILURES = 5.0, 6
+# So many seconds it has to answer at all.
+_PATIENCE = 15.0
 _TODO = "_quotefind_todo.lance"
 
 
@@ -76,13 +82,13 @@ class Cluster:
         self.address = address
         self.workers = workers or 0
         self._device = device
-        self._state = ""
+        self._state: Callable[[], str] = str
 
-    def connect(self, state: str) -> None:
+    def connect(self, state: Callable[[], str]) -> None:
         """Connect to it, once.
 
         Args:
-            state: a sentence on what state the index is in, for the message where that fails, now or later.
+            state: returns a sentence on what state the index is in, for the message where that fails, now or later.
 
         Raises:
             ModelError: it cannot be reached.
@@ -94,11 +100,15 @@ class Cluster:
             options: dict[str, Any] = {"address": self.address}
             if self.address == LOCAL:
                 options |= {"num_cpus": self.workers or None, "include_dashboard": False}
-            elif _is_here(host := self.address.rpartition(":")[0]):
-                options["_node_ip_address"] = host  # of several that this machine has, Ray might take another
+            elif self._head is not None and _is_here(self._head[0]):
+                options["_node_ip_address"] = self._head[0]  # of several that this machine has, Ray might take another
             with self._answering(), _silenced():
+                if self._head is not None:  # Ray itself tries for minutes
+                    socket.create_connection(self._head, timeout=_PATIENCE).close()
                 ray.init(log_to_driver=False, logging_level=logging.FATAL, **options)
         ray.data.DataContext.get_current().enable_progress_bars = False
+        if self._head is not None:
+            threading.Thread(target=self._watch, args=(self._head,), daemon=True).start()
         for name in ("ray", "ray.data", "lance_ray"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         with self._answering():
@@ -120,8 +130,29 @@ class Cluster:
                 raise cause from error
             raise ModelError(
                 f"The Ray cluster at {self.address} cannot be reached, or does not answer any more: "
-                f"{_first_line(error)}. {self._state}"
+                f"{_first_line(error)}. {self._state()}"
             ) from error
+
+    @property
+    def _head(self) -> tuple[str, int] | None:
+        """Host and port of the head, where the address says them."""
+        host, _, port = self.address.rpartition(":")
+        return (host, int(port)) if host and port.isdecimal() else None
+
+    def _watch(self, head: tuple[str, int]) -> None:
+        """End the process with a message once the head is gone: Ray itself would end it a minute later, with none."""
+        failed = 0
+        while failed < _FAILURES:
+            time.sleep(_WATCH)
+            try:
+                socket.create_connection(head, timeout=_WATCH).close()
+                failed = 0
+            except OSError:
+                failed += 1
+        gone = f"The head of the Ray cluster at {self.address} does not answer any more. {self._state()}"
+        sys.stderr.write(f"quotefind: {gone}\n")
+        sys.stderr.flush()
+        os._exit(ModelError.exit_code)
 
     def encode(
         self, tables: Iterable[pa.Table], total: int, store: Store, progress: Progress
@@ -174,43 +205,33 @@ class Cluster:
         import lance_ray
 
         fragments = len(dataset.get_fragments())
-        with self._answering():
-            self._pool()
-            lance_ray.create_index(
+        self._with_workers(
+            lambda workers: lance_ray.create_index(
                 str(dataset.uri),
                 column="vector",
                 index_type=kind,
                 name=NAME,
                 metric="cosine",
                 num_partitions=partitions,
-                num_workers=self.workers,
+                num_workers=workers,
                 num_segments=min(self.workers, fragments),
                 storage_options=storage_options(str(dataset.uri)),
+                ray_remote_args=_SEARCHING,
             )
+        )
 
     def compact(self, dataset: lance.LanceDataset) -> None:
         """Put small fragments together on all workers."""
         import lance_ray
 
-        with self._answering():
-            self._pool()
-            lance_ray.compact_files(
-                str(dataset.uri), num_workers=self.workers, storage_options=storage_options(str(dataset.uri))
+        self._with_workers(
+            lambda workers: lance_ray.compact_files(
+                str(dataset.uri),
+                num_workers=workers,
+                storage_options=storage_options(str(dataset.uri)),
+                ray_remote_args=_SEARCHING,
             )
-
-    def _pool(self) -> None:
-        """Make the workers of lance-ray, once, for it takes seconds; as many as there are processors left."""
-        import lance_ray
-        import ray
-
-        for _ in range(_ATTEMPTS):
-            there = max(1, int(ray.cluster_resources().get("CPU", 1)))
-            try:
-                lance_ray.init_global_pool(min(self.workers, there), {"num_cpus": _SHARE, **_LASTING})
-                return
-            except ValueError:  # a machine was found to be dead since they were counted
-                time.sleep(1.0)
-        raise TimeoutError("its processors change all the time")
+        )
 
     def search(
         self, dataset: lance.LanceDataset, nearest: dict[str, Any], columns: list[str], condition: str | None
@@ -218,8 +239,8 @@ class Cluster:
         """Return the `columns` of the nearest rows, as all workers find them."""
         import lance_ray
 
-        with self._answering():
-            self._pool()
+        def found(workers: int) -> pa.Table:
+            lance_ray.init_global_pool(workers, _SEARCHING)  # once: to start its processes takes seconds
             return lance_ray.vector_search(
                 dataset,
                 nearest=nearest,
@@ -229,6 +250,23 @@ class Cluster:
                 storage_options=storage_options(str(dataset.uri)),
                 scanner_options={"prefilter": True},
             )
+
+        return self._with_workers(found)
+
+    def _with_workers(self, work: Callable[[int], Any]) -> Any:
+        """Return what `work` returns, given how many workers to use: as many as are wanted and have a processor."""
+        import ray
+
+        with self._answering():
+            for _ in range(_ATTEMPTS):
+                there = max(1, int(ray.cluster_resources().get("CPU", 1)))
+                try:
+                    return work(min(self.workers, there))
+                except ValueError as error:
+                    if "Tried to start a pool" not in str(error):
+                        raise
+                    time.sleep(1.0)  # a machine was found to be dead since they were counted
+            raise TimeoutError("its processors change all the time")
 
 
 class _Worker:

@@ -29,7 +29,7 @@ from quotefind.lance_index.nearest import Nearest
 from quotefind.lance_index.rows import SHOWN, quote_of, sealed, vectors_of
 from quotefind.progress import Progress, silent
 from quotefind.similarity import Ranking, Vectors, cosine_scores
-from quotefind.text import fold, text_digest
+from quotefind.text import counted, fold, text_digest
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -79,7 +79,7 @@ class LanceIndex(Index):
         self._nearest = Nearest.of(self._manifest.nearest)
         self._ledger = read_ledger(dataset, location)
         if cluster is not None:
-            cluster.connect(f"The index in {location} is as it was: {self.count} quotes.")
+            cluster.connect(lambda: f"The index in {location} is as it was: {counted(self.count, 'quote')}.")
 
     @property
     def manifest(self) -> LanceManifest:

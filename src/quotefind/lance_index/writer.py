@@ -223,6 +223,6 @@ def open_to_write(
     with writing(location, wait=wait) as lease, closing(open_working()) as connection:
         store = Store(location, lease)
         if cluster is not None:
-            cluster.connect(store.state())
+            cluster.connect(store.state)
         working = Working(connection, location, store.dataset)
         yield LanceIndexWriter(store, working, open_encoder, cluster)

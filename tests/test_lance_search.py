@@ -208,9 +208,9 @@ def test_no_text_breaks_a_condition(
     authors: list[str],
     works: list[str],
     tags: list[str],
-    proposed: bool,  # noqa: FBT001
+    proposed: bool,
     max_chars: int | None,
-    untagged: bool,  # noqa: FBT001
+    untagged: bool,
 ) -> None:
     """Whatever is asked for, the condition is valid, and admits the quotes that `Filter.admits` does."""
     known = [tuple(name for name in names if fold(name)) for names in (authors, works, tags)]
@@ -239,13 +239,13 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
 
 
 def test_an_approximate_index_says_what_it_finds(large: Both) -> None:
-    """Of a large dataset the vectors have an approximate index, tuned until it finds what is asked, and info says so."""
+    """A large dataset has an approximate index, tuned until it finds what is asked for, and says how much it finds."""
     with open_index(large.lance.directory) as index:
         facts = index.storage()
         assert facts["search"] == "approximate"
         assert facts["recall_at_10"] >= 0.98
         assert facts["bytes"] > 2000 * 32 * 4
-        assert index.verify() == 2000
+        assert index.verify() == index.count >= 2000
         queries = unit_rows(np.random.default_rng(1).normal(size=(60, 32)).astype(np.float32))
         found = index.search(queries, 10)
     with open_index(large.matrix.directory) as matrix:
@@ -253,7 +253,7 @@ def test_an_approximate_index_says_what_it_finds(large: Both) -> None:
     shares = [len(set(a.rows) & set(b.rows)) / 10 for a, b in zip(found, truth, strict=True)]
     assert np.mean(shares) >= 0.95
     for one, true in zip(found, truth, strict=True):
-        places = {row: score for row, score in zip(true.rows, true.scores, strict=True)}
+        places = dict(zip(true.rows, true.scores, strict=True))
         assert all(abs(places.get(row, score) - score) < 1e-5 for row, score in zip(one.rows, one.scores, strict=True))
 
 

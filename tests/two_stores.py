@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from library import Library
 from quotefind.index.filters import Filter
 from quotefind.index.sources import Source
 from quotefind.index.summary import Summary
+from quotefind.records import Hit
 from quotefind.search import FindOptions, find
 from quotefind.stores import open_index
 
@@ -86,21 +87,11 @@ class Both:
 
     def find(self, queries: Sequence[str], **options: Any) -> list[list[tuple[str, float]]]:
         """Return the ids and scores of the hits of both, which are the same."""
-        found = []
-        for library in self.libraries:
-            with open_index(library.directory) as index:
-                hits = find(index, library.encoder, queries, FindOptions(**options))
-            found.append([[replace(hit, score=0.0) for hit in of_one] for of_one in hits])
-            scores = [[hit.score for hit in of_one] for of_one in hits]
-            found.append(scores)  # type: ignore[arg-type]
-        expected, expected_scores, same, same_scores = found
-        assert same == expected
-        for one, other in zip(same_scores, expected_scores, strict=True):
-            np.testing.assert_allclose(np.array(one, float), np.array(other, float), atol=1e-5)
-        return [
-            [(hit.quote.id or "", score) for hit, score in zip(hits, scores, strict=True)]  # type: ignore[misc]
-            for hits, scores in zip(same, same_scores, strict=True)
-        ]
+        matrix, shared = (_find(library, queries, FindOptions(**options)) for library in self.libraries)
+        for hits, expected in zip(shared, matrix, strict=True):
+            assert [replace(hit, score=0.0) for hit in hits] == [replace(hit, score=0.0) for hit in expected]
+            np.testing.assert_allclose([hit.score for hit in hits], [hit.score for hit in expected], atol=1e-5)
+        return [[(hit.quote.id or "", hit.score) for hit in hits] for hits in shared]
 
     def lance_count(self) -> int:
         """Return how many quotes the Lance dataset holds."""
@@ -113,13 +104,18 @@ class Both:
         return rows
 
 
+def _find(library: Library, queries: Sequence[str], options: FindOptions) -> list[list[Hit]]:
+    with open_index(library.directory) as index:
+        return find(index, library.encoder, queries, options)
+
+
 def _matching(library: Library, where: Filter) -> list[int]:
     with open_index(library.directory) as index:
         return index.rows_where(where).tolist()
 
 
-def lines_of(count: int, words: Iterable[str] = ("hope", "sea", "war", "love", "stone", "night", "river")) -> list[str]:
+def lines_of(count: int) -> list[str]:
     """Return `count` different lines of several words."""
-    known = list(words)
+    known = ("hope", "sea", "war", "love", "stone", "night", "river")
     rng = np.random.default_rng(7)
     return [f"{' '.join(rng.choice(known, 5))} number{n}" for n in range(count)]

@@ -169,7 +169,8 @@ def _tenth_scores(
         best = np.partition(np.concatenate([best, scores], axis=1), -_TOP, axis=1)[:, -_TOP:]
         done += len(batch)
         progress("measuring recall", done, total)
-    return best.min(axis=1)
+    tenth: NDArray[np.float32] = best.min(axis=1)
+    return tenth
 
 
 def _recall(dataset: lance.LanceDataset, index: Nearest, query: Vectors, own: np.int64, tenth: np.float32) -> float:
@@ -180,4 +181,4 @@ def _recall(dataset: lance.LanceDataset, index: Nearest, query: Vectors, own: np
     found = dataset.to_table(columns=["row", "_distance"], nearest=index.request(query, _TOP + 1, exact=False))
     pairs = zip(found["row"].to_pylist(), found["_distance"].to_pylist(), strict=True)
     scores = [1.0 - distance for row, distance in pairs if row != own][:_TOP]
-    return sum(score >= tenth - _TIED for score in scores) / min(_TOP, index.rows - int(own >= 0))
+    return sum(score >= float(tenth) - _TIED for score in scores) / min(_TOP, index.rows - bool(own >= 0))

@@ -181,4 +181,6 @@ def _recall(dataset: lance.LanceDataset, index: Nearest, query: Vectors, own: np
     found = dataset.to_table(columns=["row", "_distance"], nearest=index.request(query, _TOP + 1, exact=False))
     pairs = zip(found["row"].to_pylist(), found["_distance"].to_pylist(), strict=True)
     scores = [1.0 - distance for row, distance in pairs if row != own][:_TOP]
-    return sum(score >= float(tenth) - _TIED for score in scores) / min(_TOP, index.rows - bool(own >= 0))
+    found_of_them: int = sum(score >= float(tenth) - _TIED for score in scores)
+    others = index.rows - (1 if own >= 0 else 0)
+    return found_of_them / min(_TOP, others)

@@ -1,21 +1,26 @@
-"""An index in a directory of its own, with sources to write and fake models to encode them."""
+"""An index in a directory of its own, or in a Lance dataset, with sources to write and fake models to encode them."""
 
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from fake_encoder import FakeEncoder, FakeModels
 
+from quotefind.index.filters import Filter
+from quotefind.index.interface import IndexWriter
 from quotefind.index.sources import Source
-from quotefind.index.verify import verify
-from quotefind.index.writer import Summary, open_to_write
+from quotefind.index.summary import Summary
 from quotefind.records import Quote
-from quotefind.stores import open_index
+from quotefind.stores import open_index, open_to_write
 
 
 class Library:
-    """An index in a directory of its own with a fake encoder, and a folder to write sources in."""
+    """An index of its own with a fake encoder, and a folder to write sources in.
+
+    Where the name of its directory ends in .lance it is a Lance dataset, else a directory.
+    """
 
     def __init__(self, directory: Path, sources: Path, *encoders: FakeEncoder) -> None:
         """Use the fake `encoders`; the first is the default model."""
@@ -39,15 +44,18 @@ class Library:
     def update(self, *sources: Path | Source | str, **options: object) -> Summary:
         """Add or refresh sources in an index opened for just that."""
         made = [s if isinstance(s, Source) else Source(str(s)) for s in sources]
-        with open_to_write(self.directory, self.models) as writer:
+        with self.writer() as writer:
             return writer.update(made, **options)  # type: ignore[arg-type]
+
+    def writer(self) -> AbstractContextManager[IndexWriter]:
+        """Open the index to write it."""
+        return open_to_write(self.directory, self.models)
 
     def quotes(self) -> list[Quote]:
         """Return all quotes of the index by row, having verified that it is whole."""
         with open_index(self.directory) as index:
-            verify(index)
-            rows = index.connection.execute("SELECT row FROM quotes ORDER BY row")
-            return index.quotes(row for (row,) in rows)
+            index.verify()
+            return index.quotes(index.rows_where(Filter()).tolist())
 
     def texts(self) -> list[str]:
         """Return the texts of all quotes, sorted, having verified that the index is whole."""

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from quotefind.index.filters import Filter, beginning_of
 from quotefind.text import fold
 
+_MOST_CHARS = 2**31 - 1
+
 
 def condition_of(where: Filter | None) -> str | None:
     """Return `where` as SQL over the columns of `dataset.schema`; None where it sets no condition."""
@@ -24,7 +26,8 @@ def condition_of(where: Filter | None) -> str | None:
     if where.untagged:
         conditions.append("array_length(tags) = 0")
     if where.max_chars is not None:
-        conditions.append(f"chars <= {where.max_chars}")
+        # Lance refuses a number that its column cannot hold.
+        conditions.append(f"chars <= {max(min(where.max_chars, _MOST_CHARS), -1)}")
     return " AND ".join(conditions)
 
 

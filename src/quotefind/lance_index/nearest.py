@@ -26,6 +26,8 @@ NAME = "nearest"
 EXACT, APPROXIMATE = "IVF_FLAT", "IVF_RQ"
 # The share of the ten nearest that an approximate search has to find, on average over as many requests.
 RECALL, _TOP, _REQUESTS = 0.985, 10, 100
+# Scores that differ by no more are equal: Lance counts in float32.
+_TIED = 4e-6
 # Rows of a partition where all are looked at: few partitions are fewer calls.
 _EXACT_PARTITION = 8192
 # Partitions looked at to begin with; then as many more as the recall needs.
@@ -129,11 +131,11 @@ def tuned(dataset: lance.LanceDataset, index: Nearest, progress: Progress = sile
     """
     progress("measuring recall")
     queries, own = _requests(dataset)
-    truth = _nearest_rows(dataset, queries, progress)
+    tenth = _tenth_scores(dataset, queries, own, progress)
     probes = max(1, round(_FIRST_SHARE * index.partitions))
     while True:
         found = Nearest(index.kind, index.partitions, min(probes, index.partitions), 0.0, index.rows)
-        recall = float(np.mean([_recall(dataset, found, *one) for one in zip(queries, own, truth, strict=True)]))
+        recall = float(np.mean([_recall(dataset, found, *one) for one in zip(queries, own, tenth, strict=True)]))
         if recall >= RECALL or probes >= index.partitions:
             return Nearest(found.kind, found.partitions, found.probes, recall, found.rows)
         probes = math.ceil(probes * 1.5)
@@ -152,27 +154,33 @@ def _requests(dataset: lance.LanceDataset) -> tuple[Vectors, NDArray[np.int64]]:
     return np.concatenate([vectors[:half], between]), np.concatenate([rows, np.full(half, -1)])
 
 
-def _nearest_rows(dataset: lance.LanceDataset, queries: Vectors, progress: Progress) -> NDArray[np.int64]:
-    """Return the rows (q, 11) of the nearest to each of `queries`, having looked at every vector once."""
-    best = np.full((len(queries), _TOP + 1), -np.inf, np.float32)
-    rows = np.full((len(queries), _TOP + 1), -1, np.int64)
+def _tenth_scores(
+    dataset: lance.LanceDataset, queries: Vectors, own: NDArray[np.int64], progress: Progress
+) -> NDArray[np.float32]:
+    """Return the score (q,) of the tenth nearest to each of `queries`, having looked at every vector once.
+
+    The row `own` (q,) of each is not counted; minus infinity stands where there are not ten others.
+    """
+    best = np.full((len(queries), _TOP), -np.inf, np.float32)
     done, total = 0, dataset.count_rows()
     for batch in dataset.to_batches(columns=["row", "vector"], batch_size=8192):
-        scores = np.concatenate([best, queries @ vectors_of(batch, queries.shape[1]).T], axis=1)
-        known = np.concatenate([rows, np.broadcast_to(batch["row"].to_numpy(), (len(queries), len(batch)))], axis=1)
-        chosen = np.argpartition(-scores, _TOP, axis=1)[:, : _TOP + 1]
-        best, rows = np.take_along_axis(scores, chosen, 1), np.take_along_axis(known, chosen, 1)
+        scores = queries @ vectors_of(batch, queries.shape[1]).T
+        scores[own[:, None] == batch["row"].to_numpy()] = -np.inf
+        best = np.partition(np.concatenate([best, scores], axis=1), -_TOP, axis=1)[:, -_TOP:]
         done += len(batch)
         progress("measuring recall", done, total)
-    order = np.argsort(-best, axis=1)
-    return np.take_along_axis(rows, order, 1)
+    tenth: NDArray[np.float32] = best.min(axis=1)
+    return tenth
 
 
-def _recall(
-    dataset: lance.LanceDataset, index: Nearest, query: Vectors, own: np.int64, truth: NDArray[np.int64]
-) -> float:
-    """Return the share of the ten nearest to one query (d,), itself not counted, that a search finds."""
+def _recall(dataset: lance.LanceDataset, index: Nearest, query: Vectors, own: np.int64, tenth: np.float32) -> float:
+    """Return the share of the ten nearest to one query (d,), itself not counted, that a search finds.
+
+    Of quotes that are equally near, as those with one text by several authors are, any may be the tenth.
+    """
     found = dataset.to_table(columns=["row", "_distance"], nearest=index.request(query, _TOP + 1, exact=False))
-    rows = [row for row in found["row"].to_pylist() if row != own][:_TOP]
-    wanted = [row for row in truth.tolist() if row not in (own, -1)][:_TOP]
-    return len(set(rows) & set(wanted)) / len(wanted)
+    pairs = zip(found["row"].to_pylist(), found["_distance"].to_pylist(), strict=True)
+    scores = [1.0 - distance for row, distance in pairs if row != own][:_TOP]
+    found_of_them: int = sum(score >= float(tenth) - _TIED for score in scores)
+    others = index.rows - (1 if own >= 0 else 0)
+    return found_of_them / min(_TOP, others)

@@ -47,7 +47,7 @@ _SPARE = 16
 _MARGIN = 4e-6
 # Of so many candidates at least, BM25 is counted as FTS5 counts it; Lance's own, which finds them, has another idf.
 _CANDIDATES = 10_000
-_NAMES = {"author": "author", "work": "work", "tag": "tags_folded"}
+_NAMES = {"author": ["author"], "work": ["work"], "tag": ["tags_folded", "proposed_folded"]}
 _NAMES_LOOKED_AT = 10_000
 
 
@@ -318,11 +318,13 @@ class LanceIndex(Index):
 
     def names(self, kind: str, beginning: str, limit: int = 50) -> list[str]:
         """Return at most `limit` names with a word that starts as `beginning` does, by alphabet."""
-        column, word = _NAMES[kind], f" {fold(beginning)}"
-        found_by = f"contains({column}_folded, {literal(word)})" if kind != "tag" else None
+        columns, word = _NAMES[kind], f" {fold(beginning)}"
+        found_by = f"contains({columns[0]}_folded, {literal(word)})" if kind != "tag" else None
         with reported(self.location):
-            found = self.dataset.to_table(columns=[column], filter=found_by, limit=_NAMES_LOOKED_AT)[column]
-        names = set(found.to_pylist() if kind != "tag" else found.combine_chunks().flatten().to_pylist())
+            found = self.dataset.to_table(columns=columns, filter=found_by, limit=_NAMES_LOOKED_AT)
+        names: set[str | None] = set()
+        for column in found.columns:
+            names.update((column if kind != "tag" else column.combine_chunks().flatten()).to_pylist())
         return sorted((name for name in names if name and word in f" {fold(name)}"), key=fold)[:limit]
 
     def sources(self) -> list[SourceInfo]:

@@ -13,7 +13,7 @@ from quotefind.lance_index.rows import folded, sealed, vectors_of
 from quotefind.lance_index.words import tokens_of
 from quotefind.progress import Progress, silent
 from quotefind.similarity import Vectors
-from quotefind.text import fold, quote_id, text_digest
+from quotefind.text import counted, fold, quote_id, text_digest
 
 if TYPE_CHECKING:
     from quotefind.lance_index.reader import LanceIndex
@@ -52,13 +52,16 @@ def verify(index: LanceIndex, progress: Progress = silent) -> int:
             rows.append(batch["row"].to_numpy())
             done += len(batch)
             progress("verifying", done, index.count)
-        for known in index.dataset.describe_indices():
-            if known.num_rows_indexed < index.count:
-                finds.append(f"its index of {known.field_names[0]} lacks {index.count - known.num_rows_indexed} quotes")
+        incomplete = [
+            f"its index of {known.field_names[0]} lacks {counted(index.count - known.num_rows_indexed, 'quote')}"
+            for known in index.dataset.describe_indices()
+            if known.num_rows_indexed < index.count
+        ]
     if len(np.unique(np.concatenate([*rows, np.empty(0, np.int64)]))) != done or len(names) != done:
         finds.append("a quote is there twice, or two have the same row")
     if words != index.manifest.words:
         finds.append(f"full-text search counts {index.manifest.words} words, and there are {words}")
+    finds += incomplete
     if finds:
         more = f"; and {len(finds) - _LISTED} more" if len(finds) > _LISTED else ""
         raise damaged(index.location, "; ".join(finds[:_LISTED]) + more)

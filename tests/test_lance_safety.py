@@ -1,0 +1,316 @@
+"""A Lance index is whole or says that it is not: damage, foreign datasets, and one writer at a time."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fake_encoder import FakeEncoder
+from library import Library
+from two_stores import lines_of, quick
+
+from quotefind.errors import IndexLockedError, IndexUnusableError
+from quotefind.index.filters import Filter
+from quotefind.lance_index import lease
+from quotefind.lance_index.dataset import TAG
+from quotefind.search import FindOptions, find
+from quotefind.stores import index_exists, open_index
+
+lance = pytest.importorskip("lance", reason="the extra scale is not installed")
+
+LINES = [f"{line} -- Ann Author" for line in lines_of(12)]
+
+
+@pytest.fixture
+def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
+    """An index of twelve quotes in a Lance dataset."""
+    quick(monkeypatch)
+    made = Library(tmp_path / "index.lance", tmp_path / "sources", FakeEncoder())
+    made.update(made.write("a.txt", *LINES))
+    return made
+
+
+def publish(library: Library, change: Callable[[Any], object]) -> None:
+    """Change the dataset through Lance itself, and let readers see that."""
+    dataset = lance.dataset(str(library.directory))
+    change(dataset)
+    dataset = lance.dataset(str(library.directory))
+    dataset.tags.update(TAG, dataset.version)
+
+
+def merge(library: Library, row: int, **values: Any) -> None:
+    """Write other `values` into one row behind the back of the program."""
+    import pyarrow as pa
+
+    def change(dataset: Any) -> None:
+        (record,) = dataset.to_table(filter=f"row = {row}").to_pylist()
+        rows = pa.Table.from_pylist([record | values], schema=dataset.schema)
+        dataset.merge_insert("row").when_matched_update_all().execute(rows)
+
+    publish(library, change)
+
+
+def turned(library: Library) -> list[float]:
+    """Return another unit vector than that of any quote."""
+    return np.eye(library.encoder.dim)[0].tolist()  # type: ignore[no-any-return]
+
+
+DAMAGE: dict[str, tuple[dict[str, Any], str]] = {
+    "text": ({"text": "another text"}, "text or author"),
+    "author": ({"author": "Another"}, "text or author"),
+    "id": ({"id": "0" * 16}, "text or author"),
+    "digest": ({"digest": "0" * 32}, "text or author"),
+    "work": ({"work": "A work"}, "work, year, tags"),
+    "year": ({"year": 1900}, "work, year, tags"),
+    "tags": ({"tags": ["new"]}, "work, year, tags"),
+    "note": ({"note": "new"}, "work, year, tags"),
+    "proposals": ({"proposed": ["new"]}, "work, year, tags"),
+    "seal": ({"seal": 1}, "work, year, tags"),
+    "folded author": ({"author_folded": " somebody"}, "a name or a tag that it has not"),
+    "folded tags": ({"tags_folded": ["hope"]}, "a name or a tag that it has not"),
+    "length": ({"chars": 1}, "a length"),
+    "words": ({"words": "none of them"}, "words that it has not"),
+    "number of words": ({"word_count": 99}, "words"),
+    "checksum": ({"checksum": 1}, "the vector of row 3 is not what was written"),
+    "a vector of another length": ({"vector": [0.0] * 32}, "no unit vector"),
+    "a vector that is no number": ({"vector": [float("nan")] * 32}, "no unit vector"),
+    "no file": ({"files": [], "lines": []}, "belongs to no source"),
+    "an unknown file": ({"files": [77], "lines": [1]}, "belongs to no source"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_verify_finds_what_was_changed(shared: Library, name: str) -> None:
+    """Whatever is stored of a quote and changed by something else is found, and the message says what mends it."""
+    values, said = DAMAGE[name]
+    merge(shared, 3, **values)
+    with (
+        open_index(shared.directory) as index,
+        pytest.raises(IndexUnusableError, match=said) as raised,
+    ):
+        index.verify()
+    assert "is damaged" in str(raised.value)
+    assert "quotefind index SOURCE" in str(raised.value)
+
+
+def test_verify_finds_a_vector_that_was_turned(shared: Library) -> None:
+    """Another unit vector in the place of a quote's own is found by verify, by a search and by a look at the quote."""
+    merge(shared, 3, vector=turned(shared))
+    with open_index(shared.directory) as index:
+        for use in (
+            index.verify,
+            lambda: index.search(shared.encoder.vectors(["anything"]), 12),
+            lambda: index.quotes([3]),
+            lambda: index.vectors(np.array([3])),
+        ):
+            with pytest.raises(IndexUnusableError, match="vector of row 3 is not what was written"):
+                use()
+
+
+@pytest.mark.parametrize("values", [{"text": "another text"}, {"author": "Somebody"}, {"tags": ["x"]}, {"year": 5}])
+def test_a_search_shows_nothing_that_was_changed(shared: Library, values: dict[str, Any]) -> None:
+    """A hit whose text, or anything said of it, is not what was written is refused."""
+    merge(shared, 3, **values)
+    with (
+        open_index(shared.directory) as index,
+        pytest.raises(IndexUnusableError, match="is not what was written"),
+    ):
+        find(index, shared.encoder, ["anything"], FindOptions(top=12))
+
+
+def test_verify_finds_rows_that_are_gone_or_there_twice(shared: Library) -> None:
+    """A row that was deleted, or added again, through Lance itself is found."""
+    dataset = lance.dataset(str(shared.directory))
+    again = dataset.to_table(filter="row = 2")
+    publish(shared, lambda dataset: dataset.delete("row = 4"))
+    with open_index(shared.directory) as index, pytest.raises(IndexUnusableError, match="words"):
+        index.verify()
+    publish(shared, lambda dataset: dataset.insert(again))
+    with open_index(shared.directory) as index, pytest.raises(IndexUnusableError, match="twice"):
+        index.verify()
+
+
+def test_verify_finds_an_index_that_lacks_quotes(shared: Library) -> None:
+    """A row that Lance's own indexes do not cover, though nothing else is wrong with it, is found."""
+    again = lance.dataset(str(shared.directory)).to_table(filter="row = 4")
+
+    def moved(dataset: Any) -> None:
+        dataset.delete("row = 4")
+        dataset.insert(again)
+
+    publish(shared, moved)
+    with open_index(shared.directory) as index, pytest.raises(IndexUnusableError, match="its index of row lacks 1"):
+        index.verify()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("quotefind.manifest", "nonsense", "its manifest cannot be read"),
+        ("quotefind.manifest", "{}", "its manifest cannot be read"),
+        ("quotefind.manifest", '{"format": 99}', "Update quotefind"),
+        ("quotefind.ledger", "nonsense", "its ledger of sources cannot be read"),
+    ],
+)
+def test_a_manifest_that_cannot_be_read(shared: Library, key: str, value: str, said: str) -> None:
+    """What is not readable in the manifest or the ledger is an error that says what, at the opening."""
+    publish(shared, lambda dataset: dataset.update_metadata({key: value}))
+    with pytest.raises(IndexUnusableError, match=said):
+        open_index(shared.directory)
+
+
+def test_files_that_are_gone(shared: Library) -> None:
+    """Data that was deleted from the storage is an error about the index, not one of Lance's."""
+    for file in (shared.directory / "data").iterdir():
+        file.unlink()
+    with open_index(shared.directory) as index, pytest.raises(IndexUnusableError, match="Look at its storage"):
+        index.verify()
+
+
+def test_there_is_no_index(tmp_path: Path) -> None:
+    """Where there is nothing, the message says how to make an index, and nothing is made."""
+    missing = tmp_path / "none.lance"
+    assert not index_exists(missing)
+    with pytest.raises(IndexUnusableError, match=r"no index in .*none\.lance.* quotefind index SOURCE"):
+        open_index(missing)
+    assert not missing.exists()
+
+
+def test_a_dataset_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Lance dataset that is no index is neither searched nor written into."""
+    import pyarrow as pa
+
+    quick(monkeypatch)
+    foreign = Library(tmp_path / "foreign.lance", tmp_path / "sources", FakeEncoder())
+    dataset = lance.write_dataset(pa.table({"text": ["a", "b"]}), str(foreign.directory))
+    with pytest.raises(IndexUnusableError, match="no index of quotefind"):
+        foreign.update(foreign.write("a.txt", "a quote"))
+    dataset.tags.create(TAG, 1)
+    with pytest.raises(IndexUnusableError, match="no index of quotefind"):
+        open_index(foreign.directory)
+    assert lance.dataset(str(foreign.directory)).version == 1
+
+
+def held(process: int | None = None, machine: str | None = None, seconds: float = 60.0) -> dict[str, Any]:
+    """Return a lease of another process that ends in so many `seconds`."""
+    return {
+        "token": "of another",
+        "until": time.time() + seconds,
+        "process": process or os.getpid(),
+        "machine": machine or socket.gethostname(),
+        "since": "2026-01-02T03:04:05+00:00",
+    }
+
+
+def test_another_machine_holds_the_lease(shared: Library) -> None:
+    """A writer is told who writes and since when, and how to wait; readers are not disturbed."""
+    lease._write(shared.directory, held(4242, "elsewhere"))
+    with pytest.raises(IndexLockedError, match="process 4242 on elsewhere since 2026-01-02T03:04:05") as raised:
+        shared.update()
+    assert "--wait 60" in str(raised.value)
+    assert len(shared.texts()) == 12
+    assert lease._read(shared.directory)["machine"] == "elsewhere"
+
+
+def test_a_lease_that_ended_is_taken(shared: Library) -> None:
+    """A lease that nobody renewed does not keep anybody out, whoever held it."""
+    lease._write(shared.directory, held(4242, "elsewhere", seconds=-1.0))
+    assert shared.update().reused == 12
+    assert lease._read(shared.directory) == {}
+
+
+def test_the_lease_of_a_dead_process_is_taken(shared: Library) -> None:
+    """What a process of this machine held that is gone is free at once."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    lease._write(shared.directory, held(ended.pid))
+    assert shared.update().reused == 12
+
+
+def test_a_lease_is_waited_for(shared: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `wait`, a writer that comes second writes as soon as the first has finished."""
+    from quotefind.stores import open_to_write
+
+    monkeypatch.setattr(lease, "_RETRY", 0.05)
+    lease._write(shared.directory, held(4242, "elsewhere", seconds=0.6))
+    with open_to_write(shared.directory, shared.models, wait=30.0) as writer:
+        assert writer.update([]).reused == 12
+
+
+def test_a_lease_that_was_taken_stops_the_writer(shared: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer that did not answer for too long, and so lost its lease, commits nothing more and says so."""
+    monkeypatch.setattr(lease, "_RENEW", 0.02)
+    path = shared.write("b.txt", "a line too late")
+    with shared.writer() as writer:
+        lease._write(shared.directory, held(4242, "elsewhere"))
+        until = time.monotonic() + 20
+        while writer._store._lease._taken is None and time.monotonic() < until:  # type: ignore[attr-defined]
+            lease._write(shared.directory, held(4242, "elsewhere"))
+            time.sleep(0.05)
+        from quotefind.index.sources import Source
+
+        with pytest.raises(IndexLockedError, match="4242 on elsewhere"):
+            writer.update([Source(str(path))])
+    assert lease._read(shared.directory)["machine"] == "elsewhere"
+    assert len(shared.texts()) == 12
+
+
+def test_who_committed_meanwhile_is_noticed(shared: Library) -> None:
+    """A dataset that something else has written to since it was opened is left alone."""
+    path = shared.write("b.txt", "a line beside another")
+    from quotefind.index.sources import Source
+
+    with shared.writer() as writer:
+        lance.dataset(str(shared.directory)).update_metadata({"other": "x"})
+        with pytest.raises(IndexLockedError, match="Another process has written"):
+            writer.update([Source(str(path))])
+    assert shared.update(path).added == 1
+    assert len(shared.texts()) == 13
+
+
+SECOND = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from fake_encoder import FakeEncoder
+from library import Library
+library = Library(Path(sys.argv[2]), Path(sys.argv[3]), FakeEncoder())
+with library.writer() as writer:
+    print("writing", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_two_processes_do_not_write_at_once(shared: Library) -> None:
+    """While one process writes, a second is told its number; once it has ended, however, the second may write."""
+    first = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            textwrap.dedent(SECOND),
+            str(Path(__file__).parent),
+            str(shared.directory),
+            str(shared.folder),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "writing\n"
+        with pytest.raises(IndexLockedError, match=f"process {first.pid} on {socket.gethostname()} since 20"):
+            shared.update()
+        with open_index(shared.directory) as index:
+            assert len(index.rows_where(Filter())) == 12
+        first.kill()
+    assert shared.update().reused == 12

@@ -1,0 +1,391 @@
+"""An index in a Lance dataset as it is written: what a directory index would hold after the same, it holds too."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_encoder import FakeEncoder, StoppedError
+from two_stores import Both, lines_of, quick
+
+from quotefind.corpus import ReadOptions
+from quotefind.errors import IndexUnusableError, UsageError
+from quotefind.index.filters import Filter
+from quotefind.index.sources import Source
+from quotefind.index.updating import TooLongError
+from quotefind.search import FindOptions, find
+from quotefind.stores import index_exists, open_index, open_lookup
+from quotefind.tagging import propose_tags
+
+lance = pytest.importorskip("lance", reason="the extra scale is not installed")
+
+HOPE = "Hope is the thing with feathers"
+DUST = "I will show you fear in a handful of dust"
+ROAD = "The road goes ever on and on"
+
+
+@pytest.fixture
+def both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Both:
+    """Two empty indexes."""
+    quick(monkeypatch)
+    return Both(tmp_path, "fake", "other")
+
+
+@pytest.fixture
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the writer encode three texts at a time, and commit them."""
+    monkeypatch.setattr("quotefind.lance_index.writer._CHUNK", 3)
+
+
+def records(both: Both, name: str, *found: dict[str, object]) -> Path:
+    """Write records as JSON Lines."""
+    return both.write(name, *(json.dumps(record) for record in found))
+
+
+def versions(both: Both) -> tuple[int, int]:
+    """Return which version readers see, and which is the newest."""
+    address = str(both.lance.directory)
+    return lance.dataset(address, version="quotefind").version, lance.dataset(address).version
+
+
+def test_a_life_of_updates_is_the_same_in_both(both: Both) -> None:
+    """Added, changed, moved, attributed, repeated and removed quotes are counted and held as in a directory."""
+    a = both.write("a.txt", HOPE, DUST, ROAD)
+    assert both.update(a).added == 3
+    both.agree()
+    assert both.update().reused == 3
+    both.write("a.txt", HOPE, "A line that is new", ROAD)
+    changed = both.update()
+    assert (changed.added, changed.removed, changed.encoded) == (1, 1, 1)
+    both.agree()
+    b = both.write("b.txt", "", ROAD, f"{HOPE} -- Emily Dickinson", HOPE, HOPE)
+    assert both.update(b).repeats == 2
+    both.agree()
+    both.write("a.txt", f"{HOPE} -- Emily Dickinson", f"{ROAD} -- J. R. R. Tolkien")
+    assert both.update(a).removed == 1
+    both.agree()
+    b.unlink()
+    assert both.update(prune=True).sources == 1
+    assert both.agree() == [HOPE, ROAD]
+    both.update(remove=(str(a),))
+    assert both.agree() == []
+
+
+def test_an_author_found_later_encodes_nothing(both: Both) -> None:
+    """A quote whose author is said later keeps its vector; the same text by two authors is two quotes of one vector."""
+    path = both.write("a.txt", HOPE, DUST)
+    both.update(path)
+    both.write("a.txt", f"{HOPE} -- Emily Dickinson", DUST)
+    assert both.update().encoded == 0
+    both.agree()
+    other = both.write("b.txt", f"{HOPE} -- Someone Else")
+    assert (both.update(other).encoded, len(both.agree())) == (0, 3)
+    assert both.lance.encoder.encoded == []
+    with open_index(both.lance.directory) as index:
+        vectors = index.vectors(np.array(index.rows_with_text(HOPE)))
+    assert len(vectors) == 2
+    assert (vectors[0] == vectors[1]).all()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"author": "E. Dickinson"}, {"author": None}, {"work": "Poems by Emily Dickinson"}, {"work": None},
+        {"year": 1861}, {"year": None}, {"tags": ["birds", "hope"]}, {"tags": []}, {"note": "read aloud"},
+        {"author": "Somebody", "work": "Else", "year": -5, "tags": ["new"], "note": None},
+    ],
+)  # fmt: skip
+def test_what_is_said_of_a_quote_changes(both: Both, change: dict[str, object]) -> None:
+    """Another author, work, year, note or other tags are written to a quote; nothing is encoded, filters see it."""
+    record = {"text": HOPE, "author": "Emily Dickinson", "work": "Poems", "year": 1891, "tags": ["hope", "birds"]}
+    path = records(both, "a.jsonl", record | {"note": "on page 3"}, {"text": DUST})
+    both.update(path)
+    changed = record | {"note": "on page 3"} | change
+    records(both, "a.jsonl", {key: value for key, value in changed.items() if value is not None}, {"text": DUST})
+    assert both.update().encoded == 0
+    both.agree()
+    for where in (Filter(authors=("dickinson",)), Filter(works=("poems",)), Filter(tags=("birds",))):
+        both.matching(where)
+
+
+def test_a_stream_and_a_text_that_is_too_long(both: Both) -> None:
+    """What standard input gave stays as more comes from it; what the encoder cuts is counted."""
+    for library in both.libraries:
+        library.encoder.max_tokens = 8
+    stream = Source("-", ReadOptions(input_format="txt"))
+    assert both.update(stream, stdin=f"{HOPE}\n{DUST}\n".encode()).truncated == 1
+    both.agree()
+    assert both.update(stream, stdin=f"{DUST}\n{ROAD}\n{ROAD}\n".encode()).repeats == 1
+    assert both.agree() == [HOPE, DUST, ROAD]
+    with open_index(both.lance.directory) as index:
+        assert index.statistics()["truncated"] == 1
+    both.update(remove=("-",))
+    assert both.agree() == []
+
+
+def test_a_file_whose_records_are_bad(both: Both) -> None:
+    """Bad records are passed over and counted where that is asked for, and else nothing is changed."""
+    good = both.write("a.txt", HOPE)
+    both.update(good)
+    bad = both.write("b.jsonl", json.dumps({"text": DUST}), "{", json.dumps({"text": ROAD}))
+    assert both.update(Source(str(bad), skip_bad=True)).bad == 1
+    assert both.agree() == [HOPE, DUST, ROAD]
+
+
+def test_a_folder_with_many_files(both: Both) -> None:
+    """Quotes in several files of one folder stand in the first; as that goes, in another, and none is encoded."""
+    for name in ("a.txt", "b.txt", "c/d.txt"):
+        both.write(name, f"only in {name}", HOPE)
+    both.update(both.matrix.folder)
+    both.agree()
+    (both.matrix.folder / "a.txt").unlink()
+    assert (both.update().removed, both.lance.encoder.encoded) == (1, [])
+    both.agree()
+    moved = (both.matrix.folder / "b.txt").rename(both.matrix.folder / "e.txt")
+    assert both.update().encoded == 0
+    both.agree()
+    assert moved.exists()
+
+
+def test_what_is_refused_changes_nothing(both: Both) -> None:
+    """A source that is no source of the index, a time that is too short: the version is the one before."""
+    path = both.write("a.txt", *lines_of(40))
+    both.update(path)
+    before = versions(both)
+    with pytest.raises(UsageError):
+        both.lance.update(remove=(str(both.matrix.folder / "none.txt"),))
+    both.write("a.txt", *(f"other {line}" for line in lines_of(40)))
+    with both.lance.writer() as writer:
+        writer.require_manifest()
+    with pytest.raises(TooLongError):
+        both.lance.update(at_most=0.0)
+    assert versions(both) == before
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_a_run_that_was_stopped_goes_on(both: Both) -> None:
+    """What a stopped run has encoded no reader sees and the next run does not encode again."""
+    lines = lines_of(12)
+    path = both.write("a.txt", *lines[:4])
+    both.update(path)
+    both.write("a.txt", *lines)
+    encoder = both.lance.encoder
+    encoder.encoded.clear()
+    encoder.calls, encoder.fail_at_call = 0, 3
+    with pytest.raises(StoppedError):
+        both.lance.update()
+    assert len(encoder.encoded) == 6
+    assert both.lance.texts() == sorted(lines[:4])
+    summary = both.lance.update()
+    both.matrix.update()
+    assert sorted(encoder.encoded) == sorted(lines[4:])
+    assert summary.encoded == 2
+    assert both.agree() == lines
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_a_first_run_that_was_stopped_is_no_index_yet(both: Both) -> None:
+    """An index that was never finished is missing for readers, and the same command finishes it."""
+    lines = lines_of(8)
+    path = both.write("a.txt", *lines)
+    both.lance.encoder.fail_at_call = 3
+    with pytest.raises(StoppedError):
+        both.lance.update(path)
+    assert index_exists(both.lance.directory)
+    with pytest.raises(IndexUnusableError, match="quotefind index SOURCE"):
+        open_index(both.lance.directory)
+    both.lance.update(path)
+    both.matrix.update(path)
+    assert sorted(both.lance.encoder.encoded) == sorted(lines)
+    both.agree()
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_what_went_from_the_sources_after_a_stopped_run_goes(both: Both) -> None:
+    """Quotes of a stopped run that their source does not hold any more at the next one are not in the index."""
+    lines = lines_of(12)
+    path = both.write("a.txt", *lines[:2])
+    both.update(path)
+    both.write("a.txt", *lines)
+    both.lance.encoder.calls, both.lance.encoder.fail_at_call = 0, 3
+    with pytest.raises(StoppedError):
+        both.lance.update()
+    both.write("a.txt", *lines[:2], lines[10])
+    both.matrix.update()
+    both.lance.update()
+    assert both.agree() == [*lines[:2], lines[10]]
+
+
+def test_a_reader_keeps_its_version(both: Both) -> None:
+    """What was opened before an update answers from the whole old state, and knows that it is not the newest."""
+    both.update(both.write("a.txt", HOPE, DUST))
+    with open_index(both.lance.directory) as index:
+        index.rest()
+        assert index.resume()
+        both.write("a.txt", ROAD)
+        both.update()
+        assert not index.resume()
+        assert index.verify() == 2
+        (hits,) = find(index, both.lance.encoder, ["feathers"], FindOptions(top=5))
+        assert {hit.quote.text for hit in hits} == {HOPE, DUST}
+    assert both.lance.texts() == [ROAD]
+
+
+def test_another_model_is_refused(both: Both) -> None:
+    """An update with another model than that of the index is refused with the command that encodes it anew."""
+    both.update(both.write("a.txt", HOPE))
+    for library in both.libraries:
+        with pytest.raises(IndexUnusableError, match="--rebuild"):
+            library.update(model="other")
+    assert both.agree() == [HOPE]
+
+
+@pytest.fixture
+def remodelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Both:
+    """Both with ten quotes, and another model of another dimension to encode them with."""
+    quick(monkeypatch)
+    monkeypatch.setattr("quotefind.lance_index.writer._CHUNK", 3)
+    both = Both(tmp_path)
+    for library in both.libraries:
+        other = FakeEncoder("other", 16)
+        library.encoders = (library.encoder, other)
+        library.models = type(library.models)(*library.encoders)
+    both.update(both.write("a.txt", *lines_of(10)))
+    return both
+
+
+def stop_rebuilding(both: Both) -> list[str]:
+    """Encode the Lance dataset anew until the third step; return which texts were."""
+    other = both.lance.encoders[1]
+    other.fail_at_call = 3
+    with both.lance.writer() as writer, pytest.raises(StoppedError):
+        writer.rebuild(model="other")
+    return list(other.encoded)
+
+
+def test_a_rebuild_that_was_killed_goes_on(remodelled: Both) -> None:
+    """Readers see the old vectors until all have been made; the next rebuild makes only those that are left."""
+    done = stop_rebuilding(remodelled)
+    assert len(done) == 6
+    with open_index(remodelled.lance.directory) as index:
+        assert (index.manifest.model, index.manifest.dimension, index.verify()) == ("fake", 32, 10)
+    with remodelled.lance.writer() as writer:
+        assert writer.rebuild(model="other").encoded == 4
+    assert sorted(remodelled.lance.encoders[1].encoded) == sorted(lines_of(10))
+    with open_index(remodelled.lance.directory) as index:
+        assert (index.manifest.model, index.manifest.dimension, index.verify()) == ("other", 16, 10)
+        (hits,) = find(index, remodelled.lance.encoders[1], [lines_of(10)[3]], FindOptions(top=1))
+    assert (hits[0].quote.text, round(hits[0].score, 5)) == (lines_of(10)[3], 1.0)
+
+
+def test_an_update_gives_up_a_rebuild_that_was_killed(remodelled: Both) -> None:
+    """After a killed rebuild an update goes on with the old model, and holds the old quotes and the new."""
+    stop_rebuilding(remodelled)
+    other = remodelled.write("b.txt", HOPE)
+    remodelled.update(other)
+    assert remodelled.agree() == [*lines_of(10), HOPE]
+    with open_index(remodelled.lance.directory) as index:
+        assert index.manifest.model == "fake"
+
+
+def test_a_rebuild_with_the_same_model(both: Both) -> None:
+    """Everything is encoded anew, once, and is as before; also the quotes of an author found later."""
+    both.update(both.write("a.txt", *lines_of(6), f"{lines_of(1)[0]} -- Ann"))
+    for library in both.libraries:
+        library.encoder.encoded.clear()
+        with library.writer() as writer:
+            writer.rebuild()
+    both.agree()
+
+
+def propose(both: Both, min_score: float = 0.1) -> None:
+    """Store what is proposed, in both."""
+    for library in both.libraries:
+        with open_index(library.directory) as index, library.writer() as writer:
+            themes = propose_tags(index, library.encoder, ["hope", "sea", "night"], min_score=min_score)
+            assert themes.write(writer) == 0
+
+
+def test_proposals_are_the_same_in_both(both: Both) -> None:
+    """Tags are proposed, found, replaced and forgotten alike; they stay when something else changes."""
+    path = both.write("a.txt", *lines_of(9))
+    both.update(path)
+    propose(both)
+    both.agree()
+    assert both.matching(Filter(tags=("hope",), proposed=True))
+    assert both.matching(Filter(tags=("hope",))) == []
+    both.write("a.txt", "", *lines_of(9)[2:], "one more")
+    both.update()
+    both.agree()
+    propose(both, 0.9)
+    both.agree()
+
+    def forget(library: object) -> int:
+        with library.writer() as writer:  # type: ignore[attr-defined]
+            return int(writer.forget_proposals())
+
+    propose(both)
+    assert both.each(forget) > 0
+    assert both.each(forget) == 0
+    both.agree()
+
+
+def test_a_proposal_for_what_has_changed_is_left_alone(both: Both) -> None:
+    """Tags that were proposed for a quote as it was are not stored with the quote as it is."""
+    path = records(both, "a.jsonl", {"text": "hope and sea"}, {"text": "night and sea"})
+    both.update(path)
+    for library in both.libraries:
+        with open_index(library.directory) as index:
+            proposals = propose_tags(index, library.encoder, ["hope", "sea"], min_score=0.1)
+            quotes = [(proposal.quote, tuple(tag.tag for tag in proposal.tags)) for proposal in proposals]
+            records(both, "a.jsonl", {"text": "hope and sea", "tags": ["mine"]}, {"text": "night and sea"})
+            library.update()
+            with library.writer() as writer:
+                assert writer.propose(quotes) == 1
+    assert {quote.text: bool(quote.proposed) for quote in both.lance.quotes()} == {
+        "hope and sea": False,
+        "night and sea": True,
+    }
+
+
+def test_proposals_of_another_model_are_forgotten(remodelled: Both) -> None:
+    """A rebuild with another model forgets what was proposed, as a directory does, and says so."""
+    propose(remodelled)
+    for library in remodelled.libraries:
+        with library.writer() as writer:
+            (warning,) = writer.rebuild(model="other").warnings
+        assert "another model" in warning
+        assert not any(quote.proposed for quote in library.quotes())
+
+
+def test_compacting_gives_back_what_was_removed(both: Both) -> None:
+    """After it nothing is deleted any more, and the same quotes are found."""
+    both.update(both.write("a.txt", *lines_of(20)))
+    both.write("a.txt", *lines_of(20)[::2])
+    both.update()
+    for library in both.libraries:
+        with library.writer() as writer:
+            assert writer.compact() >= 10
+            assert writer.compact() == 0
+    dataset = lance.dataset(str(both.lance.directory), version="quotefind")
+    assert sum(fragment.num_deletions for fragment in dataset.get_fragments()) == 0
+    both.agree()
+
+
+def test_one_quote_is_looked_up(both: Both) -> None:
+    """What the quote of the day asks for is answered as by a directory: ids, the first from one on, a quote."""
+    both.update(both.write("a.txt", *lines_of(30)))
+    ids = sorted(quote.id or "" for quote in both.lance.quotes())
+    starts = ["0" * 16, ids[3], "f" * 16]
+    answers = []
+    for library in both.libraries:
+        with open_lookup(library.directory) as lookup:
+            assert lookup is not None
+            first = [lookup.first_id(Filter(), start) for start in starts]
+            none = lookup.first_id(Filter(authors=("nobody",)), starts[0])
+            answers.append((sorted(lookup.ids(Filter(), 100)), first, none, lookup.quote(ids[0])))
+            assert len(lookup.ids(Filter(), 7)) == 7
+    assert answers[0] == answers[1]
+    assert answers[1][:3] == (ids, [ids[0], ids[3], ids[0]], None)

@@ -229,7 +229,7 @@ def test_a_cluster_that_is_not_there(environment: dict[str, str], shared: str) -
     ran = quotefind(environment, "find", "love", "--index", shared, "--ray", f"{HEAD}:1")
     assert (ran.returncode, ran.stdout) == (5, "")
     assert f"{HEAD}:1" in ran.stderr
-    assert f"{QUOTES} quotes" in ran.stderr
+    assert f"{QUOTES:,} quotes" in ran.stderr
 
 
 def test_the_head_dies_for_good(environment: dict[str, str], source: Path, nodes: Nodes, tmp_path: Path) -> None:

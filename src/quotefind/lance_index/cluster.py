@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import re
 import socket
 import sys
 import threading
@@ -130,7 +131,7 @@ class Cluster:
                 raise cause from error
             raise ModelError(
                 f"The Ray cluster at {self.address} cannot be reached, or does not answer any more: "
-                f"{_first_line(error)}. {self._state()}"
+                f"{_said(error)}. {self._state()}"
             ) from error
 
     @property
@@ -187,7 +188,14 @@ class Cluster:
                 override_num_blocks=len(shared.get_fragments()),
             ).map_batches(
                 _Worker,
-                fn_constructor_args=(manifest.model, manifest.fingerprint, self._device, store.location, store.schema),
+                fn_constructor_args=(
+                    manifest.model,
+                    manifest.fingerprint,
+                    self._device,
+                    store.location,
+                    options,
+                    store.schema,
+                ),
                 batch_size=rows,
                 batch_format="pyarrow",
                 compute=ray.data.ActorPoolStrategy(size=self.workers),
@@ -272,11 +280,20 @@ class Cluster:
 class _Worker:
     """Encodes quotes and writes the fragments that hold them, in a process of the cluster."""
 
-    def __init__(self, model: str, fingerprint: str, device: str, location: Location, schema: pa.Schema) -> None:
+    def __init__(
+        self,
+        model: str,
+        fingerprint: str,
+        device: str,
+        location: Location,
+        options: dict[str, str] | None,
+        schema: pa.Schema,
+    ) -> None:
         from quotefind.encoders import open_encoder
 
         self._encoder = open_encoder(model, device=device, fingerprint=fingerprint)
         self._location = location
+        self._options = options
         self._schema = schema
 
     def __call__(self, records: pa.Table) -> pa.Table:
@@ -287,7 +304,7 @@ class _Worker:
         rows = encoded(records, self._encoder, self._schema)
         return pa.table(
             {
-                "fragments": [pickle.dumps(written(rows, self._location))],
+                "fragments": [pickle.dumps(written(rows, self._location, self._options))],
                 "rows": [rows["row"].to_pylist()],
                 "truncated": [sum(rows["truncated"].to_pylist())],
             }
@@ -346,5 +363,10 @@ def _own_error(error: BaseException) -> QuotefindError | None:
     return None
 
 
-def _first_line(error: BaseException) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:300]
+def _said(error: BaseException) -> str:
+    """Return the line of what Ray says that is not about where in its own code it happened."""
+    cause = getattr(error, "cause", None) or error
+    lines = [line.strip() for line in re.sub(r"\x1b\[[0-9;]*m", "", str(cause)).splitlines() if line.strip()]
+    if not lines:
+        return type(cause).__name__
+    return lines[-1 if lines[0].startswith("ray::") else 0][:300]

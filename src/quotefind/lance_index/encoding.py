@@ -24,11 +24,13 @@ def encoded(records: pa.Table, encoder: Encoder, schema: pa.Schema, progress: Pr
     return with_vectors(records, vectors, truncated, schema)
 
 
-def written(rows: pa.Table, location: Location) -> list[FragmentMetadata]:
-    """Write `rows` into the storage of the dataset, and return the fragments, which belong to no version yet."""
+def written(rows: pa.Table, location: Location, options: dict[str, str] | None = None) -> list[FragmentMetadata]:
+    """Write `rows` into the storage of the dataset, and return the fragments, which belong to no version yet.
+
+    `options` say how the storage is reached, where that is not what the environment of this process says.
+    """
     import_lance()
     from lance.fragment import write_fragments
 
-    return list(  # type: ignore[no-any-return, unused-ignore]
-        write_fragments(rows, str(location), schema=rows.schema, storage_options=storage_options(location))
-    )
+    options = options or storage_options(location)
+    return list(write_fragments(rows, str(location), schema=rows.schema, storage_options=options))

@@ -186,7 +186,7 @@ def main() -> None:
 def _encoding(work: Path, address: str) -> dict[str, dict[str, Any]]:
     """Index the fortunes in each way; return what each command says, and the wall time of its process."""
     source, quotefind = work / "fortunes.jsonl", measure.quotefind_command()
-    measure.in_own_process(synthetic.write_fortunes, path=source, count=6000)
+    measure.in_own_process(synthetic.write_fortunes, path=source, count=3000)
     ways = {
         "a directory, one process": ("directory", []),
         "Lance, one process": ("one.lance", []),

@@ -4,8 +4,8 @@ Started as `python benchmarks/scale.py --machines`. Two nodes are two groups of 
 machine, with one processor each: what they share is its disk and memory, and no network lies between them.
 
 - encoding: the fortunes, real texts and the real model, by the command as a whole process: into a directory, by one
-  process into Lance, by one worker and by two. The rate is the one that the command reports, which for workers counts
-  their start; the share of linear is that of two workers against twice one.
+  process into Lance, by one worker and by two; with two numbers of quotes, so that the time to start can be told from
+  the rate. The share of linear is that of two workers against twice one.
 - searching: vectors of fortunes with noise (cosine with their origin about 0.8), so that a million have the structure
   of sentences without a million being encoded. Medians of warm requests of one process, in turn. Up to 999,999 quotes
   every answer is exact, and compared with the directory's; from 1,000,000 on Lance's index is approximate.
@@ -15,7 +15,6 @@ machine, with one processor each: what they share is its disk and memory, and no
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import shutil
@@ -33,6 +32,8 @@ import synthetic
 _TESTS = Path(__file__).parents[1] / "tests"
 _NOISE = 0.75
 _REQUESTS = 40
+# Two sizes, so that the time to start can be told from the rate.
+_FORTUNES = 1500, 4500
 
 
 class NoisyEncoder(synthetic.FakeEncoder):
@@ -183,24 +184,30 @@ def main() -> None:
         shutil.rmtree(work)
 
 
-def _encoding(work: Path, address: str) -> dict[str, dict[str, Any]]:
-    """Index the fortunes in each way; return what each command says, and the wall time of its process."""
-    source, quotefind = work / "fortunes.jsonl", measure.quotefind_command()
-    measure.in_own_process(synthetic.write_fortunes, path=source, count=3000)
+def _encoding(work: Path, address: str) -> dict[str, dict[str, float]]:
+    """Index fortunes in each way, few and more; return the wall time of both commands, and the rate between them."""
+    quotefind = measure.quotefind_command()
     ways = {
         "a directory, one process": ("directory", []),
         "Lance, one process": ("one.lance", []),
         "Lance, two nodes, 1 worker": ("worker.lance", ["--ray", address, "--workers", "1"]),
         "Lance, two nodes, 2 workers": ("workers.lance", ["--ray", address, "--workers", "2"]),
     }
-    said = {}
+    for count in _FORTUNES:
+        measure.in_own_process(synthetic.write_fortunes, path=work / f"fortunes-{count}.jsonl", count=count)
+    taken = {}
     for way, (name, options) in ways.items():
-        measure.say(f"encoding: {way}")
-        command = [*quotefind, "index", str(source), "--index", str(work / name), "--json", *options]
-        started = time.monotonic()
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        said[way] = {**json.loads(done.stdout), "wall": time.monotonic() - started}
-    return said
+        walls = []
+        for count in _FORTUNES:
+            measure.say(f"encoding {count:,}: {way}")
+            source = str(work / f"fortunes-{count}.jsonl")
+            command = [*quotefind, "index", source, "--index", str(work / f"{count}-{name}"), "--quiet", *options]
+            started = time.monotonic()
+            subprocess.run(command, check=True)
+            walls.append(time.monotonic() - started)
+        few, more = _FORTUNES
+        taken[way] = {"few": walls[0], "more": walls[1], "rate": (more - few) / (walls[1] - walls[0])}
+    return taken
 
 
 def _searching(work: Path, size: int, identity: dict[str, Any], nodes: Any) -> dict[str, Any]:
@@ -234,7 +241,7 @@ def _search(index: Path, vectors: Path, ray: str | None, *, exact: bool) -> dict
 
 def _recalls(work: Path, sentences: Path | None) -> list[dict[str, Any]]:
     """Measure the recall on the fortunes, and on `sentences`."""
-    indexes = [work / "directory"]
+    indexes = [work / f"{_FORTUNES[1]}-directory"]
     if sentences is not None:
         measure.say(f"encoding {sentences}")
         index = work / "sentences"
@@ -252,19 +259,22 @@ def _recalls(work: Path, sentences: Path | None) -> list[dict[str, Any]]:
     return measured
 
 
-def report_encoding(said: dict[str, dict[str, Any]]) -> None:
+def report_encoding(taken: dict[str, dict[str, float]]) -> None:
     """Print the table of encoding."""
-    base = said["a directory, one process"]["rate"]
+    base = taken["a directory, one process"]["rate"]
     rows = [
-        [way, f"{one['wall']:.0f} s", f"{one['rate']:.0f}/s", measure.times(one["rate"] / base)]
-        for way, one in said.items()
+        [way, f"{one['few']:.0f} s", f"{one['more']:.0f} s", f"{one['rate']:.0f}/s", measure.times(one["rate"] / base)]
+        for way, one in taken.items()
     ]
-    one, two = (said[f"Lance, two nodes, {n}"]["rate"] for n in ("1 worker", "2 workers"))
+    one, two = (taken[f"Lance, two nodes, {n}"]["rate"] for n in ("1 worker", "2 workers"))
+    few, more = _FORTUNES
     notes = [
-        f"{said['Lance, one process']['encoded']:,} fortunes, once each; a directory and one process use both "
-        f"processors, a worker one. Two workers reach {100 * two / (2 * one):.0f} % of twice one worker."
+        "Whole commands, once each; the rate is that between the two, so without what it takes to start. A directory "
+        "and one process use both processors, a worker one. "
+        f"Two workers reach {100 * two / (2 * one):.0f} % of twice one worker."
     ]
-    measure.print_table("Machines: encoding", ["", "whole command", "rate", "to the directory"], rows, notes)
+    header = ["", f"{few:,} fortunes", f"{more:,}", "rate between", "to the directory"]
+    measure.print_table("Machines: encoding", header, rows, notes)
 
 
 def report_searching(measured: list[dict[str, Any]]) -> None:

@@ -12,7 +12,8 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -104,6 +105,14 @@ def writing(location: Location, *, wait: float = 0.0) -> Iterator[Lease]:
         yield lease
     finally:
         lease.close()
+
+
+def clear(location: Location) -> None:
+    """Delete what the lease has left in a directory where no index was made; other storage keeps it."""
+    if isinstance(location, Path):
+        with suppress(OSError):  # something else lies there, or another writer has begun
+            (location / _FILE).unlink()
+            location.rmdir()
 
 
 def _mine(token: str) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from quotefind.lance_index.dataset import (
     read_manifest,
 )
 from quotefind.lance_index.encoding import encoded, written
-from quotefind.lance_index.lease import writing
+from quotefind.lance_index.lease import clear, writing
 from quotefind.lance_index.storing import Store
 from quotefind.lance_index.working import Working, open_working
 from quotefind.paths import Location, index_argument
@@ -220,9 +220,17 @@ def open_to_write(
         ModelError: the extra `scale` is missing, or `cluster` cannot be reached.
     """
     import_lance()
-    with writing(location, wait=wait) as lease, closing(open_working()) as connection:
-        store = Store(location, lease)
-        if cluster is not None:
-            cluster.connect(store.state)
-        working = Working(connection, location, store.dataset)
-        yield LanceIndexWriter(store, working, open_encoder, cluster)
+    made = True
+    try:
+        with writing(location, wait=wait) as lease, closing(open_working()) as connection:
+            store = Store(location, lease)
+            try:
+                if cluster is not None:
+                    cluster.connect(store.state)
+                working = Working(connection, location, store.dataset)
+                yield LanceIndexWriter(store, working, open_encoder, cluster)
+            finally:
+                made = store.manifest is not None
+    finally:
+        if not made:
+            clear(location)

@@ -56,8 +56,10 @@ _WORDS = {
 _KEPT = ["words", "word_count", "truncated", "checksum", "vector"]
 # Readers have so long to finish with a version that is not the newest any more.
 _KEPT_FOR = timedelta(hours=1)
-# More fragments than this, each with fewer rows than that, are put together.
-_FRAGMENTS, _SMALL = 32, 50_000
+# A fragment of so many rows is left as it is: written again, it would take space twice for as long as readers have time.
+_WHOLE = 4096
+# So many may be less than half of that, and such a share of all rows may belong to quotes that are gone.
+_FRAGMENTS, _DEAD_SHARE = 32, 0.25
 
 
 class Store:
@@ -290,14 +292,19 @@ class Store:
             else:
                 self._newest.optimize.compact_files()
 
+    def _tidy(self, progress: Progress) -> None:
+        """Put fragments together where many are small, and leave out what was deleted where that is much."""
+        small = sum(fragment.physical_rows < _WHOLE // 2 for fragment in self._newest.get_fragments())
+        if small > _FRAGMENTS or self.dead() > _DEAD_SHARE * self.count():
+            progress("compacting")
+            with self._writing():
+                self._newest.optimize.compact_files(target_rows_per_fragment=_WHOLE)
+
     def publish(
         self, ledger: sqlite3.Connection, progress: Progress, *, cluster: Cluster | None, rate: float | None = None
     ) -> None:
         """Bring the indexes up to date, and let readers see this version."""
-        fragments = self._newest.get_fragments()
-        if len(fragments) > _FRAGMENTS and self.count() < _SMALL * len(fragments):
-            progress("compacting")
-            self.compact(cluster)
+        self._tidy(progress)
         made = self._index(progress, cluster)
         counts = self._newest.to_batches(columns=["word_count"])
         words = sum(int(batch["word_count"].to_numpy().sum()) for batch in counts)

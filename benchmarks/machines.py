@@ -49,9 +49,9 @@ class NoisyEncoder(synthetic.FakeEncoder):
         import numpy as np
 
         numbers = [int(text.rpartition("(")[2].rstrip(")")) for text in texts]
-        source = np.random.default_rng(numbers[0])
-        noise = source.standard_normal((len(texts), self.dim), dtype=np.float32) * (_NOISE / self.dim**0.5)
-        rows = self._vectors[np.array(numbers) % len(self._vectors)] + noise
+        # Drawn for each by its number, whatever stands beside it.
+        drawn = [np.random.default_rng(number).standard_normal(self.dim, dtype=np.float32) for number in numbers]
+        rows = self._vectors[np.array(numbers) % len(self._vectors)] + np.stack(drawn) * (_NOISE / self.dim**0.5)
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 

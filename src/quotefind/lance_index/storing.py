@@ -56,10 +56,10 @@ _WORDS = {
 _KEPT = ["words", "word_count", "truncated", "checksum", "vector"]
 # Readers have so long to finish with a version that is not the newest any more.
 _KEPT_FOR = timedelta(hours=1)
-# A fragment of so many rows is left as it is: written again, it would take space twice for as long as readers have time.
+# A fragment of so many rows is left as it is: written again, it takes space twice for as long as readers have time.
 _WHOLE = 4096
-# So many may be less than half of that, and such a share of all rows may belong to quotes that are gone.
-_FRAGMENTS, _DEAD_SHARE = 32, 0.25
+# So many may be less than half of that; and so many rows, or such a share of them, may belong to quotes that are gone.
+_FRAGMENTS, _DEAD_ROWS, _DEAD_SHARE = 32, 1000, 0.25
 
 
 class Store:
@@ -295,7 +295,7 @@ class Store:
     def _tidy(self, progress: Progress) -> None:
         """Put fragments together where many are small, and leave out what was deleted where that is much."""
         small = sum(fragment.physical_rows < _WHOLE // 2 for fragment in self._newest.get_fragments())
-        if small > _FRAGMENTS or self.dead() > _DEAD_SHARE * self.count():
+        if small > _FRAGMENTS or self.dead() > max(_DEAD_ROWS, _DEAD_SHARE * self.count()):
             progress("compacting")
             with self._writing():
                 self._newest.optimize.compact_files(target_rows_per_fragment=_WHOLE)

@@ -58,7 +58,7 @@ _KEPT = ["words", "word_count", "truncated", "checksum", "vector"]
 _KEPT_FOR = timedelta(hours=1)
 # A fragment of so many rows is left as it is: written again, it takes space twice for as long as readers have time.
 _WHOLE = 4096
-# So many may be less than half of that; and so many rows, or such a share of them, may belong to quotes that are gone.
+# So many may be less than half of that; and so many rows, and such a share of all, may belong to quotes that are gone.
 _FRAGMENTS, _DEAD_ROWS, _DEAD_SHARE = 32, 1000, 0.25
 
 

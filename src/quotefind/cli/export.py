@@ -22,7 +22,6 @@ from quotefind.cli.options import (
     WorkOption,
 )
 from quotefind.errors import UsageError
-from quotefind.index.sources import source_with
 from quotefind.text import counted
 
 if TYPE_CHECKING:
@@ -91,6 +90,8 @@ def export(
 
 def _check_output(file: Path, index: Index) -> None:
     """Refuse to write over what the index was made from, or into the index itself."""
+    from quotefind.index.sources import source_with
+
     if isinstance(index.location, Path) and index.location.resolve() in Path(os.path.realpath(file)).parents:
         raise UsageError(f"--output {file} lies in the index itself; write it elsewhere.")
     source = source_with(index.ledger, file) if file.exists() else None

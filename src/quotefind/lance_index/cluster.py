@@ -42,6 +42,8 @@ _LASTING = {"max_restarts": -1, "max_task_retries": -1, "scheduling_strategy": "
 _MOST, _LEAST, _TURNS = 8192, 256, 8
 # Those that search or index ask little of a processor, so that those of a machine that dies find room on the others.
 _SEARCHING = {"num_cpus": 0.01, **_LASTING}
+# One process reads what so many workers encode.
+_READ_FOR = 16
 # How often to count the processors of a cluster that changes.
 _ATTEMPTS = 10
 # The head is looked for every so many seconds; after so many failures in a row it is gone.
@@ -186,6 +188,8 @@ class Cluster:
                 storage_options=options,
                 ray_remote_args={"num_cpus": 0},
                 override_num_blocks=len(shared.get_fragments()),
+                # Each that reads is a process, which takes longer to start than it reads.
+                concurrency=1 + self.workers // _READ_FOR,
             ).map_batches(
                 _Worker,
                 fn_constructor_args=(

@@ -124,7 +124,7 @@ def shared(
         env=environment,
     )
     end = time.monotonic() + 120
-    while not nodes.workers_on("_Worker") and running.poll() is None and time.monotonic() < end:
+    while not nodes.workers_on("Worker") and running.poll() is None and time.monotonic() < end:
         time.sleep(0.1)
     time.sleep(2.0)  # so that it has begun
     assert running.poll() is None, running.communicate()

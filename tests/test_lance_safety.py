@@ -163,7 +163,7 @@ def test_verify_finds_an_index_that_lacks_quotes(shared: Library) -> None:
 )
 def test_a_manifest_that_cannot_be_read(shared: Library, key: str, value: str, said: str) -> None:
     """What is not readable in the manifest or the ledger is an error that says what, at the opening."""
-    publish(shared, lambda dataset: dataset.update_metadata({key: value}))
+    publish(shared, lambda dataset: dataset.update_schema_metadata({key: value}))
     with pytest.raises(IndexUnusableError, match=said):
         open_index(shared.directory)
 

@@ -63,6 +63,11 @@ def is_lance(location: Location) -> bool:
     return str(location).endswith(LANCE)
 
 
+def is_named(location: Location) -> bool:
+    """Whether `location` is in the data directory, so that an index there has a name."""
+    return isinstance(location, Path) and location.parent == _home("indexes")
+
+
 def named_indexes() -> list[str]:
     """Return the names of the indexes in the data directory, in their order."""
     try:
@@ -76,7 +81,7 @@ def index_argument(location: Location) -> str:
     """Return the command-line words that name the index at `location`, with a leading space, or ''."""
     if location == index_location(os.environ.get(INDEX_VARIABLE) or None):
         return ""
-    if isinstance(location, Path) and location.parent == _home("indexes"):
+    if isinstance(location, Path) and is_named(location):
         return f" --index {shlex.quote(location.name)}"
     return f" --index {shlex.quote(str(location))}"
 

@@ -61,6 +61,9 @@ def open_lookup(location: Location, *, missing_ok: bool = False) -> Iterator[Loo
     if is_lance(location):
         from quotefind.lance_index.reader import LanceIndex
 
+        if missing_ok and not index_exists(location):
+            yield None
+            return
         with LanceIndex(location) as index:
             yield index
         return

@@ -85,7 +85,8 @@ def index(
     from quotefind.corpus import ReadOptions
     from quotefind.index.sources import Source, location_of
 
-    _check_usage(device, wait, delimiter)
+    # A cluster's machines are looked at by those that work there.
+    _check_usage(device if ray in (None, "local") else "auto", wait, delimiter)
     cluster = session.cluster_of(ray, workers, device)
     if verify:
         if sources or remove or prune or rebuild or compact or cluster:
@@ -152,7 +153,8 @@ def _update(
     if reads_stdin > 1:
         raise UsageError("Standard input can be read only once.")
     location = index_location(name)
-    with open_to_write(location, session.encoder_opener(device, progress), wait=wait, cluster=cluster) as writer:
+    here = device if cluster is None else "cpu"  # where nothing but the name of the model is asked for
+    with open_to_write(location, session.encoder_opener(here, progress), wait=wait, cluster=cluster) as writer:
         if writer.manifest is None and not given:
             if location != index_location(DEFAULT_INDEX):
                 writer.require_manifest()

@@ -285,10 +285,8 @@ class Application(ABC):
             execute("DELETE FROM files WHERE id = ?", (file_id,))
 
     def _drop_places(self, condition: str, values: tuple[int, ...]) -> None:
-        for (quote_id,) in self._connection.execute(
-            f"DELETE FROM places WHERE {condition} RETURNING quote_id", values
-        ).fetchall():
-            self._connection.execute("INSERT OR IGNORE INTO lost VALUES (?)", (quote_id,))
+        self._connection.execute(f"INSERT OR IGNORE INTO lost SELECT quote_id FROM places WHERE {condition}", values)
+        self._connection.execute(f"DELETE FROM places WHERE {condition}", values)
 
     def _note_file(self, file: ChangedFile, file_id: int) -> None:
         self._connection.execute(

@@ -108,9 +108,9 @@ class Updating(ABC):
             TooLongError: `at_most` is not enough.
         """
         started = time.monotonic()
+        self._check()
         if model is not None:
             self._check_model(model)
-        self._check()
         summary = Summary()
         known = {source.location: source for source in self._remembered()}
         gone = self._sources_to_remove(remove, known)

@@ -2,11 +2,17 @@
 
 | module | what |
 |---|---|
-| `dataset` | the dataset: its columns, its committed version, its manifest, its ledger of sources |
+| `dataset` | the dataset: its columns, its versions, its manifest |
+| `ledger` | what it was made from: the sources and their files |
+| `rows` | its rows: from a quote, and to one |
 | `reader` | `LanceIndex`: one committed version, to search |
 | `conditions` | a `Filter` as Lance's SQL |
 | `words` | the words of a text, and BM25, as SQLite's FTS5 has them |
-| `writer` | `LanceWriter`: add, refresh, remove, compact, encode anew |
+| `writer` | `LanceIndexWriter`: add, refresh, remove, compact, encode anew |
+| `storing` | the versions that a writer makes, one after the other |
+| `publishing` | the last of them made whole, and shown to readers |
+| `applying` | an update decided: which quotes are new |
+| `proposing` | proposed tags stored and forgotten |
 | `working` | the part of the index that an update touches, as a database in a temporary file |
 | `encoding` | new quotes encoded in this process, into fragments of the dataset |
 | `cluster` | Ray: new quotes encoded, indexes built and searches answered by several machines |

@@ -21,8 +21,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quotefind.errors import ModelError, QuotefindError
-from quotefind.lance_index.dataset import import_lance, missing_extra, storage_options
-from quotefind.lance_index.encoding import encoded
+from quotefind.lance_index.dataset import (
+    drop_shared,
+    import_lance,
+    missing_extra,
+    reported,
+    shared_texts,
+    storage_options,
+)
+from quotefind.lance_index.encoding import Worker
 from quotefind.lance_index.nearest import NAME
 from quotefind.progress import Progress
 
@@ -32,7 +39,6 @@ if TYPE_CHECKING:
     from lance.fragment import FragmentMetadata
 
     from quotefind.lance_index.storing import Store
-    from quotefind.paths import Location
 
 LOCAL = "local"
 # A worker that dies with its machine starts again on another, as often as it takes, and does again what it had begun.
@@ -50,7 +56,6 @@ _ATTEMPTS = 10
 _WATCH, _FAILURES = 5.0, 6
 # So many seconds it has to answer at all.
 _PATIENCE = 15.0
-_TODO = "_quotefind_todo.lance"
 
 
 class Cluster:
@@ -86,6 +91,7 @@ class Cluster:
         self.workers = workers or 0
         self._device = device
         self._state: Callable[[], str] = str
+        self._watcher: threading.Thread | None = None
 
     def connect(self, state: Callable[[], str]) -> None:
         """Connect to it, once.
@@ -110,8 +116,9 @@ class Cluster:
                     socket.create_connection(self._head, timeout=_PATIENCE).close()
                 ray.init(log_to_driver=False, logging_level=logging.FATAL, **options)
         ray.data.DataContext.get_current().enable_progress_bars = False
-        if self._head is not None:
-            threading.Thread(target=self._watch, args=(self._head,), daemon=True).start()
+        if self._head is not None and self._watcher is None:
+            self._watcher = threading.Thread(target=self._watch, args=(self._head,), daemon=True)
+            self._watcher.start()
         for name in ("ray", "ray.data", "lance_ray"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         with self._answering():
@@ -133,7 +140,7 @@ class Cluster:
                 raise cause from error
             raise ModelError(
                 f"The Ray cluster at {self.address} cannot be reached, or does not answer any more: "
-                f"{_said(error)}. {self._state()}"
+                f"{_said(error)}. {self._asked_state()}"
             ) from error
 
     @property
@@ -152,10 +159,20 @@ class Cluster:
                 failed = 0
             except OSError:
                 failed += 1
-        gone = f"The head of the Ray cluster at {self.address} does not answer any more. {self._state()}"
-        sys.stderr.write(f"quotefind: {gone}\n")
-        sys.stderr.flush()
-        os._exit(ModelError.exit_code)
+        try:
+            gone = f"The head of the Ray cluster at {self.address} does not answer any more."
+            sys.stderr.write(f"quotefind: {gone} {self._asked_state()}\n")
+            for stream in (sys.stderr, sys.stdout):  # what was found so far
+                stream.flush()
+        finally:
+            os._exit(ModelError.exit_code)
+
+    def _asked_state(self) -> str:
+        """Return what is said of the index; where the storage cannot be asked either, what is wrong with it."""
+        try:
+            return self._state()
+        except QuotefindError as error:
+            return str(error)
 
     def encode(
         self, tables: Iterable[pa.Table], total: int, store: Store, progress: Progress
@@ -175,12 +192,20 @@ class Cluster:
         manifest = store.manifest
         assert manifest is not None
         rows = max(_LEAST, min(_MOST, total // (self.workers * _TURNS)))
-        todo, options = f"{store.location}/{_TODO}", storage_options(store.location)
-        first = next(iter(tables))
+        todo, options = shared_texts(store.location), storage_options(store.location)
+        remaining = iter(tables)
+        first = next(remaining, None)
+        if first is None:
+            return
         progress("sharing", 0, total)
-        shared = lance.write_dataset(
-            _one_after_the_other(first, tables), todo, mode="overwrite", storage_options=options, max_rows_per_file=rows
-        )
+        with reported(store.location):
+            shared = lance.write_dataset(
+                _one_after_the_other(first, remaining),
+                todo,
+                mode="overwrite",
+                storage_options=options,
+                max_rows_per_file=rows,
+            )
         gpus = {"num_gpus": 1} if self._device.startswith("cuda") else {}
         with self._answering():
             work = lance_ray.read_lance(
@@ -191,7 +216,7 @@ class Cluster:
                 # Each that reads is a process, which takes longer to start than it reads.
                 concurrency=1 + self.workers // _READ_FOR,
             ).map_batches(
-                _Worker,
+                Worker,
                 fn_constructor_args=(
                     manifest.model,
                     manifest.fingerprint,
@@ -210,7 +235,7 @@ class Cluster:
             for batch in work.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
                 for done in batch.to_pylist():
                     yield pickle.loads(done["fragments"]), done["rows"], done["truncated"]  # noqa: S301 - our own
-        lance.LanceDataset.drop(todo, storage_options=options)
+        drop_shared(store.location)
 
     def create_vector_index(self, dataset: lance.LanceDataset, kind: str, partitions: int) -> None:
         """Make the index of the vectors on all workers."""
@@ -279,40 +304,6 @@ class Cluster:
                         raise
                     time.sleep(1.0)  # a machine was found to be dead since they were counted
             raise TimeoutError("its processors change all the time")
-
-
-class _Worker:
-    """Encodes quotes and writes the fragments that hold them, in a process of the cluster."""
-
-    def __init__(
-        self,
-        model: str,
-        fingerprint: str,
-        device: str,
-        location: Location,
-        options: dict[str, str] | None,
-        schema: pa.Schema,
-    ) -> None:
-        from quotefind.encoders import open_encoder
-
-        self._encoder = open_encoder(model, device=device, fingerprint=fingerprint)
-        self._location = location
-        self._options = options
-        self._schema = schema
-
-    def __call__(self, records: pa.Table) -> pa.Table:
-        import pyarrow as pa
-
-        from quotefind.lance_index.encoding import written
-
-        rows = encoded(records, self._encoder, self._schema)
-        return pa.table(
-            {
-                "fragments": [pickle.dumps(written(rows, self._location, self._options))],
-                "rows": [rows["row"].to_pylist()],
-                "truncated": [sum(rows["truncated"].to_pylist())],
-            }
-        )
 
 
 def _has_token() -> bool:

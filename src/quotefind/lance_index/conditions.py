@@ -20,7 +20,7 @@ def condition_of(where: Filter | None) -> str | None:
         if names
     ]
     if where.tags:
-        wanted = f"[{literals(map(fold, where.tags))}]"
+        wanted = f"[{listed(map(fold, where.tags))}]"
         columns = ("tags_folded", "proposed_folded") if where.proposed else ("tags_folded",)
         conditions.append("(" + " OR ".join(f"array_has_any({column}, {wanted})" for column in columns) + ")")
     if where.untagged:
@@ -36,9 +36,14 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def literals(texts: Iterable[str]) -> str:
-    """Return `texts` as strings of SQL with commas between."""
-    return ", ".join(map(literal, texts))
+def listed(values: Iterable[str | int]) -> str:
+    """Return `values` as they stand in the brackets of SQL's IN."""
+    return ", ".join(literal(value) if isinstance(value, str) else str(value) for value in values)
+
+
+def standing_in(files: Iterable[int]) -> str:
+    """Return the condition that a quote stands in any of `files`, by their numbers."""
+    return f"array_has_any(files, [{listed(files)}])"
 
 
 def both(condition: str | None, other: str) -> str:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import sqlite3
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from quotefind.errors import IndexUnusableError, ModelError
-from quotefind.index import database
 from quotefind.index.interface import Manifest
-from quotefind.paths import Location, index_argument
+from quotefind.lance_index.ledger import Ledger
+from quotefind.paths import LANCE, Location, index_argument
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -27,6 +26,8 @@ FORMAT = 1
 # Names the version of the dataset that is whole; writers commit many in between, which no reader sees.
 TAG = "quotefind"
 _MANIFEST, _LEDGER = "quotefind.manifest", "quotefind.ledger"
+# What a version can be a part of: an update from the sources; something said anew of many quotes.
+UPDATE, CHANGE = "update", "change"
 INSTALL = "pip install 'quotefind[scale]'"
 
 
@@ -38,14 +39,15 @@ class LanceManifest(Manifest):
         next_row: the row of the next new quote.
         words: how many words all its quotes have, as BM25 counts them.
         nearest: of the index of its vectors: see `nearest.Nearest`.
-        rebuilds: the fingerprint of the model that all is being encoded anew with; empty where nothing is.
+        unfinished: of what this version is only a part: `UPDATE`, `CHANGE` or what `rebuild` returns; empty where it
+            is whole.
     """
 
     format: int = FORMAT
     next_row: int = 0
     words: int = 0
     nearest: dict[str, Any] = field(default_factory=dict)
-    rebuilds: str = ""
+    unfinished: str = ""
 
 
 def import_lance() -> ModuleType:
@@ -68,12 +70,22 @@ def missing_extra(what: str, error: ModuleNotFoundError) -> ModelError:
     return ModelError(f"{what} needs the package {error.name}, which is not installed. To install it: {INSTALL}")
 
 
+# What the environment says of storage, and workers on other machines have to be told.
+_STORAGE = {
+    "s3": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT"),
+    "gs": ("GOOGLE_SERVICE_ACCOUNT", "GOOGLE_SERVICE_ACCOUNT_KEY", "GOOGLE_APPLICATION_CREDENTIALS"),
+    "az": ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_SAS_TOKEN"),
+}
+
+
 def storage_options(location: Location) -> dict[str, str] | None:
-    """Return how the storage of an index is reached: what the environment says of S3; None for a directory."""
-    if not str(location).startswith("s3://"):
+    """Return how the storage of an index is reached, as the environment says; None for a directory."""
+    scheme, separator, _ = str(location).partition("://")
+    if not separator:
         return None
-    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT")
-    options = {name.lower(): os.environ[name] for name in names if os.environ.get(name)}
+    options = {name.lower(): os.environ[name] for name in _STORAGE.get(scheme, ()) if os.environ.get(name)}
+    if scheme != "s3":
+        return options
     if "aws_region" not in options and os.environ.get("AWS_DEFAULT_REGION"):
         options["aws_region"] = os.environ["AWS_DEFAULT_REGION"]
     if "aws_endpoint" not in options and os.environ.get("AWS_ENDPOINT_URL"):
@@ -83,8 +95,8 @@ def storage_options(location: Location) -> dict[str, str] | None:
     return options
 
 
-def schema(dimension: int) -> pa.Schema:
-    """Return the columns: one row a quote.
+def schema(dimension: int, metadata: dict[str, str] | None = None) -> pa.Schema:
+    """Return the columns: one row a quote; with what `metadata_of` returns, those of a new dataset.
 
     `row` orders quotes and never changes; `id` and `digest` are those of `text.quote_id` and `text.text_digest`;
     `checksum` is the CRC-32 of the vector, `seal` that of all that a hit shows; `files` and `lines` are where the quote
@@ -118,7 +130,8 @@ def schema(dimension: int) -> pa.Schema:
             pa.field("files", pa.list_(pa.int32()), nullable=False),
             pa.field("lines", pa.list_(pa.int64()), nullable=False),
             pa.field("vector", pa.list_(pa.float32(), dimension), nullable=False),
-        ]
+        ],
+        metadata=metadata,
     )
 
 
@@ -160,7 +173,7 @@ def read_manifest(dataset: lance.LanceDataset, location: Location) -> LanceManif
     Raises:
         IndexUnusableError: the dataset is no index, or of a newer version.
     """
-    text = dataset.metadata.get(_MANIFEST)
+    text = _metadata(dataset).get(_MANIFEST)
     if text is None:
         raise IndexUnusableError(
             f"{location} is a Lance dataset, but no index of quotefind. Give the index another name."
@@ -177,38 +190,39 @@ def read_manifest(dataset: lance.LanceDataset, location: Location) -> LanceManif
         raise damaged(location, f"its manifest cannot be read ({error})") from error
 
 
-def read_ledger(dataset: lance.LanceDataset, location: Location) -> sqlite3.Connection:
-    """Return what this version was made from, as the tables `sources` and `files` of a database in memory."""
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    for statement in database.statements(database.SCHEMA):
-        if "TABLE sources" in statement or "TABLE files" in statement:
-            connection.execute(statement)
-    fill_ledger(dataset, location, connection)
-    return connection
+def read_ledger(dataset: lance.LanceDataset, location: Location) -> Ledger:
+    """Return what this version was made from.
+
+    Raises:
+        IndexUnusableError: it cannot be read.
+    """
+    with readable_ledger(location):
+        return Ledger.unpacked(_metadata(dataset)[_LEDGER])
 
 
-def fill_ledger(dataset: lance.LanceDataset, location: Location, connection: sqlite3.Connection) -> None:
-    """Put into the tables `sources` and `files` of `connection` what this version says."""
+@contextmanager
+def readable_ledger(location: Location) -> Iterator[None]:
+    """Turn what is raised where a ledger is read into an error that says of which index it is."""
     try:
-        packed = base64.b85decode(dataset.metadata[_LEDGER])
-        sources, files = json.loads(zlib.decompress(packed))
-        connection.executemany("INSERT INTO sources VALUES (?, ?, ?)", sources)
-        connection.executemany(
-            "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?)",
-            ((*known, digest and bytes.fromhex(digest)) for *known, digest in files),
-        )
+        yield
     except (KeyError, TypeError, ValueError, zlib.error, sqlite3.Error) as error:
         raise damaged(location, f"its ledger of sources cannot be read ({error})") from error
 
 
-def metadata_of(manifest: LanceManifest, connection: sqlite3.Connection) -> dict[str, str]:
+def metadata_of(manifest: LanceManifest, ledger: Ledger) -> dict[str, str]:
     """Return manifest and ledger as they are stored in a version of the dataset."""
-    sources = connection.execute("SELECT id, location, options FROM sources ORDER BY id").fetchall()
-    files = connection.execute(
-        "SELECT id, source_id, path, size, modified, lower(hex(digest)) FROM files ORDER BY id"
-    ).fetchall()
-    packed = zlib.compress(json.dumps([sources, files]).encode("ascii"))
-    return {_MANIFEST: json.dumps(asdict(manifest)), _LEDGER: base64.b85encode(packed).decode("ascii")}
+    return {_MANIFEST: json.dumps(asdict(manifest)), _LEDGER: ledger.packed()}
+
+
+def rebuild(fingerprint: str) -> str:
+    """Return what a version is a part of while all is encoded anew with the model of this `fingerprint`."""
+    return f"rebuild {fingerprint}"
+
+
+def _metadata(dataset: lance.LanceDataset) -> dict[str, str]:
+    # They belong to the schema, and not to the table, so that one commit can make an empty dataset that has them.
+    stored = dataset.schema.metadata or {}
+    return {key.decode(): value.decode(errors="replace") for key, value in stored.items()}
 
 
 def damaged(location: Location, what: str) -> IndexUnusableError:
@@ -217,6 +231,17 @@ def damaged(location: Location, what: str) -> IndexUnusableError:
         f"The index in {location} is damaged: {what}. To mend it, index its sources again under another name: "
         f"quotefind index SOURCE… --index OTHER.lance"
     )
+
+
+def shared_texts(location: Location) -> str:
+    """Return where the texts lie that several machines are to encode, while they do."""
+    return f"{location}/_quotefind_todo{LANCE}"
+
+
+def drop_shared(location: Location) -> None:
+    """Delete `shared_texts`, if they are there: a run that was killed leaves them."""
+    with suppress(OSError):
+        import_lance().LanceDataset.drop(shared_texts(location), storage_options=storage_options(location))
 
 
 @contextmanager

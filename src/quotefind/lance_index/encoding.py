@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import TYPE_CHECKING
 
 from quotefind.lance_index.dataset import import_lance, storage_options
@@ -34,3 +35,37 @@ def written(rows: pa.Table, location: Location, options: dict[str, str] | None =
 
     options = options or storage_options(location)
     return list(write_fragments(rows, str(location), schema=rows.schema, storage_options=options))
+
+
+class Worker:
+    """Encodes quotes and writes the fragments that hold them, in a process of the cluster."""
+
+    def __init__(
+        self,
+        model: str,
+        fingerprint: str,
+        device: str,
+        location: Location,
+        options: dict[str, str] | None,
+        schema: pa.Schema,
+    ) -> None:
+        """Open the model; `location`, `options` and `schema` say where and how fragments are written."""
+        from quotefind.encoders import open_encoder
+
+        self._encoder = open_encoder(model, device=device, fingerprint=fingerprint)
+        self._location = location
+        self._options = options
+        self._schema = schema
+
+    def __call__(self, records: pa.Table) -> pa.Table:
+        """Return a row with the fragments that hold `records`, the rows in them, and how many texts were cut."""
+        import pyarrow as pa
+
+        rows = encoded(records, self._encoder, self._schema)
+        return pa.table(
+            {
+                "fragments": [pickle.dumps(written(rows, self._location, self._options))],
+                "rows": [rows["row"].to_pylist()],
+                "truncated": [sum(rows["truncated"].to_pylist())],
+            }
+        )

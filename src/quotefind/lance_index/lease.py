@@ -1,7 +1,10 @@
 """One writer of an index at a time, on whichever machine it runs: a lease, which its holder renews.
 
 It is a small file beside the data, and so works on every storage that Lance knows. Two processes that ask in the same
-moment both see it free; the one that wrote last holds it, and the other finds that out as it reads it again.
+moment both see it free; the one that wrote last holds it, and the other finds that out as it reads it again. Of two
+commits that were prepared at once Lance itself lets one through, whatever a lease says.
+
+The clocks of the machines have to agree within `SECONDS` less `_RENEW`.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -23,10 +27,12 @@ from quotefind.lance_index.dataset import import_lance, reported, storage_option
 from quotefind.paths import index_argument
 
 if TYPE_CHECKING:
+    from lance.file import LanceFileSession
+
     from quotefind.paths import Location
 
-_FILE = "_quotefind_writer.lance"
-# A lease that was not renewed for so long is free; on its own machine, it is free as soon as its process is gone.
+_FILE = "_quotefind_writer.json"
+# A lease that was not renewed for so long is free; on its own machine it is free as soon as its process is gone.
 SECONDS = 120.0
 _RENEW = 20.0
 # How long to wait before looking who wrote last, and before asking again.
@@ -36,44 +42,48 @@ _SETTLE, _RETRY = 0.2, 1.0
 class Lease:
     """The right to write the index at `location`, until it is closed."""
 
-    def __init__(self, location: Location, token: str) -> None:
-        """Renew the lease that was taken with `token`, in the background."""
+    def __init__(self, location: Location, token: str, until: float) -> None:
+        """Renew the lease that was taken with `token` and holds `until` that time, in the background."""
         self._location = location
         self._token = token
+        self._until = until
         self._ended = threading.Event()
         self._taken: str | None = None
         self._thread = threading.Thread(target=self._renew, daemon=True)
         self._thread.start()
 
     def check(self) -> None:
-        """Make sure that nobody else holds it by now.
+        """Make sure that it still holds.
 
         Raises:
-            IndexLockedError: somebody does.
+            IndexLockedError: somebody else has it by now, or could have.
         """
-        if self._taken is not None:
-            raise IndexLockedError(
-                f"The index in {self._location} is being written by {self._taken} by now, because this process did not "
-                "answer for too long. What it has committed is safe; run the command again."
-            )
+        if self._taken is None and time.time() < self._until:
+            return
+        who = f"is being written by {self._taken} by now" if self._taken else "may be written by another process by now"
+        raise IndexLockedError(
+            f"The index in {self._location} {who}, because this process could not say for {SECONDS:.0f} seconds that "
+            "it still writes. What it has committed is safe; run the command again."
+        )
 
     def close(self) -> None:
-        """Give it back."""
+        """Give it back, unless somebody else has it."""
         self._ended.set()
         self._thread.join()
-        if self._taken is None:
-            _write(self._location, {})
+        with suppress(OSError, RuntimeError, ValueError):  # then it ends by itself
+            if _read(self._location).get("token") == self._token:
+                _write(self._location, {})
 
     def _renew(self) -> None:
-        while not self._ended.wait(_RETRY if self._taken else _RENEW):
-            try:
+        while not self._ended.wait(_RENEW):
+            with suppress(OSError, RuntimeError, ValueError):  # what Lance raises where storage does not answer
                 held = _read(self._location)
-                if held.get("token", self._token) != self._token:
+                if held.get("token") != self._token:
                     self._taken = _described(held)
                     return
-                _write(self._location, _mine(self._token))
-            except Exception:
-                continue
+                lease = _mine(self._token)
+                _write(self._location, lease)
+                self._until = lease["until"]
 
 
 @contextmanager
@@ -89,7 +99,8 @@ def writing(location: Location, *, wait: float = 0.0) -> Iterator[Lease]:
         while True:
             held = _read(location)
             if _free(held):
-                _write(location, _mine(token))
+                lease = _mine(token)
+                _write(location, lease)
                 time.sleep(_SETTLE)
                 held = _read(location)
                 if held.get("token") == token:
@@ -100,19 +111,20 @@ def writing(location: Location, *, wait: float = 0.0) -> Iterator[Lease]:
                     f"SECONDS, as in: quotefind index --wait 60{index_argument(location)}"
                 )
             time.sleep(min(_RETRY, max(end - time.monotonic(), 0.0)))
-    lease = Lease(location, token)
+    held_here = Lease(location, token, lease["until"])
     try:
-        yield lease
+        yield held_here
     finally:
-        lease.close()
+        held_here.close()
 
 
 def clear(location: Location) -> None:
     """Delete what the lease has left in a directory where no index was made; other storage keeps it."""
     if isinstance(location, Path):
-        with suppress(OSError):  # something else lies there, or another writer has begun
-            (location / _FILE).unlink()
-            location.rmdir()
+        with suppress(OSError):  # something else lies there
+            if not _read(location):  # else another writer has begun
+                (location / _FILE).unlink()
+                location.rmdir()
 
 
 def _mine(token: str) -> dict[str, Any]:
@@ -141,27 +153,50 @@ def _described(held: dict[str, Any]) -> str:
         return "another process"
 
 
-def _address(location: Location) -> str:
-    return f"{location}/{_FILE}"
-
-
 def _read(location: Location) -> dict[str, Any]:
-    """Return what the lease says; nothing where there is none, or where it is being written."""
-    import_lance()
-    from lance.file import LanceFileReader
+    """Return what the lease says; nothing where there is none.
 
+    Raises:
+        OSError, RuntimeError, ValueError: the storage does not answer.
+    """
     try:
-        table = LanceFileReader(_address(location), storage_options=storage_options(location)).read_all().to_table()
-        held = json.loads(table["lease"][0].as_py())
-    except (OSError, ValueError, IndexError, KeyError):
+        text = (location / _FILE).read_bytes() if isinstance(location, Path) else _read_remote(location)
+    except FileNotFoundError:
+        return {}
+    try:
+        held = json.loads(text)
+    except ValueError:  # something else has written it
         return {}
     return held if isinstance(held, dict) else {}
 
 
 def _write(location: Location, lease: dict[str, Any]) -> None:
-    import pyarrow as pa
-    from lance.file import LanceFileWriter
+    """Put `lease` in the place of what is there, at once."""
+    text = json.dumps(lease).encode()
+    if isinstance(location, Path):
+        location.mkdir(parents=True, exist_ok=True)
+        beside = location / f"{_FILE}.{uuid4().hex}"
+        beside.write_bytes(text)
+        beside.replace(location / _FILE)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / _FILE
+        path.write_bytes(text)
+        _session(location).upload_file(str(path), _FILE)
 
-    schema = pa.schema([("lease", pa.string())])
-    with LanceFileWriter(_address(location), schema, storage_options=storage_options(location)) as writer:
-        writer.write_batch(pa.record_batch([[json.dumps(lease)]], schema=schema))
+
+def _read_remote(location: str) -> bytes:
+    session = _session(location)
+    if not session.contains(_FILE):
+        raise FileNotFoundError(_FILE)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / _FILE
+        session.download_file(_FILE, str(path))
+        return path.read_bytes()
+
+
+def _session(location: str) -> LanceFileSession:
+    import_lance()
+    from lance.file import LanceFileSession
+
+    return LanceFileSession(location, storage_options=storage_options(location))

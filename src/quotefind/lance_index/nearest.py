@@ -28,6 +28,8 @@ EXACT, APPROXIMATE = "IVF_FLAT", "IVF_RQ"
 RECALL, _TOP, _REQUESTS = 0.985, 10, 100
 # Scores that differ by no more are equal: Lance counts in float32.
 _TIED = 4e-6
+# As many partitions as there are: Lance may split some as the index grows.
+_ALL = 1_000_000
 # Rows of a partition where all are looked at: few partitions are fewer calls.
 _EXACT_PARTITION = 8192
 # Partitions looked at to begin with; then as many more as the recall needs.
@@ -91,7 +93,7 @@ class Nearest:
             return asked | {"use_index": False}
         if self.approximate:
             return asked | {"nprobes": self.probes, "refine_factor": _REFINE}
-        return asked | {"nprobes": self.partitions}
+        return asked | {"nprobes": _ALL}
 
 
 def bring_up_to_date(
@@ -117,6 +119,7 @@ def bring_up_to_date(
     partitions = math.ceil(count / _EXACT_PARTITION) if kind == EXACT else round(math.sqrt(count))
     if cluster is not None:
         cluster.create_vector_index(dataset, kind, partitions)
+        dataset.checkout_latest()  # it was committed elsewhere
     else:
         dataset.create_index("vector", kind, name=NAME, replace=True, metric="cosine", num_partitions=partitions)
     made = Nearest(kind, partitions, partitions, 1.0, count)
@@ -144,7 +147,8 @@ def tuned(dataset: lance.LanceDataset, index: Nearest, progress: Progress = sile
 def _requests(dataset: lance.LanceDataset) -> tuple[Vectors, NDArray[np.int64]]:
     """Return the vectors (q, d) of requests, and the row (q,) of the quote that each is; -1 for none."""
     count = dataset.count_rows()
-    drawn = np.sort(np.random.default_rng(0).choice(count, min(count, 3 * _REQUESTS // 2), replace=False))
+    # In no order: neighbours in the dataset may be from one file, and lie near each other.
+    drawn = np.random.default_rng(0).choice(count, min(count, 3 * _REQUESTS // 2), replace=False)
     found = dataset.take(drawn.tolist(), columns=["row", "vector"])
     vectors = vectors_of(found, dataset.schema.field("vector").type.list_size)
     half = len(drawn) // 3

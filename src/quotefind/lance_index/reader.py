@@ -23,6 +23,7 @@ from quotefind.lance_index.dataset import (
     open_version,
     read_ledger,
     read_manifest,
+    readable_ledger,
     reported,
 )
 from quotefind.lance_index.nearest import Nearest
@@ -77,7 +78,8 @@ class LanceIndex(Index):
         self._exact = exact
         self._manifest = read_manifest(dataset, location)
         self._nearest = Nearest.of(self._manifest.nearest)
-        self._ledger = read_ledger(dataset, location)
+        with readable_ledger(location):
+            self._ledger = read_ledger(dataset, location).database()
         if cluster is not None:
             cluster.connect(lambda: f"The index in {location} is as it was: {counted(self.count, 'quote')}.")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,6 +78,17 @@ def json_of(tags: Sequence[str]) -> str:
     return json.dumps(list(tags), ensure_ascii=False) if tags else "[]"
 
 
+def proposing(record: dict[str, Any], tags: Sequence[str]) -> dict[str, Any]:
+    """Return `record` with other proposed tags, and so another seal."""
+    shown = (record["id"], record["text"], record["author"], record["work"], record["year"], json_of(record["tags"]))
+    return {
+        **record,
+        "proposed": list(tags),
+        "proposed_folded": folded(tags),
+        "seal": seal(*shown, json_of(tags), record["note"]),
+    }
+
+
 def quote_of(record: Mapping[str, Any], paths: Mapping[int, str]) -> Quote:
     """Return the quote that `record` holds; `paths` are those of files by their numbers."""
     first = min(zip(record["files"], record["lines"], strict=True), default=(None, None))[0]
@@ -120,3 +132,10 @@ def with_vectors(records: pa.Table, vectors: Vectors, truncated: Sequence[bool],
         "vector": pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel(), pa.float32()), rows.shape[1]),
     }
     return pa.table([columns[name] for name in schema.names], schema=schema)
+
+
+def in_parts(values: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Yield `values` in lists of `size`, the last of which may be shorter."""
+    remaining = iter(values)
+    while part := list(islice(remaining, size)):
+        yield part

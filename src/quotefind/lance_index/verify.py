@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def verify(index: LanceIndex, progress: Progress = silent) -> int:
     """
     finds: list[str] = []
     rows: list[np.ndarray[Any, np.dtype[np.int64]]] = []
-    names: set[str] = set()
+    names: list[np.ndarray[Any, np.dtype[np.uint64]]] = []
     files = {number for (number,) in index.ledger.execute("SELECT id FROM files")}
     words = done = 0
     with reported(index.location):
@@ -47,9 +48,9 @@ def verify(index: LanceIndex, progress: Progress = silent) -> int:
             for record, vector, known in zip(records, vectors, tokens, strict=True):
                 finds += _wrong_vector(record, vector)
                 finds += _wrong(record, known, files)
-                names.add(record["id"])
                 words += record["word_count"]
             rows.append(batch["row"].to_numpy())
+            names.append(_numbers(record["id"] for record in records))
             done += len(batch)
             progress("verifying", done, index.count)
         incomplete = [
@@ -57,7 +58,7 @@ def verify(index: LanceIndex, progress: Progress = silent) -> int:
             for known in index.dataset.describe_indices()
             if known.num_rows_indexed < index.count
         ]
-    if len(np.unique(np.concatenate([*rows, np.empty(0, np.int64)]))) != done or len(names) != done:
+    if _different(rows) != done or _different(names) != done:
         finds.append("a quote is there twice, or two have the same row")
     if words != index.manifest.words:
         finds.append(f"full-text search counts {index.manifest.words} words, and there are {words}")
@@ -66,6 +67,16 @@ def verify(index: LanceIndex, progress: Progress = silent) -> int:
         more = f"; and {len(finds) - _LISTED} more" if len(finds) > _LISTED else ""
         raise damaged(index.location, "; ".join(finds[:_LISTED]) + more)
     return done
+
+
+def _numbers(ids: Iterable[str]) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    """Return ids as the numbers (n,) that they are: as text, those of a large index would need more memory than it."""
+    digits = re.compile("[0-9a-f]{1,16}")
+    return np.array([int(name, 16) if digits.fullmatch(name) else 0 for name in ids], np.uint64)
+
+
+def _different(parts: Sequence[np.ndarray[Any, np.dtype[Any]]]) -> int:
+    return len(np.unique(np.concatenate(parts))) if parts else 0
 
 
 def _wrong_vector(record: dict[str, Any], vector: Vectors) -> Iterator[str]:

@@ -10,21 +10,17 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from quotefind.index import database
 from quotefind.index.database import transaction
 from quotefind.index.sources import Changes
-from quotefind.lance_index.conditions import literals
-from quotefind.lance_index.dataset import fill_ledger, reported
-from quotefind.lance_index.rows import json_of, record_of
+from quotefind.lance_index.dataset import readable_ledger
+from quotefind.lance_index.rows import in_parts, json_of, record_of
 from quotefind.text import fold
 
 if TYPE_CHECKING:
-    import lance
-
-    from quotefind.paths import Location
+    from quotefind.lance_index.storing import Store
 
 # How many digests, files or rows one condition names.
 _AT_ONCE = 2000
@@ -73,30 +69,34 @@ class Working:
         connection: to it.
     """
 
-    def __init__(self, connection: sqlite3.Connection, location: Location, dataset: lance.LanceDataset | None) -> None:
-        """Begin with what `dataset`, the newest version, says of its sources; None where there is none yet."""
+    def __init__(self, connection: sqlite3.Connection, store: Store) -> None:
+        """Take what is stored from the newest version in `store`, whichever that is at the time."""
         self.connection = connection
-        self._location = location
-        self._dataset = dataset
-        if dataset is not None:
-            fill_ledger(dataset, location, connection)
+        self._store = store
 
-    def load(self, changes: Changes, gone: set[str]) -> None:
+    def begin(self) -> None:
+        """Begin an update with the sources of the newest version, and nothing else."""
+        for name in ("places", "quote_tags", "proposed_tags", "quotes", "stored", "files", "sources"):
+            self.connection.execute(f"DELETE FROM {name}")
+        with readable_ledger(self._store.location):
+            self._store.ledger.fill(self.connection)
+
+    def load(self, changes: Changes, gone: set[str]) -> set[int]:
         """Take over the stored quotes that have something to do with what is staged, or with files that go.
 
         Args:
             changes: what is staged.
             gone: locations of sources that are to be removed.
+
+        Returns:
+            The numbers of all files that have changed or go.
         """
-        if self._dataset is None or not self._dataset.count_rows():
-            return
-        digests = (
-            digest.hex() for (digest,) in self.connection.execute("SELECT DISTINCT digest FROM staged").fetchall()
-        )
-        for part in _parts(digests):
-            self._take_over(f"digest IN ({literals(part)})")
-        for numbers in _parts(self._files(changes, gone)):
-            self._take_over(f"array_has_any(files, [{', '.join(map(str, numbers))}])")
+        files = self._files(changes, gone)
+        if self._store.count():
+            staged = self.connection.execute("SELECT DISTINCT digest FROM staged")
+            self._take_over("digest", (digest.hex() for (digest,) in staged))
+            self._take_over("files", files)
+        return set(files)
 
     def _files(self, changes: Changes, gone: set[str]) -> list[int]:
         execute = self.connection.execute
@@ -134,10 +134,9 @@ class Working:
         )
         return int(found.fetchone()[0])
 
-    def _take_over(self, condition: str) -> None:
-        assert self._dataset is not None
-        with reported(self._location):
-            for batch in self._dataset.to_batches(columns=_TAKEN, filter=condition):
+    def _take_over(self, column: str, values: Iterable[Any]) -> None:
+        for part in in_parts(values, _AT_ONCE):
+            for batch in self._store.rows_with(column, part, _TAKEN):
                 with transaction(self.connection):
                     for record in batch.to_pylist():
                         self._insert(record)
@@ -230,10 +229,4 @@ class Working:
     def removed_rows(self) -> Iterator[list[int]]:
         """Yield the rows of the stored quotes that are no quotes any more, some at a time."""
         found = self.connection.execute("SELECT row FROM stored WHERE row NOT IN (SELECT row FROM quotes)")
-        yield from _parts(row for (row,) in found.fetchall())
-
-
-def _parts(values: Iterable[Any]) -> Iterator[list[Any]]:
-    remaining = iter(values)
-    while part := list(islice(remaining, _AT_ONCE)):
-        yield part
+        yield from in_parts((row for (row,) in found), _AT_ONCE)

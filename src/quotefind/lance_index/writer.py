@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from quotefind.encoders import Encoder
 from quotefind.index.apply import Application
@@ -19,21 +20,22 @@ from quotefind.index.summary import Summary
 from quotefind.index.updating import Updating
 from quotefind.lance_index import storing
 from quotefind.lance_index.applying import LanceApplication
-from quotefind.lance_index.dataset import (
-    LanceManifest,
-    import_lance,
-    missing_index,
-    read_manifest,
-)
+from quotefind.lance_index.dataset import UPDATE, LanceManifest, import_lance, missing_index, read_manifest
 from quotefind.lance_index.encoding import encoded, written
 from quotefind.lance_index.lease import clear, writing
+from quotefind.lance_index.ledger import Ledger
+from quotefind.lance_index.proposing import forget, propose
+from quotefind.lance_index.publishing import publish, show
 from quotefind.lance_index.storing import Store
 from quotefind.lance_index.working import Working, open_working
-from quotefind.paths import Location, index_argument
+from quotefind.paths import Location, index_argument, is_named, make_private
 from quotefind.progress import Progress, silent
 from quotefind.records import Quote
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+    from lance.fragment import FragmentMetadata
+
     from quotefind.lance_index.cluster import Cluster
 
 # Texts that this process encodes before it writes a fragment, and records that are changed or copied at once.
@@ -53,11 +55,16 @@ class LanceIndexWriter(Updating):
         self._working = working
         self._cluster = cluster
         self._progress: Progress = silent
+        self._before = store.ledger
+        self._touched: set[int] = set()
 
     @property
     def manifest(self) -> LanceManifest | None:
-        """What is true of the whole index; None for a new one."""
-        return self._store.manifest
+        """What is true of the whole index, also where it is being changed otherwise than by an update; None if new."""
+        manifest = self._store.manifest
+        if manifest is None or manifest.unfinished in ("", UPDATE):
+            return manifest
+        return read_manifest(self._store.published(), self.location)
 
     def require_manifest(self) -> LanceManifest:
         """Return the manifest.
@@ -65,22 +72,25 @@ class LanceIndexWriter(Updating):
         Raises:
             IndexUnusableError: there is no index here yet.
         """
-        if self._store.manifest is None:
+        manifest = self.manifest
+        if manifest is None:
             raise missing_index(self.location)
-        return self._store.manifest
+        return manifest
 
     @property
     def _known(self) -> LanceManifest | None:
-        return self._store.manifest
+        return self.manifest
 
     def _check(self) -> None:
-        self._store.give_up_rebuild()
+        self._store.begin_update()
+        self._working.begin()
+        self._before, self._touched = self._store.ledger, set()
 
     def _prepare(self) -> None:
         """Do nothing: the working database has its tables."""
 
     def _load(self, changes: Changes, gone: set[str]) -> None:
-        self._working.load(changes, gone)
+        self._touched |= self._working.load(changes, gone)
 
     def _count(self) -> int:
         return self._store.count()
@@ -89,20 +99,24 @@ class LanceIndexWriter(Updating):
         if self._store.manifest is not None:
             return None
         encoder = self.opener(model, None)
-        self._store.create(encoder, self.connection)
+        self._store.create(encoder)
         return encoder
 
     def _application(self, progress: Progress, encoder: Encoder | None) -> LanceApplication:
         self._progress = progress
 
         def add(total: int) -> tuple[int, int]:
-            self._store.reserve(application.next_row, self.connection)
+            self._note(application.next_row)
             return self._add_new(total, encoder)
 
         application = LanceApplication(self._working, self.require_manifest().next_row, add)
         of_working = application.count_held
         application.count_held = lambda locations: self._held(of_working(locations), locations)
         return application
+
+    def _note(self, next_row: int) -> None:
+        """Note in the dataset, before it is changed, what an update that is stopped has to read again."""
+        self._store.note_update(next_row, self._before.becoming(Ledger.of(self.connection), self._touched))
 
     def _held(self, in_working: int, locations: list[str] | None) -> int:
         """Return how many quotes the sources at `locations` hold: what the dataset says, but for what was touched."""
@@ -113,7 +127,8 @@ class LanceIndexWriter(Updating):
         """Add all new quotes of the working database; return how many texts were encoded, and how many of these cut."""
         done = truncated = 0
         if total:
-            for fragments, rows, cut in self._encoded(total, encoder):
+            texts = (storing.table(records, self._store.schema) for records in self._working.to_encode(_CHUNK))
+            for fragments, rows, cut in self._encoded(texts, total, encoder):
                 self._store.append(fragments)
                 self._working.note_stored(rows)
                 done += len(rows)
@@ -125,31 +140,35 @@ class LanceIndexWriter(Updating):
             self._working.note_stored(record["row"] for record in records)
         return done, truncated
 
-    def _encoded(self, total: int, encoder: Encoder | None) -> Iterator[tuple[list[Any], list[int], int]]:
-        """Yield the fragments of the dataset that hold new quotes, which rows these are, and how many were cut."""
-        manifest = self.require_manifest()
+    def _encoded(
+        self, texts: Iterable[pa.Table], total: int, encoder: Encoder | None
+    ) -> Iterator[tuple[list[FragmentMetadata], list[int], int]]:
+        """Yield the fragments of the dataset that hold `texts`, which rows these are, and how many were cut."""
         if self._cluster is not None:
-            texts = (storing.table(records, self._store.schema) for records in self._working.to_encode(_CHUNK))
             yield from self._cluster.encode(texts, total, self._store, self._progress)
             return
+        manifest = self.require_manifest()
         encoder = encoder or self.opener(manifest.model, manifest.fingerprint)
         before, all_of_them = 0, total
 
         def tell(stage: str, done: int = 0, total: int = 0) -> None:  # noqa: ARG001 - of the whole, not of the chunk
             self._progress(stage, before + done, all_of_them)
 
-        for records in self._working.to_encode(_CHUNK):
-            rows = encoded(storing.table(records, self._store.schema), encoder, self._store.schema, tell)
+        for records in texts:
+            rows = encoded(records, encoder, self._store.schema, tell)
             yield written(rows, self.location), rows["row"].to_pylist(), sum(rows["truncated"].to_pylist())
             before += len(rows)
 
     def _publish(self, applied: Application, progress: Progress) -> None:
+        next_row = self.require_manifest().next_row
         for records in self._working.changed(_CHUNK):
+            self._note(next_row)
             self._store.merge(records)
         for rows in self._working.removed_rows():
+            self._note(next_row)
             self._store.delete(rows)
         rate = applied.rate or self.require_manifest().rate
-        self._store.publish(self.connection, progress, cluster=self._cluster, rate=rate)
+        publish(self._store, Ledger.of(self.connection), progress, cluster=self._cluster, rate=rate)
 
     def rebuild(self, *, model: str | None = None, progress: Progress = silent) -> Summary:
         """Encode every quote anew, with `model` or the one the index has; resumable.
@@ -158,22 +177,22 @@ class LanceIndexWriter(Updating):
         """
         started = time.monotonic()
         self._progress = progress
-        manifest = self.require_manifest()
-        encoder = self.opener(manifest.model if model is None else model, None)
+        self.require_manifest()
+        old = read_manifest(self._store.published(), self.location)
+        encoder = self.opener(old.model if model is None else model, None)
         warnings = []
-        before = self._store.published()
+        before = self._store.begin_rebuild(encoder)
         forgotten = 0
-        if encoder.fingerprint != read_manifest(before, self.location).fingerprint:
+        if encoder.fingerprint != old.fingerprint:
             forgotten = before.count_rows("array_length(proposed) > 0")
-        self._store.begin_rebuild(encoder, self.connection)
         total = before.count_rows() - self._store.count()
+        texts = self._store.left_to_rebuild(before, _CHUNK, forget=bool(forgotten))
         done = 0
-        for records in self._store.left_to_rebuild(before, _CHUNK, forget=bool(forgotten)):
-            rows = encoded(records, encoder, self._store.schema)
-            self._store.append(written(rows, self.location))
+        for fragments, rows, _ in self._encoded(texts, total, encoder):
+            self._store.append(fragments)
             done += len(rows)
             progress("encoding", done, total)
-        self._store.publish(self.connection, progress, cluster=self._cluster, rate=manifest.rate)
+        publish(self._store, self._store.ledger, progress, cluster=self._cluster)
         if forgotten:
             warnings.append(
                 f"the tags proposed for {forgotten} quotes came from another model and are forgotten. To propose anew: "
@@ -185,9 +204,10 @@ class LanceIndexWriter(Updating):
     def compact(self, progress: Progress = silent) -> int:
         """Give back the space of what was removed; return how many rows that was."""
         self.require_manifest()
+        self._store.begin_change()
         dead = self._store.dead()
         self._store.compact(self._cluster)
-        self._store.publish(self.connection, progress, cluster=self._cluster)
+        publish(self._store, self._store.ledger, progress, cluster=self._cluster)
         return dead
 
     def propose(self, proposed: Iterable[tuple[Quote, Sequence[str]]]) -> int:
@@ -197,15 +217,17 @@ class LanceIndexWriter(Updating):
         returned is how many these are.
         """
         self.require_manifest()
-        left_alone = self._store.propose(proposed)
-        self._store.publish(self.connection, silent, cluster=self._cluster)
+        self._store.begin_change()
+        left_alone = propose(self._store, proposed)
+        publish(self._store, self._store.ledger, silent, cluster=self._cluster)
         return left_alone
 
     def forget_proposals(self) -> int:
         """Forget everything that was proposed; return for how many quotes."""
         self.require_manifest()
-        forgotten = self._store.forget_proposals()
-        self._store.publish(self.connection, silent, cluster=self._cluster)
+        self._store.begin_change()
+        forgotten = forget(self._store)
+        publish(self._store, self._store.ledger, silent, cluster=self._cluster)
         return forgotten
 
 
@@ -220,6 +242,8 @@ def open_to_write(
         ModelError: the extra `scale` is missing, or `cluster` cannot be reached.
     """
     import_lance()
+    if isinstance(location, Path) and is_named(location):  # others may be meant for several users
+        make_private(location)
     made = True
     try:
         with writing(location, wait=wait) as lease, closing(open_working()) as connection:
@@ -227,8 +251,8 @@ def open_to_write(
             try:
                 if cluster is not None:
                     cluster.connect(store.state)
-                working = Working(connection, location, store.dataset)
-                yield LanceIndexWriter(store, working, open_encoder, cluster)
+                show(store)
+                yield LanceIndexWriter(store, Working(connection, store), open_encoder, cluster)
             finally:
                 made = store.manifest is not None
     finally:

@@ -1,0 +1,261 @@
+"""A Lance index whose writer is killed after each of its commits: nothing is lost, whatever is done next."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import astuple
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_encoder import FakeEncoder
+from library import Library
+from two_stores import quick
+
+from quotefind.errors import IndexUnusableError, UsageError
+from quotefind.lance_index.dataset import open_version
+from quotefind.stores import index_exists, open_index
+from quotefind.tagging import propose_tags
+
+lance = pytest.importorskip("lance", reason="the extra scale is not installed")
+module = importlib.import_module("lance.dataset")
+
+Quotes = list[tuple[object, ...]]
+# Everything of Lance that changes what is stored.
+COMMITS = [
+    (lance, "write_dataset"),
+    (module.LanceDataset, "commit"),
+    (module.LanceDataset, "update_schema_metadata"),
+    (module.LanceDataset, "delete"),
+    (module.LanceDataset, "restore"),
+    (module.LanceDataset, "create_index"),
+    (module.LanceDataset, "create_scalar_index"),
+    (module.LanceDataset, "cleanup_old_versions"),
+    (module.MergeInsertBuilder, "execute"),
+    (module.DatasetOptimizer, "optimize_indices"),
+    (module.DatasetOptimizer, "compact_files"),
+    (module.Tags, "create"),
+    (module.Tags, "update"),
+    (module.Tags, "delete"),
+]
+OLD = [f"old line {word}" for word in ("hope", "sea", "night", "stone", "river", "war")]
+NEW = [f"new line {word}" for word in ("love", "bread", "rain", "spring")]
+
+
+class KilledError(BaseException):
+    """What ends a run."""
+
+
+@contextmanager
+def killed_after(number: int) -> Iterator[list[str]]:
+    """End what runs after so many commits; give the names of those that were made."""
+    made: list[str] = []
+
+    def counted(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def commit(*args: Any, **options: Any) -> Any:
+            if len(made) == number:  # what goes on after the kill, as the lease that is given back, changes nothing
+                raise KilledError
+            result = call(*args, **options)
+            made.append(name)
+            if len(made) == number:
+                raise KilledError
+            return result
+
+        return commit
+
+    with pytest.MonkeyPatch.context() as patch:
+        for owner, name in COMMITS:
+            patch.setattr(owner, name, counted(name, getattr(owner, name)))
+        yield made
+
+
+def before(library: Library) -> None:
+    """Make an index of two sources, with what one says of some quotes of the other."""
+    library.update(library.write("a.txt", *OLD))
+    library.update(library.write("b.txt", f"{OLD[0]} -- Ann", OLD[1], "only here"))
+    propose(library)
+
+
+def unchanged(library: Library) -> None:
+    """Put the sources back as they were at first."""
+    library.write("a.txt", *OLD)
+    library.write("b.txt", f"{OLD[0]} -- Ann", OLD[1], "only here")
+
+
+def changed(library: Library) -> None:
+    """Change the sources: quotes go, come, move, and get another author."""
+    library.write("a.txt", *OLD[2:4], f"{OLD[4]} -- Ben", *NEW, f"{NEW[0]} -- Carl")
+    library.write("b.txt", f"{OLD[0]} -- Dora", OLD[5])
+
+
+def propose(library: Library) -> None:
+    """Propose tags for every quote."""
+    with open_index(library.directory) as index, library.writer() as writer:
+        assert propose_tags(index, library.encoder, ["hope", "sea", "line"], min_score=0.1).write(writer) == 0
+
+
+def propose_others(library: Library) -> None:
+    """Propose other tags for every quote; those that a killed run has changed are left alone."""
+    with open_index(library.directory) as index, library.writer() as writer:
+        propose_tags(index, library.encoder, ["old", "new"], min_score=0.1).write(writer)
+
+
+def forget(library: Library) -> None:
+    """Forget what was proposed."""
+    with library.writer() as writer:
+        writer.forget_proposals()
+
+
+def rebuild(library: Library) -> None:
+    """Encode everything anew, with another model."""
+    with library.writer() as writer:
+        writer.rebuild(model="other")
+
+
+def compact(library: Library) -> None:
+    """Give back space."""
+    with library.writer() as writer:
+        writer.compact()
+
+
+def update(library: Library) -> None:
+    """Bring the index up to date."""
+    library.update()
+
+
+def remove(library: Library) -> None:
+    """Drop the quotes of one source."""
+    library.update(remove=(str(library.folder / "a.txt"),))
+
+
+def first(library: Library) -> None:
+    """Make the index."""
+    library.update(library.folder / "a.txt", library.folder / "b.txt")
+
+
+def nothing(library: Library) -> None:
+    """Begin with no index."""
+    unchanged(library)
+
+
+# From which state, with the sources changed or not, a run is killed that does what.
+RUNS: dict[str, tuple[Callable[[Library], None], bool, Callable[[Library], None]]] = {
+    "first": (nothing, False, first),
+    "update": (before, True, update),
+    "remove": (before, False, remove),
+    "propose": (before, False, propose_others),
+    "forget": (before, False, forget),
+    "rebuild": (before, False, rebuild),
+    "compact": (before, True, compact),
+}
+
+
+@pytest.fixture(autouse=True)
+def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    quick(monkeypatch)
+    monkeypatch.setattr("quotefind.lance_index.writer._CHUNK", 2)
+    monkeypatch.setattr("quotefind.lance_index.proposing._AT_ONCE", 3)
+    monkeypatch.setattr("quotefind.lance_index.storing._LOOKED_THROUGH", 4)
+
+
+def held(library: Library) -> Quotes | None:
+    """Return all that readers see, having verified it; None where there is no index yet."""
+    if not has_index(library):
+        return None
+    return sorted(map(astuple, library.quotes()), key=repr)
+
+
+def has_index(library: Library) -> bool:
+    """Whether readers see an index."""
+    if library.directory.suffix == ".lance":
+        return open_version(library.directory) is not None
+    return index_exists(library.directory)
+
+
+def made(folder: Path, name: str) -> Library:
+    """Return a library with encoders of two models."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return Library(folder / name, folder / "sources", FakeEncoder(), FakeEncoder("other", 16))
+
+
+def texts_of(seen: Quotes | None) -> list[object] | None:
+    """Return the texts, which do not depend on what else was done first."""
+    return None if seen is None else [quote[0] for quote in seen]
+
+
+def again(library: Library, finished: Library, act: Callable[[Library], None], _: Quotes | None) -> None:
+    """Run the same again: the end is the same, and no text was encoded twice."""
+    try:
+        act(library)
+    except UsageError as error:  # it had come as far as that
+        refused = str(error)
+        assert "is no source of this index" in refused
+    assert held(library) == held(finished)
+    if act is not rebuild:
+        assert sorted(library.encoder.encoded) == sorted(finished.encoder.encoded)
+
+
+def back(library: Library, finished: Library, *_: object) -> None:
+    """Put the sources back as they were, and update: what the killed run had taken away is there again."""
+    for each in (library, finished):
+        unchanged(each)
+        first(each)
+    assert texts_of(held(library)) == texts_of(held(finished))
+
+
+def other(do: Callable[[Library], None]) -> Callable[..., None]:
+    """Return what tries something else, and updates then: it is refused or done, and nothing is lost."""
+
+    def follow(library: Library, finished: Library, _: Callable[[Library], None], old: Quotes | None) -> None:
+        try:
+            do(library)
+        except IndexUnusableError as error:
+            refused = str(error)
+            assert any(word in refused for word in ("was stopped", "never finished", "no index", "meanwhile")), refused
+        assert texts_of(held(library)) in (texts_of(old), texts_of(held(finished)))
+        for each in (library, finished):
+            first(each)
+        assert texts_of(held(library)) == texts_of(held(finished))
+
+    return follow
+
+
+FOLLOW = {"again": again, "back": back} | {do.__name__: other(do) for do in (propose_others, forget, rebuild, compact)}
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_a_killed_run(tmp_path: Path, run: str) -> None:
+    """Readers see the old or the new, whole; the same run ends as if nothing had been, others lose nothing either.
+
+    After each commit something else is done next; everything after every one where QUOTEFIND_EVERY_KILL is set.
+    """
+    begin, with_changes, act = RUNS[run]
+    follow = list(FOLLOW)
+    for number in range(1, 100):
+        for then in follow if os.environ.get("QUOTEFIND_EVERY_KILL") else [follow[number % len(follow)]]:
+            folder = tmp_path / f"{number}-{then}"
+            library, finished = made(folder, "index.lance"), made(folder, "index")
+            old = prepare(library, begin, with_changes=with_changes)
+            with killed_after(number) as commits, suppress(KilledError):
+                act(library)
+            if len(commits) < number:
+                assert number > 4
+                return
+            prepare(finished, begin, with_changes=with_changes)
+            act(finished)
+            assert held(library) in (old, held(finished)), commits
+            FOLLOW[then](library, finished, act, old)
+
+
+def prepare(library: Library, begin: Callable[[Library], None], *, with_changes: bool) -> Quotes | None:
+    """Begin, whatever the sources hold by now; return what readers see then."""
+    unchanged(library)
+    begin(library)
+    old = held(library)
+    if with_changes:
+        changed(library)
+    library.encoder.encoded.clear()
+    return old

@@ -204,6 +204,36 @@ def test_what_is_known_is_not_encoded_again(
     assert f"{QUOTES} quotes verified" in done(environment, "index", "--verify", "--index", shared)
 
 
+def test_a_large_index_is_encoded_anew_by_both(
+    environment: dict[str, str], shared: str, expected: Path, nodes: Nodes
+) -> None:
+    """Both machines encode everything again and make an approximate index, whose recall is measured on what they made.
+
+    Searched exactly, and through the index, it answers as before.
+    """
+    large = (
+        "from quotefind.lance_index import nearest; nearest.LARGE = 500; from quotefind.__main__ import main; main()"
+    )
+    command = ["index", "--rebuild", "--index", shared, "--ray", nodes.address, "--workers", "2", "--json"]
+    ran = subprocess.run(
+        [sys.executable, "-c", large, *command],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=300,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert json.loads(ran.stdout)["encoded"] == QUOTES
+    stored = json.loads(done(environment, "info", "--index", shared, "--json"))
+    assert stored["search"] == "approximate"
+    assert 0.98 <= stored["recall_at_10"] <= 1.0
+    assert f"{QUOTES} quotes verified" in done(environment, "index", "--verify", "--index", shared)
+    wanted = find_all(environment, str(expected))
+    assert_same(find_all(environment, shared, "--exact"), wanted)
+    answers = hits(find_all(environment, shared, "--ray", nodes.address, "--workers", "2"))
+    assert len(set(answers) & set(hits(wanted))) >= 0.9 * len(answers)
+
+
 def test_s3(environment: dict[str, str], source: Path, expected: Path, nodes: Nodes, tmp_path: Path) -> None:
     """On a real S3 server an index is made by two machines, updated by one process, and answers as any other."""
     with s3_server(tmp_path) as storage:

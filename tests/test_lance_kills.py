@@ -100,7 +100,9 @@ def propose(library: Library) -> None:
 def propose_others(library: Library) -> None:
     """Propose other tags for every quote; those that a killed run has changed are left alone."""
     with open_index(library.directory) as index, library.writer() as writer:
-        propose_tags(index, library.encoder, ["old", "new"], min_score=0.1).write(writer)
+        model = index.manifest.fingerprint
+        encoder = next(encoder for encoder in library.encoders if encoder.fingerprint == model)
+        propose_tags(index, encoder, ["old", "new"], min_score=0.1).write(writer)
 
 
 def forget(library: Library) -> None:

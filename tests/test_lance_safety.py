@@ -264,6 +264,40 @@ def test_a_lease_that_was_taken_stops_the_writer(shared: Library, monkeypatch: p
     assert len(shared.texts()) == 12
 
 
+def test_a_lease_that_cannot_be_renewed_stops_the_writer(shared: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer that could not say for too long that it writes commits nothing more, though nobody else writes yet."""
+    monkeypatch.setattr(lease, "_RENEW", 0.02)
+    path = shared.write("b.txt", "a line too late")
+    from quotefind.index.sources import Source
+
+    def away(*_: object) -> None:
+        raise OSError("the storage does not answer")
+
+    with shared.writer() as writer:
+        with monkeypatch.context() as patch:
+            patch.setattr(lease, "_read", away)
+            time.sleep(0.1)
+            later = time.time() + lease.SECONDS + 1
+            patch.setattr(lease.time, "time", lambda: later)
+            with pytest.raises(IndexLockedError, match="may be written by another process by now"):
+                writer.update([Source(str(path))])
+        until = time.monotonic() + 20
+        while time.monotonic() < until:  # it answers again, and is still this writer's
+            try:
+                assert writer.update([Source(str(path))]).added == 1
+                break
+            except IndexLockedError:
+                time.sleep(0.05)
+    assert len(shared.texts()) == 13
+
+
+@pytest.mark.parametrize("written", [b"", b"nonsense", b"[1]", b"{}"])
+def test_a_lease_that_says_nothing_is_free(shared: Library, written: bytes) -> None:
+    """What stands in the place of the lease and is none keeps nobody out."""
+    (shared.directory / lease._FILE).write_bytes(written)
+    assert shared.update().reused == 12
+
+
 def test_who_committed_meanwhile_is_noticed(shared: Library) -> None:
     """A dataset that something else has written to since it was opened is left alone."""
     path = shared.write("b.txt", "a line beside another")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from fake_encoder import FakeEncoder, StoppedError
 from two_stores import Both, lines_of, quick
 
 from quotefind.corpus import ReadOptions
-from quotefind.errors import IndexUnusableError, UsageError
+from quotefind.errors import IndexUnusableError, SourceError, UsageError
 from quotefind.index.filters import Filter
 from quotefind.index.sources import Source
 from quotefind.index.updating import TooLongError
@@ -233,6 +235,69 @@ def test_a_reader_keeps_its_version(both: Both) -> None:
     assert both.lance.texts() == [ROAD]
 
 
+def test_readers_have_time_after_a_version_was_replaced(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The version that readers saw last stays for a while from when it was replaced, however old it is."""
+    monkeypatch.setattr("quotefind.lance_index.publishing._KEPT_FOR", timedelta(0))  # old enough to be deleted
+    both.lance.update(both.write("a.txt", HOPE, DUST))
+    with open_index(both.lance.directory) as index:
+        both.write("a.txt", ROAD)
+        both.lance.update()
+        assert index.verify() == 2
+    old = len(list((both.lance.directory / "data").iterdir()))
+    time.sleep(1.1)
+    both.write("a.txt", HOPE)
+    both.lance.update()
+    tags = lance.dataset(str(both.lance.directory)).tags.list()
+    assert len(tags) == 2
+    assert len(list((both.lance.directory / "data").iterdir())) <= old
+    assert both.lance.texts() == [HOPE]
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_what_is_stored_is_found_through_an_index(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that goes on does not look through all that was stored for each few texts: Lance's indexes cover it."""
+    monkeypatch.setattr("quotefind.lance_index.storing._LOOKED_THROUGH", 4)
+    path = both.write("a.txt", *lines_of(20))
+    both.lance.encoder.fail_at_call = 4
+    with pytest.raises(StoppedError):
+        both.lance.update(path)
+    both.lance.encoder.fail_at_call = 5
+    with pytest.raises(StoppedError):
+        both.lance.update(path)
+    (index,) = (
+        index
+        for index in lance.dataset(str(both.lance.directory)).describe_indices()
+        if index.field_names == ["digest"]
+    )
+    assert index.num_rows_indexed == 9
+    both.lance.update(path)
+    both.matrix.update(path)
+    both.agree()
+
+
+def test_an_update_that_changes_nothing_commits_nothing(both: Both) -> None:
+    """Where the sources are as they were, the version stays, and readers need not open another."""
+    both.update(both.write("a.txt", HOPE, DUST))
+    before = versions(both)
+    with open_index(both.lance.directory) as index:
+        both.update()
+        assert versions(both) == before
+        assert index.resume()
+
+
+def test_an_index_that_was_never_finished_cannot_be_rebuilt(both: Both) -> None:
+    """What is to be done with a half that no reader has seen is said, and nothing is lost."""
+    path = both.write("a.txt", HOPE, DUST)
+    both.lance.encoder.fail_at_call = 1
+    with pytest.raises(StoppedError):
+        both.lance.update(path)
+    with both.lance.writer() as writer:
+        for change in (writer.rebuild, writer.compact, writer.forget_proposals):
+            with pytest.raises(IndexUnusableError, match="was never finished"):
+                change()
+    assert both.lance.update(path).added == 2
+
+
 def test_another_model_is_refused(both: Both) -> None:
     """An update with another model than that of the index is refused with the command that encodes it anew."""
     both.update(both.write("a.txt", HOPE))
@@ -288,6 +353,22 @@ def test_an_update_gives_up_a_rebuild_that_was_killed(remodelled: Both) -> None:
     assert remodelled.agree() == [*lines_of(10), HOPE]
     with open_index(remodelled.lance.directory) as index:
         assert index.manifest.model == "fake"
+
+
+def test_what_is_no_update_waits_for_a_rebuild_that_was_killed(remodelled: Both) -> None:
+    """What would publish half of it is refused, with the command that finishes it and the one that gives it up."""
+    stop_rebuilding(remodelled)
+    with remodelled.lance.writer() as writer:
+        assert writer.require_manifest().model == "fake"
+        for change in (writer.compact, writer.forget_proposals, lambda: writer.propose([])):
+            with pytest.raises(IndexUnusableError, match=r"--rebuild --model other .*give it up: quotefind index"):
+                change()
+    with pytest.raises(SourceError):
+        remodelled.lance.update(remodelled.lance.folder / "none.txt")
+    assert remodelled.lance.update().reused == 10
+    with remodelled.lance.writer() as writer:
+        assert writer.compact() == 0
+        assert writer.rebuild(model="other").encoded == 10
 
 
 def test_a_rebuild_with_the_same_model(both: Both) -> None:

@@ -237,8 +237,10 @@ class Cluster:
                     yield pickle.loads(done["fragments"]), done["rows"], done["truncated"]  # noqa: S301 - our own
         drop_shared(store.location)
 
-    def create_vector_index(self, dataset: lance.LanceDataset, kind: str, partitions: int) -> None:
-        """Make the index of the vectors on all workers."""
+    def create_vector_index(
+        self, dataset: lance.LanceDataset, kind: str, partitions: int, options: dict[str, int]
+    ) -> None:
+        """Make the index of the vectors on all workers, with the `options` that Lance has for its `kind`."""
         import lance_ray
 
         fragments = len(dataset.get_fragments())
@@ -254,6 +256,7 @@ class Cluster:
                 num_segments=min(self.workers, fragments),
                 storage_options=storage_options(str(dataset.uri)),
                 ray_remote_args=_SEARCHING,
+                **options,
             )
         )
 

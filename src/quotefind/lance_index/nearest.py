@@ -32,6 +32,10 @@ _TIED = 4e-6
 _ALL = 1_000_000
 # Rows of a partition where all are looked at: few partitions are fewer calls.
 _EXACT_PARTITION = 8192
+# Bits for each dimension in the approximate index.
+_BITS = 5
+# lance-ray asks for so many rows for each partition.
+_TRAINED_WITH = 256
 # Partitions looked at to begin with; then as many more as the recall needs.
 _FIRST_SHARE = 0.05
 # Quantised distances choose so many candidates for each hit, which are scored again by their vectors.
@@ -116,12 +120,18 @@ def bring_up_to_date(
         dataset.optimize.optimize_indices(index_names=[NAME])
         return before
     progress("indexing vectors")
-    partitions = math.ceil(count / _EXACT_PARTITION) if kind == EXACT else round(math.sqrt(count))
+    partitions = math.ceil(count / _EXACT_PARTITION)
+    if kind == APPROXIMATE:
+        partitions = max(1, min(round(math.sqrt(count)), count // _TRAINED_WITH))
+    # To be said: the default of Lance, and that of lance-ray, which prepares the work for it, are not the same.
+    options = {"num_bits": _BITS} if kind == APPROXIMATE else {}
     if cluster is not None:
-        cluster.create_vector_index(dataset, kind, partitions)
+        cluster.create_vector_index(dataset, kind, partitions, options)
         dataset.checkout_latest()  # it was committed elsewhere
     else:
-        dataset.create_index("vector", kind, name=NAME, replace=True, metric="cosine", num_partitions=partitions)
+        dataset.create_index(
+            "vector", kind, name=NAME, replace=True, metric="cosine", num_partitions=partitions, **options
+        )
     made = Nearest(kind, partitions, partitions, 1.0, count)
     return tuned(dataset, made, progress) if made.approximate else made
 

@@ -260,6 +260,9 @@ def test_a_cluster_that_is_not_there(environment: dict[str, str], shared: str) -
     assert (ran.returncode, ran.stdout) == (5, "")
     assert f"{HEAD}:1" in ran.stderr
     assert f"{QUOTES:,} quotes" in ran.stderr
+    # A GPU is asked for where the workers are, and not here.
+    words = ("index", "--index", shared, "--device", "cuda", "--ray", f"{HEAD}:1")
+    assert f"{HEAD}:1 cannot be reached" in quotefind(environment, *words).stderr
 
 
 def test_the_head_dies_for_good(environment: dict[str, str], source: Path, nodes: Nodes, tmp_path: Path) -> None:

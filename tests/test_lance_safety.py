@@ -22,6 +22,7 @@ from quotefind.errors import IndexLockedError, IndexUnusableError
 from quotefind.index.filters import Filter
 from quotefind.lance_index import lease
 from quotefind.lance_index.dataset import TAG
+from quotefind.paths import index_location
 from quotefind.search import FindOptions, find
 from quotefind.stores import index_exists, open_index
 
@@ -198,6 +199,22 @@ def test_a_dataset_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(IndexUnusableError, match="no index of quotefind"):
         open_index(foreign.directory)
     assert lance.dataset(str(foreign.directory)).version == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions")
+def test_an_index_with_a_name_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the data directory a Lance index is for its user alone; what lies elsewhere may be for others."""
+    quick(monkeypatch)
+    monkeypatch.setenv("QUOTEFIND_HOME", str(tmp_path / "home"))
+    before = os.umask(0o022)
+    try:
+        for location, mode in ((index_location("mine.lance"), 0o700), (tmp_path / "ours.lance", 0o755)):
+            assert isinstance(location, Path)
+            made = Library(location, tmp_path / "sources", FakeEncoder())
+            made.update(made.write("a.txt", *LINES))
+            assert location.stat().st_mode & 0o777 == mode
+    finally:
+        os.umask(before)
 
 
 def held(process: int | None = None, machine: str | None = None, seconds: float = 60.0) -> dict[str, Any]:

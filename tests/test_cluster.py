@@ -147,7 +147,7 @@ def test_a_machine_dies_while_it_encodes(environment: dict[str, str], shared: st
 
 def test_both_machines_search(environment: dict[str, str], shared: str, expected: Path, nodes: Nodes) -> None:
     """What two machines find, under conditions too, is what an index in a directory finds."""
-    for options in ([], ["--author", "author 3"], ["--hybrid", "--diverse"], ["--max-chars", "60", "-k", "12"]):
+    for options in (["-k", "12"], ["--author", "author 3", "--max-chars", "80", "--hybrid", "--diverse"]):
         answers = find_all(environment, shared, *options, "--ray", nodes.address, "--workers", "2")
         assert_same(answers, find_all(environment, str(expected), *options))
 

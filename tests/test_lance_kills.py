@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import astuple
@@ -196,8 +197,8 @@ def again(library: Library, finished: Library, act: Callable[[Library], None], _
         refused = str(error)
         assert "is no source of this index" in refused
     assert held(library) == held(finished)
-    if act is not rebuild:
-        assert sorted(library.encoder.encoded) == sorted(finished.encoder.encoded)
+    if act is update:
+        assert sorted(library.encoder.encoded) == sorted(NEW)
 
 
 def back(library: Library, finished: Library, *_: object) -> None:
@@ -225,7 +226,32 @@ def other(do: Callable[[Library], None]) -> Callable[..., None]:
     return follow
 
 
-FOLLOW = {"again": again, "back": back} | {do.__name__: other(do) for do in (propose_others, forget, rebuild, compact)}
+def elsewhere(library: Library, finished: Library, _: Callable[[Library], None], old: Quotes | None) -> None:
+    """Update another source alone: what had been begun is brought to its end all the same, or not begun."""
+    library.update(library.write("c.txt", "elsewhere", NEW[0]))
+    here = {"elsewhere", NEW[0]}
+    states = [set(texts_of(state) or ()) | here for state in (old, held(finished))]
+    assert set(texts_of(held(library)) or ()) in states
+
+
+def vanished(library: Library, _: Library, act: Callable[[Library], None], old: Quotes | None) -> None:
+    """Update when a source is not there any more: of it all is kept that readers saw, or all that it held last."""
+    source, other = library.folder / "a.txt", library.folder / "b.txt"
+    before = set(OLD) if old is not None else set()
+    after = {update: texts_in(source), first: texts_in(source), remove: set()}.get(act, before)
+    source.unlink()
+    library.update(other)
+    assert set(texts_of(held(library)) or ()) in (before | texts_in(other), after | texts_in(other))
+
+
+def texts_in(source: Path) -> set[str]:
+    """Return the texts that a source holds."""
+    return {line.partition(" -- ")[0] for line in source.read_text(encoding="utf-8").splitlines()}
+
+
+FOLLOW = {do.__name__: do for do in (again, back, elsewhere, vanished)} | {
+    do.__name__: other(do) for do in (propose_others, forget, rebuild, compact)
+}
 
 
 @pytest.mark.parametrize("run", RUNS)
@@ -236,28 +262,33 @@ def test_a_killed_run(tmp_path: Path, run: str) -> None:
     """
     begin, with_changes, act = RUNS[run]
     follow = list(FOLLOW)
+    place, beginning = tmp_path / "place", tmp_path / "beginning"
+    old = prepare(place, begin, act, with_changes=with_changes)
+    place.rename(beginning)
     for number in range(1, 100):
         for then in follow if os.environ.get("QUOTEFIND_EVERY_KILL") else [follow[number % len(follow)]]:
-            folder = tmp_path / f"{number}-{then}"
-            library, finished = made(folder, "index.lance"), made(folder, "index")
-            old = prepare(library, begin, with_changes=with_changes)
+            shutil.copytree(beginning, place)
+            library, finished = made(place, "index.lance"), made(place, "index")
             with killed_after(number) as commits, suppress(KilledError):
                 act(library)
             if len(commits) < number:
                 assert number > 4
                 return
-            prepare(finished, begin, with_changes=with_changes)
-            act(finished)
             assert held(library) in (old, held(finished)), commits
             FOLLOW[then](library, finished, act, old)
+            shutil.rmtree(place)
 
 
-def prepare(library: Library, begin: Callable[[Library], None], *, with_changes: bool) -> Quotes | None:
-    """Begin, whatever the sources hold by now; return what readers see then."""
-    unchanged(library)
-    begin(library)
+def prepare(
+    place: Path, begin: Callable[[Library], None], act: Callable[[Library], None], *, with_changes: bool
+) -> Quotes | None:
+    """Begin in a Lance index, and do all in a directory beside it; return what readers of the first see."""
+    library, finished = made(place, "index.lance"), made(place, "index")
+    for each in (library, finished):
+        unchanged(each)
+        begin(each)
     old = held(library)
     if with_changes:
         changed(library)
-    library.encoder.encoded.clear()
+    act(finished)
     return old

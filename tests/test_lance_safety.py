@@ -224,6 +224,7 @@ def held(process: int | None = None, machine: str | None = None, seconds: float 
         "until": time.time() + seconds,
         "process": process or os.getpid(),
         "machine": machine or socket.gethostname(),
+        "system": f"that of {machine}" if machine else lease._system(),
         "since": "2026-01-02T03:04:05+00:00",
     }
 
@@ -251,6 +252,16 @@ def test_the_lease_of_a_dead_process_is_taken(shared: Library) -> None:
     ended.wait()
     lease._write(shared.directory, held(ended.pid))
     assert shared.update().reused == 12
+
+
+@pytest.mark.parametrize("other", [{"process": None}, {"system": "another of the same name"}])
+def test_only_a_process_that_can_be_seen_is_gone(shared: Library, other: dict[str, object]) -> None:
+    """What a machine or container of the same name holds, or nobody says who, is free only when it ends."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    lease._write(shared.directory, held(ended.pid) | other)
+    with pytest.raises(IndexLockedError):
+        shared.update()
 
 
 def test_a_lease_is_waited_for(shared: Library, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -292,7 +303,7 @@ def test_a_lease_that_cannot_be_renewed_stops_the_writer(shared: Library, monkey
 
     with shared.writer() as writer:
         with monkeypatch.context() as patch:
-            patch.setattr(lease, "_read", away)
+            patch.setattr(lease, "_write", away)
             time.sleep(0.1)
             later = time.time() + lease.SECONDS + 1
             patch.setattr(lease.time, "time", lambda: later)
@@ -308,7 +319,7 @@ def test_a_lease_that_cannot_be_renewed_stops_the_writer(shared: Library, monkey
     assert len(shared.texts()) == 13
 
 
-@pytest.mark.parametrize("written", [b"", b"nonsense", b"[1]", b"{}"])
+@pytest.mark.parametrize("written", [b"", b"nonsense", b"[1]", b"{}", b'{"until": "then"}'])
 def test_a_lease_that_says_nothing_is_free(shared: Library, written: bytes) -> None:
     """What stands in the place of the lease and is none keeps nobody out."""
     (shared.directory / lease._FILE).write_bytes(written)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
 from datetime import timedelta
@@ -285,6 +286,75 @@ def test_an_update_that_changes_nothing_commits_nothing(both: Both) -> None:
         assert index.resume()
 
 
+def test_another_source_ends_what_was_begun_with_one(both: Both) -> None:
+    """After a stopped update a run for another source reads those again with which it had begun; or gives it up."""
+    a, b = both.write("a.txt", *lines_of(4)), both.write("b.txt", HOPE)
+    both.update(a)
+    both.write("a.txt", *lines_of(12)[6:])
+    both.lance.encoder.calls, both.lance.encoder.fail_at_call = 0, 2
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("quotefind.lance_index.writer._CHUNK", 3)
+        with pytest.raises(StoppedError):
+            both.lance.update(a)
+    both.lance.update(b)
+    both.matrix.update(a)
+    both.matrix.update(b)
+    assert sorted(both.agree()) == sorted([*lines_of(12)[6:], HOPE])
+    both.write("a.txt", *lines_of(30)[20:])
+    both.lance.encoder.calls = 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("quotefind.lance_index.writer._CHUNK", 3)
+        with pytest.raises(StoppedError):
+            both.lance.update(a)
+    a.unlink()
+    (warning, _) = both.lance.update().warnings
+    assert f"had begun with {a}, which cannot be read again, and is given up" in warning
+    both.matrix.update()
+    assert sorted(both.agree()) == sorted([*lines_of(12)[6:], HOPE])
+
+
+def test_standard_input_that_was_cut_short(both: Both) -> None:
+    """Of a stream whose run was stopped nothing is published by another; the same stream again goes on with it."""
+    stream = Source("-", ReadOptions(input_format="txt"))
+    both.update(both.write("a.txt", HOPE))
+    encoder = both.lance.encoder
+    for again in (False, True):
+        encoder.encoded.clear()
+        encoder.calls, encoder.fail_at_call = 0, 2
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("quotefind.lance_index.writer._CHUNK", 3)
+            with pytest.raises(StoppedError):
+                both.lance.update(stream, stream=io.BytesIO("\n".join(lines_of(5)).encode()))
+        encoder.fail_at_call = None
+        if again:
+            assert both.lance.update(stream, stream=io.BytesIO("\n".join(lines_of(5)).encode())).encoded == 2
+        else:
+            (warning,) = both.lance.update().warnings
+            assert "had begun with -, which cannot be read again" in warning
+        assert both.lance_count() == (6 if again else 1)
+
+
+def test_a_quote_that_moves_while_a_run_is_stopped(both: Both) -> None:
+    """A quote that is stored anew before its old row is gone is there once after a stop between the two."""
+    a, d = both.write("a.txt", "common -- X", "moving -- Ann"), both.write("d.txt", "common -- X", "other")
+    both.update(a, d)
+    both.write("a.txt", "moving -- Ben")
+    both.write("d.txt", "common -- X", "other", "moving -- Ann")
+    with pytest.MonkeyPatch.context() as patch:
+        for stop in ("merge", "delete"):
+            patch.setattr(f"quotefind.lance_index.storing.Store.{stop}", stopped)
+        with pytest.raises(StoppedError):
+            both.lance.update(a)
+    both.lance.update(a)
+    both.matrix.update(a)
+    both.agree()
+
+
+def stopped(*_: object) -> None:
+    """Stop the run, as a kill would."""
+    raise StoppedError
+
+
 def test_an_index_that_was_never_finished_cannot_be_rebuilt(both: Both) -> None:
     """What is to be done with a half that no reader has seen is said, and nothing is lost."""
     path = both.write("a.txt", HOPE, DUST)
@@ -349,7 +419,9 @@ def test_an_update_gives_up_a_rebuild_that_was_killed(remodelled: Both) -> None:
     """After a killed rebuild an update goes on with the old model, and holds the old quotes and the new."""
     stop_rebuilding(remodelled)
     other = remodelled.write("b.txt", HOPE)
-    remodelled.update(other)
+    remodelled.matrix.update(other)
+    (warning,) = remodelled.lance.update(other).warnings
+    assert "anew with other was stopped, and is given up" in warning
     assert remodelled.agree() == [*lines_of(10), HOPE]
     with open_index(remodelled.lance.directory) as index:
         assert index.manifest.model == "fake"

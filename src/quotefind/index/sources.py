@@ -183,6 +183,11 @@ def find_changes(
     return changes
 
 
+def is_there(source: Source) -> bool:
+    """Whether `source` has any file that can be read again."""
+    return source.location != STANDARD_INPUT and bool(_files(source, Changes(), must_exist=False))
+
+
 def quotes_of(file: ChangedFile, stream: BinaryIO | None) -> Iterator[Quote | BadRecord]:
     """Return what `file` holds; `stream` is read where it stands for standard input."""
     if file.path is not None:

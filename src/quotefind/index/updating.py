@@ -49,8 +49,18 @@ class Updating(ABC):
         """What is true of the whole index; None for a new one."""
 
     @abstractmethod
-    def _check(self) -> None:
-        """Raise IndexUnusableError where the index cannot be written to."""
+    def _check(self, named: set[str]) -> list[str]:
+        """Make sure that the index can be written to, by an update that names sources at the locations `named`.
+
+        Returned is what the user should be told.
+
+        Raises:
+            IndexUnusableError: it cannot.
+        """
+
+    def _unfinished(self) -> set[str]:
+        """Return the locations of sources that an update that was stopped had begun with: this one has to end it."""
+        return set()
 
     @abstractmethod
     def _prepare(self) -> None:
@@ -108,17 +118,19 @@ class Updating(ABC):
             TooLongError: `at_most` is not enough.
         """
         started = time.monotonic()
-        self._check()
+        named = {source.location for source in sources}
+        summary = Summary(warnings=self._check(named))
         if model is not None:
             self._check_model(model)
-        summary = Summary()
         known = {source.location: source for source in self._remembered()}
         gone = self._sources_to_remove(remove, known)
         looked_at = _as_remembered(sources, known)
         if not sources:
             looked_at = [source for location, source in known.items() if location not in gone]
+        begun = self._unfinished() - gone - {source.location for source in looked_at}
+        looked_at += [source for location, source in known.items() if location in begun]
         self._prepare()
-        changes = find_changes(self.connection, looked_at, named={source.location for source in sources})
+        changes = find_changes(self.connection, looked_at, named=named)
         if prune:
             gone |= set(changes.vanished)
         if at_most is not None and sum(file.size or 0 for file in changes.changed) > at_most * _BYTES_PER_SECOND:

@@ -72,9 +72,10 @@ class MatrixIndexWriter(WriteState, Updating):
     def _known(self) -> MatrixManifest | None:
         return self.manifest
 
-    def _check(self) -> None:
+    def _check(self, named: set[str]) -> list[str]:  # noqa: ARG002 - whatever it names
         if self.manifest is not None:
             self.check_matrix()
+        return []
 
     def _prepare(self) -> None:
         if self.manifest is None:

@@ -41,6 +41,7 @@ class LanceManifest(Manifest):
         nearest: of the index of its vectors: see `nearest.Nearest`.
         unfinished: of what this version is only a part: `UPDATE`, `CHANGE` or what `rebuild` returns; empty where it
             is whole.
+        begun: the numbers of the sources with which an unfinished update had begun.
     """
 
     format: int = FORMAT
@@ -48,6 +49,7 @@ class LanceManifest(Manifest):
     words: int = 0
     nearest: dict[str, Any] = field(default_factory=dict)
     unfinished: str = ""
+    begun: list[int] = field(default_factory=list)
 
 
 def import_lance() -> ModuleType:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from typing import TYPE_CHECKING
 
-from quotefind.lance_index.dataset import import_lance, storage_options
+from quotefind.lance_index.dataset import import_lance, reported, storage_options
 from quotefind.lance_index.rows import with_vectors
 from quotefind.progress import Progress, silent
 
@@ -34,7 +34,8 @@ def written(rows: pa.Table, location: Location, options: dict[str, str] | None =
     from lance.fragment import write_fragments
 
     options = options or storage_options(location)
-    return list(write_fragments(rows, str(location), schema=rows.schema, storage_options=options))
+    with reported(location):
+        return list(write_fragments(rows, str(location), schema=rows.schema, storage_options=options))
 
 
 class Worker:

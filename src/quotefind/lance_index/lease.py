@@ -1,8 +1,8 @@
 """One writer of an index at a time, on whichever machine it runs: a lease, which its holder renews.
 
 It is a small file beside the data, and so works on every storage that Lance knows. Two processes that ask in the same
-moment both see it free; the one that wrote last holds it, and the other finds that out as it reads it again. Of two
-commits that were prepared at once Lance itself lets one through, whatever a lease says.
+moment both see it free; the one that wrote last holds it, and the other finds that out as it reads it again, which it
+does before every step.
 
 The clocks of the machines have to agree within `SECONDS` less `_RENEW`.
 """
@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from uuid import getnode, uuid4
 
 from quotefind.errors import IndexLockedError
 from quotefind.index.state import now
@@ -57,7 +57,11 @@ class Lease:
 
         Raises:
             IndexLockedError: somebody else has it by now, or could have.
+            OSError, RuntimeError, ValueError: the storage does not answer.
         """
+        held = _read(self._location)
+        if held.get("token") != self._token:
+            self._taken = _described(held)
         if self._taken is None and time.time() < self._until:
             return
         who = f"is being written by {self._taken} by now" if self._taken else "may be written by another process by now"
@@ -97,11 +101,13 @@ def writing(location: Location, *, wait: float = 0.0) -> Iterator[Lease]:
     token, end = uuid4().hex, time.monotonic() + wait
     with reported(location):
         while True:
+            asked = time.monotonic()
             held = _read(location)
             if _free(held):
                 lease = _mine(token)
                 _write(location, lease)
-                time.sleep(_SETTLE)
+                # Others need as long as this took; who needs much longer takes it from this one, which notices.
+                time.sleep(max(_SETTLE, 2 * (time.monotonic() - asked)))
                 held = _read(location)
                 if held.get("token") == token:
                     break
@@ -128,22 +134,30 @@ def clear(location: Location) -> None:
 
 
 def _mine(token: str) -> dict[str, Any]:
-    who = {"process": os.getpid(), "machine": socket.gethostname(), "since": now()}
+    who = {"process": os.getpid(), "machine": socket.gethostname(), "system": _system(), "since": now()}
     return {"token": token, "until": time.time() + SECONDS, **who}
 
 
 def _free(held: dict[str, Any]) -> bool:
-    if held.get("until", 0.0) < time.time():
+    if not held or held["until"] < time.time():
         return True
-    if held.get("machine") != socket.gethostname():
+    if held.get("system") != _system():
         return False
     try:
         os.kill(int(held["process"]), 0)
     except ProcessLookupError:
         return True
-    except (OSError, KeyError, ValueError):
+    except (OSError, KeyError, TypeError, ValueError):
         return False
     return False
+
+
+def _system() -> str:
+    """Return what tells the processes that this one can see from those of any other machine or container."""
+    with suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    return f"{socket.gethostname()} {getnode()}"
 
 
 def _described(held: dict[str, Any]) -> str:
@@ -167,7 +181,8 @@ def _read(location: Location) -> dict[str, Any]:
         held = json.loads(text)
     except ValueError:  # something else has written it
         return {}
-    return held if isinstance(held, dict) else {}
+    whole = isinstance(held, dict) and isinstance(held.get("until"), int | float)
+    return held if whole else {}
 
 
 def _write(location: Location, lease: dict[str, Any]) -> None:

@@ -72,6 +72,15 @@ class Ledger:
         self.fill(connection)
         return connection
 
+    def locations(self, numbers: Collection[int]) -> set[str]:
+        """Return the locations of the sources with these `numbers`."""
+        return {location for number, location, _ in self.sources if number in numbers}
+
+    def begun(self, before: Ledger, touched: Collection[int]) -> set[int]:
+        """Return the numbers of the sources that have a file which is new since `before`, or is `touched`."""
+        known = {file[0] for file in before.files}
+        return {source for file, source, *_ in self.files if file in touched or file not in known}
+
     def becoming(self, after: Ledger, touched: Collection[int]) -> Ledger:
         """Return what holds for a version between this one and `after`, in which any quote may be as in either.
 
@@ -81,10 +90,10 @@ class Ledger:
         known, sources = {file[0] for file in self.files}, {source[0] for source in self.sources}
         return Ledger(
             self.sources + [source for source in after.sources if source[0] not in sources],
-            [_unread(file) if file[0] in touched else file for file in self.files]
-            + [_unread(file) for file in after.files if file[0] not in known],
+            [_without_digest(file) if file[0] in touched else file for file in self.files]
+            + [_without_digest(file) for file in after.files if file[0] not in known],
         )
 
 
-def _unread(file: tuple[Any, ...]) -> tuple[Any, ...]:
+def _without_digest(file: tuple[Any, ...]) -> tuple[Any, ...]:
     return (*file[:-1], None)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from quotefind.lance_index import nearest
-from quotefind.lance_index.dataset import TAG, drop_shared
+from quotefind.lance_index.dataset import TAG, drop_shared, reported
 from quotefind.lance_index.ledger import Ledger
 from quotefind.lance_index.storing import LOOKED_UP, Store
 from quotefind.progress import Progress
@@ -43,9 +43,10 @@ def publish(
         return
     _tidy(store, progress)
     made = _index(store, progress, cluster)
-    counts = store.newest.to_batches(columns=["word_count"])
-    words = sum(int(batch["word_count"].to_numpy().sum()) for batch in counts)
-    manifest = replace(store.current, words=words, nearest=made.stored(), unfinished="")
+    with reported(store.location):
+        counts = store.newest.to_batches(columns=["word_count"])
+        words = sum(int(batch["word_count"].to_numpy().sum()) for batch in counts)
+    manifest = replace(store.current, words=words, nearest=made.stored(), unfinished="", begun=[])
     store.commit(manifest if rate is None else replace(manifest, rate=rate), ledger)
     show(store)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +69,8 @@ class Store:
         self._dataset = open_version(self.location, None)
         if self._dataset is not None:
             self._open(self._dataset)
+            if self.current.unfinished == UPDATE and not self.ledger.sources and not self.count():
+                self.give_up()  # a first update that was stopped before it had begun
 
     def _open(self, dataset: lance.LanceDataset) -> None:
         self._dataset = dataset
@@ -148,11 +150,6 @@ class Store:
             raise IndexUnusableError(f"{self.state()} It has to be finished first.")
         return found
 
-    def begin_update(self) -> None:
-        """Go on from the newest version, unless that is a part of something else than an update: it is given up."""
-        if self.manifest is not None and self.manifest.unfinished not in ("", UPDATE):
-            self._give_up()
-
     def begin_change(self) -> None:
         """Begin with a whole version, to which something is to be done that is no update.
 
@@ -160,7 +157,7 @@ class Store:
             IndexUnusableError: a run was stopped that has to be finished first.
         """
         if self.current.unfinished == CHANGE:
-            self._give_up()
+            self.give_up()
         elif self.current.unfinished:
             self.published()
             update, argument = self.current.unfinished == UPDATE, index_argument(self.location)
@@ -171,10 +168,12 @@ class Store:
                 + ("" if update else f". To give it up: quotefind index{argument}")
             )
 
-    def _give_up(self) -> None:
-        """Go on from the published version; it is committed again once there is something to write."""
+    def give_up(self) -> None:
+        """Go on from the published version, or from nothing; it is committed again once there is something to write."""
         self._given_up = self.newest
-        self._open(self.published())
+        self._dataset, self.manifest, self.ledger = open_version(self.location), None, Ledger([], [])
+        if self._dataset is not None:
+            self._open(self._dataset)
 
     @property
     def is_published(self) -> bool:
@@ -192,18 +191,26 @@ class Store:
         """Commit an empty dataset."""
         lance = import_lance()
         columns = schema(manifest.dimension, metadata_of(manifest, ledger))
+        there = self._dataset is not None or self._given_up is not None
         with self.writing():
             self._dataset = lance.write_dataset(
                 columns.empty_table(),
                 str(self.location),
-                mode="create" if self._dataset is None else "overwrite",
+                mode="overwrite" if there else "create",
                 storage_options=storage_options(self.location),
             )
         self.manifest, self.ledger = manifest, ledger
 
-    def note_update(self, next_row: int, ledger: Ledger) -> None:
-        """Commit that an update has begun, to which `ledger` belongs, and that rows up to `next_row` are taken."""
-        manifest = replace(self.current, next_row=next_row, unfinished=UPDATE)
+    def note_update(self, next_row: int, ledger: Ledger, begun: Collection[int]) -> None:
+        """Commit that an update has begun, and that rows up to `next_row` are taken.
+
+        Args:
+            next_row: the row of the next new quote after it.
+            ledger: what holds while it is unfinished.
+            begun: the numbers of the sources that it touches; those that it had touched before it was stopped are kept.
+        """
+        sources = sorted({*begun, *self.current.begun})
+        manifest = replace(self.current, next_row=next_row, unfinished=UPDATE, begun=sources)
         if (manifest, ledger) != (self.manifest, self.ledger):
             self.commit(manifest, ledger)
 
@@ -212,7 +219,7 @@ class Store:
         if not fragments:
             return
         lance = import_lance()
-        with self.writing():
+        with self._one_commit():
             self._dataset = lance.LanceDataset.commit(
                 str(self.location),
                 lance.LanceOperation.Append(fragments),
@@ -232,7 +239,7 @@ class Store:
 
     def delete(self, rows: list[int]) -> None:
         """Commit that the quotes in `rows` are gone."""
-        with self.writing():
+        with self._one_commit():
             self.newest.delete(f"row IN ({listed(rows)})")
 
     def _kept(self, column: str, values: Sequence[Any]) -> pa.Table:
@@ -258,7 +265,7 @@ class Store:
         return pa.table([columns[name] for name in self.schema.names], schema=self.schema)
 
     def _merge(self, rows: pa.Table) -> None:
-        with self.writing():
+        with self._one_commit():
             self.newest.merge_insert("row").when_matched_update_all().execute(rows)
 
     def begin_rebuild(self, encoder: Encoder) -> lance.LanceDataset:
@@ -282,10 +289,13 @@ class Store:
         """
         columns = [name for name in before.schema.names if name not in KEPT]
         with reported(self.location):
-            done = self.newest.to_table(columns=["row"])["row"].to_numpy()  # workers may have left gaps anywhere
+            done = np.sort(
+                self.newest.to_table(columns=["row"])["row"].to_numpy()
+            )  # with gaps, where workers were killed
             for batch in before.to_batches(columns=columns, batch_size=at_a_time):
-                left = batch.filter(~np.isin(batch["row"].to_numpy(), done))
-                records = left.to_pylist()
+                rows = batch["row"].to_numpy()
+                left = np.searchsorted(done, rows, "left") == np.searchsorted(done, rows, "right")
+                records = batch.filter(left).to_pylist()
                 if forget:
                     records = [proposing(record, ()) if record["proposed"] else record for record in records]
                 if records:
@@ -307,23 +317,36 @@ class Store:
     def commit(self, manifest: LanceManifest, ledger: Ledger) -> None:
         """Commit what is true of the whole of it, and what it was made from."""
         manifest = replace(manifest, updated=now())
-        with self.writing():
+        with self._one_commit():
             self.newest.update_schema_metadata(metadata_of(manifest, ledger))
         self.manifest, self.ledger = manifest, ledger
 
     def writing(self) -> AbstractContextManager[None]:
         """Make sure that nobody else writes, for one step; what Lance raises in it is reported."""
-        self._lease.check()
         with reported(self.location):
+            self._lease.check()
             newest = self._dataset if self._given_up is None else self._given_up
             if newest is not None and newest.latest_version != newest.version:
-                raise IndexLockedError(
-                    f"Another process has written to the index in {self.location} meanwhile. Run the command again."
-                )
-            if self._given_up is not None:
-                self.newest.restore()
-                self._dataset, self._given_up = open_version(self.location, None), None
+                raise self._not_alone()
+            if self._given_up is not None and self._dataset is not None:
+                self._dataset.restore()
+                self._dataset = open_version(self.location, None)
+            self._given_up = None
         return reported(self.location)
+
+    @contextmanager
+    def _one_commit(self) -> Iterator[None]:
+        """As `writing`, for a step that is one commit: Lance puts it behind what another process commits meanwhile."""
+        with self.writing():
+            before = self.newest.version
+            yield
+        if self.newest.version != before + 1:
+            raise self._not_alone()
+
+    def _not_alone(self) -> IndexLockedError:
+        return IndexLockedError(
+            f"Another process has written to the index in {self.location} meanwhile. Run the command again."
+        )
 
 
 def table(records: Sequence[dict[str, Any]], columns: pa.Schema) -> pa.Table:

@@ -145,9 +145,14 @@ class Working:
         execute = self.connection.execute
         if execute("SELECT 1 FROM stored WHERE row = ?", (record["row"],)).fetchone():
             return
-        number = execute(
-            "INSERT INTO quotes (name, digest, row, checksum, text, chars, author_id, work_id, year, tags, proposed,"
-            " note, truncated, seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        places = sorted(zip(record["files"], record["lines"], strict=True))
+        execute(
+            "INSERT INTO stored VALUES (?, ?, ?)",
+            (record["row"], record["seal"], json.dumps(places, separators=(",", ":"))),
+        )
+        execute(
+            "INSERT OR IGNORE INTO quotes (name, digest, row, checksum, text, chars, author_id, work_id, year, tags,"
+            " proposed, note, truncated, seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 record["id"],
                 bytes.fromhex(record["digest"]),
@@ -164,15 +169,13 @@ class Working:
                 record["truncated"],
                 record["seal"],
             ),
-        ).lastrowid
-        places = sorted(zip(record["files"], record["lines"], strict=True))
-        self.connection.executemany(
-            "INSERT INTO places (file_id, quote_id, line) VALUES (?, ?, ?)",
-            ((file, number, line) for file, line in places),
         )
-        execute(
-            "INSERT INTO stored VALUES (?, ?, ?)",
-            (record["row"], record["seal"], json.dumps(places, separators=(",", ":"))),
+        # An update that was stopped may have stored a quote anew before the old row was renamed or deleted: the second
+        # row belongs to no quote any more, and goes.
+        (number,) = execute("SELECT id FROM quotes WHERE name = ?", (record["id"],)).fetchone()
+        self.connection.executemany(
+            "INSERT OR IGNORE INTO places (file_id, quote_id, line) VALUES (?, ?, ?)",
+            ((file, number, line) for file, line in places),
         )
 
     def _name(self, table: str, name: str | None) -> int | None:
@@ -194,7 +197,8 @@ class Working:
 
     def to_encode(self, at_a_time: int) -> Iterator[list[dict[str, Any]]]:
         """Yield what the dataset is to hold of the first quote with each text that it does not know, by row."""
-        yield from self._chunks("quotes.row IN (SELECT row FROM encode)", at_a_time)
+        # With the sign SQLite goes on from the last row; without, it goes through all of `encode` each time.
+        yield from self._chunks("+quotes.row IN (SELECT row FROM encode)", at_a_time)
 
     def to_copy(self, at_a_time: int) -> Iterator[list[dict[str, Any]]]:
         """Yield what it is to hold of the other new quotes, whose vectors it knows by then, by row."""

@@ -1,26 +1,37 @@
 """The one place that writes an index in a Lance dataset: adds and refreshes sources, removes them, encodes anew.
 
-Each step is a version of the dataset. Readers see the one that carries the tag, and the tag moves once, at the end; a
-run that is killed goes on from the newest version, in which everything is that was committed.
+Each step is a version of the dataset. Readers see the one that carries the tag, and the tag moves once, at the end. A
+version before that says of what it is a part, and an update of the sources with which it had begun; the next run goes on
+from there if it is of the same kind, and otherwise from what readers see.
 """
 
 from __future__ import annotations
 
+import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quotefind.encoders import Encoder
+from quotefind.errors import IndexUnusableError
 from quotefind.index.apply import Application
-from quotefind.index.sources import Changes
+from quotefind.index.sources import Changes, is_there, remembered
 from quotefind.index.state import OpenEncoder
 from quotefind.index.summary import Summary
 from quotefind.index.updating import Updating
 from quotefind.lance_index import storing
 from quotefind.lance_index.applying import LanceApplication
-from quotefind.lance_index.dataset import UPDATE, LanceManifest, import_lance, missing_index, read_manifest
+from quotefind.lance_index.dataset import (
+    CHANGE,
+    UPDATE,
+    LanceManifest,
+    import_lance,
+    missing_index,
+    read_manifest,
+    reported,
+)
 from quotefind.lance_index.encoding import encoded, written
 from quotefind.lance_index.lease import clear, writing
 from quotefind.lance_index.ledger import Ledger
@@ -40,6 +51,8 @@ if TYPE_CHECKING:
 
 # Texts that this process encodes before it writes a fragment, and records that are changed or copied at once.
 _CHUNK = 4096
+# What is encoded is committed every so many seconds: a commit writes a list of all that is stored.
+_COMMIT_AFTER = 15.0
 
 
 class LanceIndexWriter(Updating):
@@ -81,10 +94,34 @@ class LanceIndexWriter(Updating):
     def _known(self) -> LanceManifest | None:
         return self.manifest
 
-    def _check(self) -> None:
-        self._store.begin_update()
+    def _check(self, named: set[str]) -> list[str]:
+        given_up = self._give_up(named)
         self._working.begin()
         self._before, self._touched = self._store.ledger, set()
+        return given_up
+
+    def _give_up(self, named: set[str]) -> list[str]:
+        """Go on from what readers see where a run was stopped whose end this update cannot be; return what to say."""
+        manifest = self._store.manifest
+        if manifest is None or not manifest.unfinished:
+            return []
+        if manifest.unfinished == UPDATE:
+            self._working.begin()
+            begun = [source for source in remembered(self.connection) if source.location in self._unfinished()]
+            gone = [source.location for source in begun if source.location not in named and not is_there(source)]
+            if not gone:
+                return []
+            said = [f"a stopped update had begun with {', '.join(gone)}, which cannot be read again, and is given up"]
+        elif manifest.unfinished == CHANGE:
+            said = []  # as if it had not been begun
+        else:
+            said = [f"encoding the index anew with {manifest.model} was stopped, and is given up"]
+        self._store.give_up()
+        return said
+
+    def _unfinished(self) -> set[str]:
+        manifest = self._store.manifest
+        return self._store.ledger.locations(manifest.begun) if manifest is not None else set()
 
     def _prepare(self) -> None:
         """Do nothing: the working database has its tables."""
@@ -116,7 +153,8 @@ class LanceIndexWriter(Updating):
 
     def _note(self, next_row: int) -> None:
         """Note in the dataset, before it is changed, what an update that is stopped has to read again."""
-        self._store.note_update(next_row, self._before.becoming(Ledger.of(self.connection), self._touched))
+        ledger = self._before.becoming(Ledger.of(self.connection), self._touched)
+        self._store.note_update(next_row, ledger, ledger.begun(self._before, self._touched))
 
     def _held(self, in_working: int, locations: list[str] | None) -> int:
         """Return how many quotes the sources at `locations` hold: what the dataset says, but for what was touched."""
@@ -128,16 +166,50 @@ class LanceIndexWriter(Updating):
         done = truncated = 0
         if total:
             texts = (storing.table(records, self._store.schema) for records in self._working.to_encode(_CHUNK))
-            for fragments, rows, cut in self._encoded(texts, total, encoder):
-                self._store.append(fragments)
-                self._working.note_stored(rows)
-                done += len(rows)
-                truncated += cut
-                self._progress("encoding", done, total)
+            done, truncated = self._encode(texts, total, encoder, self._working.note_stored)
         for records in self._working.to_copy(_CHUNK):
             rows = self._store.copies(records)
             self._store.append(written(rows, self.location))
             self._working.note_stored(record["row"] for record in records)
+        return done, truncated
+
+    def _encode(
+        self,
+        texts: Iterable[pa.Table],
+        total: int,
+        encoder: Encoder | None,
+        note: Callable[[list[int]], None] | None = None,
+    ) -> tuple[int, int]:
+        """Encode and commit `texts`; return how many were encoded, and how many of these cut.
+
+        Args:
+            texts: all but vectors and words of the quotes.
+            total: how many these are.
+            encoder: the model, where it is open already.
+            note: told which rows are committed.
+        """
+        done = truncated = 0
+        fragments: list[FragmentMetadata] = []
+        stored: list[int] = []
+        committed = time.monotonic()
+
+        def commit() -> None:
+            self._store.append(fragments)
+            if note:
+                note(stored)
+            fragments.clear()
+            stored.clear()
+
+        for new, rows, cut in self._encoded(texts, total, encoder):
+            fragments += new
+            stored += rows
+            done += len(rows)
+            truncated += cut
+            if time.monotonic() - committed >= _COMMIT_AFTER:
+                commit()
+                committed = time.monotonic()
+            self._progress("encoding", done, total)
+        commit()
         return done, truncated
 
     def _encoded(
@@ -184,14 +256,11 @@ class LanceIndexWriter(Updating):
         before = self._store.begin_rebuild(encoder)
         forgotten = 0
         if encoder.fingerprint != old.fingerprint:
-            forgotten = before.count_rows("array_length(proposed) > 0")
+            with reported(self.location):
+                forgotten = before.count_rows("array_length(proposed) > 0")
         total = before.count_rows() - self._store.count()
         texts = self._store.left_to_rebuild(before, _CHUNK, forget=bool(forgotten))
-        done = 0
-        for fragments, rows, _ in self._encoded(texts, total, encoder):
-            self._store.append(fragments)
-            done += len(rows)
-            progress("encoding", done, total)
+        done, _ = self._encode(texts, total, encoder)
         publish(self._store, self._store.ledger, progress, cluster=self._cluster)
         if forgotten:
             warnings.append(
@@ -253,6 +322,12 @@ def open_to_write(
                     cluster.connect(store.state)
                 show(store)
                 yield LanceIndexWriter(store, Working(connection, store), open_encoder, cluster)
+            except sqlite3.OperationalError as error:
+                raise IndexUnusableError(
+                    f"The temporary file for the update of the index in {location} cannot be written ({error}). Make "
+                    "room where temporary files go, or name another place for them: TMPDIR=/other/place. What was "
+                    "committed before is safe; run the command again."
+                ) from error
             finally:
                 made = store.manifest is not None
     finally:

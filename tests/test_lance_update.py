@@ -542,3 +542,29 @@ def test_one_quote_is_looked_up(both: Both) -> None:
             assert len(lookup.ids(Filter(), 7)) == 7
     assert answers[0] == answers[1]
     assert answers[1][:3] == (ids, [ids[0], ids[3], ids[0]], None)
+
+
+def test_new_quotes_are_read_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last of many new quotes are found in the working database with no more steps than the first."""
+    from quotefind.lance_index.working import Working, open_working
+
+    connection = open_working()
+    connection.executemany(
+        "INSERT INTO quotes (name, digest, row, checksum, text, chars, tags, truncated, seal)"
+        " VALUES (?, ?, ?, 0, 'text', 4, '[]', 0, 0)",
+        ((f"{row:016x}", row.to_bytes(16), row) for row in range(10_000)),
+    )
+    working = Working(connection, None)  # type: ignore[arg-type]
+    assert working.find_new() == 10_000
+    steps = [0]
+    monkeypatch.setattr("quotefind.lance_index.working.record_of", lambda row, *_: {"row": row})
+
+    def step() -> int:
+        steps[-1] += 1
+        return 0
+
+    connection.set_progress_handler(step, 100)
+    for _ in working.to_encode(500):
+        steps.append(0)
+    assert len(steps) == 21
+    assert steps[19] <= 2 * steps[0]

@@ -1,8 +1,8 @@
 """The one place that writes an index in a Lance dataset: adds and refreshes sources, removes them, encodes anew.
 
 Each step is a version of the dataset. Readers see the one that carries the tag, and the tag moves once, at the end. A
-version before that says of what it is a part, and an update of the sources with which it had begun; the next run goes on
-from there if it is of the same kind, and otherwise from what readers see.
+version before that says of what it is a part, and with which sources it had begun; the next run goes on from there if
+it is of the same kind, and otherwise from what readers see.
 """
 
 from __future__ import annotations

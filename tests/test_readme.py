@@ -66,7 +66,7 @@ ALL_CALLS = [call for line in COMMANDS for call in calls(line)]
 def test_readme_opens_with_the_two_commands() -> None:
     """The first command installs and asks, the second installs and tests; CI runs exactly these."""
     assert COMMANDS[0] == 'pip install . && quotefind find "quotes about family"'
-    assert COMMANDS[1] == "pip install '.[dev]' && pytest -n auto --dist loadfile"
+    assert COMMANDS[1] == "pip install '.[dev]' && pytest"
 
 
 def test_readme_shows_every_command_at_work() -> None:

@@ -230,8 +230,9 @@ def test_a_large_index_is_encoded_anew_by_both(
     assert f"{QUOTES} quotes verified" in done(environment, "index", "--verify", "--index", shared)
     wanted = find_all(environment, str(expected))
     assert_same(find_all(environment, shared, "--exact"), wanted)
-    answers = hits(find_all(environment, shared, "--ray", nodes.address, "--workers", "2"))
-    assert len(set(answers) & set(hits(wanted))) >= 0.9 * len(answers)
+    # Many quotes are nearly as near as the one before: which of them are found may differ, how near they are hardly.
+    answers = find_all(environment, shared, "--ray", nodes.address, "--workers", "2")
+    assert scores(answers) == pytest.approx(scores(wanted), abs=0.01)
 
 
 def test_s3(environment: dict[str, str], source: Path, expected: Path, nodes: Nodes, tmp_path: Path) -> None:

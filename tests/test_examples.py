@@ -242,7 +242,9 @@ def test_the_recipe_for_git(desk: Path) -> None:
     variables = {"GIT_EDITOR": f"sh {shlex.quote(str(desk / 'editor'))}", "GIT_CONFIG_GLOBAL": "/dev/null"}
     done = run_example(commit, desk, **variables)
     assert (done.returncode, done.stdout.strip()) == (0, "Changed."), done
-    assert " — " in (desk / "message").read_text(encoding="utf-8").splitlines()[-1]
+    quote = run_example("quotefind today --max-chars 200", desk).stdout.splitlines()
+    assert quote
+    assert (desk / "message").read_text(encoding="utf-8").splitlines()[-len(quote) :] == [f"# {line}" for line in quote]
     (desk / "none").mkdir()
     wrapper(desk / "none" / "quotefind", "exit 4")
     done = run_example(f"PATH=$PWD/none:$PATH; {commit}", desk, **variables)

@@ -169,12 +169,21 @@ def test_a_manifest_that_cannot_be_read(shared: Library, key: str, value: str, s
         open_index(shared.directory)
 
 
-def test_files_that_are_gone(shared: Library) -> None:
-    """Data that was deleted from the storage is an error about the index, not one of Lance's."""
-    for file in (shared.directory / "data").iterdir():
-        file.unlink()
-    with open_index(shared.directory) as index, pytest.raises(IndexUnusableError, match="Look at its storage"):
+@pytest.mark.parametrize("lost", ["data", "_indices"])
+@pytest.mark.parametrize("cut", [True, False])
+def test_files_that_are_gone_or_cut(shared: Library, lost: str, cut: bool) -> None:
+    """What was deleted from the storage, or cut off, is named as damage, with what mends it and nothing of Lance's."""
+    for file in (shared.directory / lost).rglob("*.*"):
+        if file.is_file():
+            os.truncate(file, 10) if cut else file.unlink()
+    with open_index(shared.directory) as index, pytest.raises(IndexUnusableError, match="is damaged: a file") as raised:
         index.verify()
+    assert "quotefind index --rebuild --index" in str(raised.value)
+    assert ".rs" not in str(raised.value)
+    if lost == "_indices":
+        with shared.writer() as writer:
+            writer.rebuild()
+        assert len(shared.texts()) == 12
 
 
 def test_there_is_no_index(tmp_path: Path) -> None:

@@ -197,7 +197,7 @@ def test_a_first_run_that_was_stopped_is_no_index_yet(both: Both) -> None:
     with pytest.raises(StoppedError):
         both.lance.update(path)
     assert index_exists(both.lance.directory)
-    with pytest.raises(IndexUnusableError, match="quotefind index SOURCE"):
+    with pytest.raises(IndexUnusableError, match=r"was never finished\. To finish it: quotefind index --index"):
         open_index(both.lance.directory)
     both.lance.update(path)
     both.matrix.update(path)

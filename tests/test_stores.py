@@ -137,7 +137,7 @@ def test_an_address_ends_in_lance(cli: Cli, address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["http://host/quotes.lance", "ftp://a/b.lance", "file:///tmp/quotes.lance", "s4://q.lance"]
+    "address", ["http://host/quotes.lance", "ftp://a/b.lance", "file:///tmp/quotes.lance", "s4://q.lance", "s3://"]
 )
 def test_an_unknown_storage_is_refused(cli: Cli, address: str) -> None:
     """An address of storage that Lance does not know is refused, and no directory of that name is made."""
@@ -153,7 +153,7 @@ def test_a_location_says_what_it_is(home: Path) -> None:
     assert index_location("S3://bucket/quotes.lance") == "S3://bucket/quotes.lance"
     assert index_location("quotes.lance") == home / "indexes" / "quotes.lance"
     assert index_location("./quotes.lance") == Path.cwd() / "quotes.lance"
-    for lance in ("s3://bucket/quotes.lance", "quotes.lance", "/shared/quotes.lance"):
+    for lance in ("s3://bucket/quotes.lance", "quotes.lance", "/shared/quotes.lance", "/shared/quotes.LANCE"):
         assert is_lance(index_location(lance))
     for directory in ("quotes", "./lance", "/shared/quotes.lance.d", None):
         assert not is_lance(index_location(directory))
@@ -170,4 +170,8 @@ def test_machines_are_for_a_dataset(cli: Cli, command: list[str]) -> None:
     done = cli(*command, "--workers", "2")
     assert (done.code, done.out) == (2, ""), done
     assert "--ray ADDRESS" in done.err
+    for address in ("", "nonsense", "ray://10.0.0.1:10001"):
+        done = cli(*command, "--ray", address)
+        assert (done.code, done.out) == (2, ""), done
+        assert "as in 10.0.0.1:6379, or local" in done.err
     assert cli("info", "--json").out == before

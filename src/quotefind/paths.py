@@ -25,7 +25,7 @@ BUNDLED = "bundled"
 Location = Path | str
 LANCE = ".lance"
 _NAME = re.compile(r"\w[\w.-]*")
-_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://.*")
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)")
 # Storage that Lance knows.
 _SCHEMES = ("s3", "gs", "az")
 
@@ -45,7 +45,7 @@ def index_location(index: str | None) -> Location:
         return _home("indexes") / name
     address = _ADDRESS.fullmatch(name)
     if address:
-        return _address(name.rstrip("/"), address[1].lower())
+        return _address(name.rstrip("/") if address[2] else name, address[1].lower())
     return Path(name).expanduser().absolute()
 
 
@@ -53,14 +53,16 @@ def _address(name: str, scheme: str) -> str:
     if scheme not in _SCHEMES:
         known = ", ".join(f"{other}://" for other in _SCHEMES)
         raise UsageError(f"{name} is no address of an index; it begins with one of {known}, or is a path.")
-    if not name.endswith(LANCE):
+    if not name.partition("://")[2]:
+        raise UsageError(f"{name} names no place; an index on other storage is named as in s3://bucket/quotes{LANCE}")
+    if not is_lance(name):
         raise UsageError(f"On other storage an index is a Lance dataset, and its name ends in {LANCE}: {name}{LANCE}")
     return name
 
 
 def is_lance(location: Location) -> bool:
     """Whether an index at `location` is a Lance dataset: its name says so."""
-    return str(location).endswith(LANCE)
+    return str(location).casefold().endswith(LANCE)
 
 
 def is_named(location: Location) -> bool:

@@ -48,8 +48,6 @@ _LASTING = {"max_restarts": -1, "max_task_retries": -1, "scheduling_strategy": "
 _MOST, _LEAST, _TURNS = 8192, 256, 8
 # Those that search or index ask little of a processor, so that those of a machine that dies find room on the others.
 _SEARCHING = {"num_cpus": 0.01, **_LASTING}
-# One process reads what so many workers encode.
-_READ_FOR = 16
 # How often to count the processors of a cluster that changes.
 _ATTEMPTS = 10
 # The head is looked for every so many seconds; after so many failures in a row it is gone.
@@ -92,6 +90,9 @@ class Cluster:
         self._device = device
         self._state: Callable[[], str] = str
         self._watcher: threading.Thread | None = None
+        self._hint = (
+            "" if address == LOCAL else "Where it has a token, RAY_AUTH_MODE and RAY_AUTH_TOKEN are to be set. "
+        )
 
     def connect(self, state: Callable[[], str]) -> None:
         """Connect to it, once.
@@ -121,6 +122,7 @@ class Cluster:
             self._watcher.start()
         for name in ("ray", "ray.data", "lance_ray"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
+        self._hint = ""
         with self._answering():
             self.workers = self.workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
 
@@ -140,7 +142,7 @@ class Cluster:
                 raise cause from error
             raise ModelError(
                 f"The Ray cluster at {self.address} cannot be reached, or does not answer any more: "
-                f"{_said(error)}. {self._asked_state()}"
+                f"{_said(error).rstrip('.')}. {self._hint}{self._asked_state()}"
             ) from error
 
     @property
@@ -185,7 +187,6 @@ class Cluster:
             store: of the dataset.
             progress: told the steps.
         """
-        import lance_ray
         import ray
 
         lance = import_lance()
@@ -208,14 +209,9 @@ class Cluster:
             )
         gpus = {"num_gpus": 1} if self._device.startswith("cuda") else {}
         with self._answering():
-            work = lance_ray.read_lance(
-                todo,
-                storage_options=options,
-                ray_remote_args={"num_cpus": 0},
-                override_num_blocks=len(shared.get_fragments()),
-                # Each that reads is a process, which takes longer to start than it reads.
-                concurrency=1 + self.workers // _READ_FOR,
-            ).map_batches(
+            # Workers read the texts themselves: for each part that Ray reads it starts a process, which takes longer.
+            parts = [{"part": fragment.fragment_id} for fragment in shared.get_fragments()]
+            work = ray.data.from_items(parts, override_num_blocks=len(parts)).map_batches(
                 Worker,
                 fn_constructor_args=(
                     manifest.model,
@@ -225,7 +221,7 @@ class Cluster:
                     options,
                     store.schema,
                 ),
-                batch_size=rows,
+                batch_size=1,
                 batch_format="pyarrow",
                 compute=ray.data.ActorPoolStrategy(size=self.workers),
                 num_cpus=1,

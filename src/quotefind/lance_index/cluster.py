@@ -48,10 +48,13 @@ _LASTING = {"max_restarts": -1, "max_task_retries": -1, "scheduling_strategy": "
 _MOST, _LEAST, _TURNS = 8192, 256, 8
 # Those that search or index ask little of a processor, so that those of a machine that dies find room on the others.
 _SEARCHING = {"num_cpus": 0.01, **_LASTING}
+# One process reads what so many workers encode.
+_READ_FOR = 16
 # How often to count the processors of a cluster that changes.
 _ATTEMPTS = 10
-# The head is looked for every so many seconds; after so many failures in a row it is gone.
-_WATCH, _FAILURES = 5.0, 6
+# The head is looked for every so many seconds, and given so many to answer; after so many failures in a row it is gone.
+# Where its machine says that nobody listens there, as many as this stands for: Ray would end this process soon.
+_WATCH, _ANSWER, _FAILURES, _REFUSED = 0.25, 5.0, 10, 5
 # So many seconds it has to answer at all.
 _PATIENCE = 15.0
 
@@ -157,10 +160,10 @@ class Cluster:
         while failed < _FAILURES:
             time.sleep(_WATCH)
             try:
-                socket.create_connection(head, timeout=_WATCH).close()
+                socket.create_connection(head, timeout=_ANSWER).close()
                 failed = 0
-            except OSError:
-                failed += 1
+            except OSError as error:
+                failed += _REFUSED if isinstance(error, ConnectionRefusedError) else 1
         try:
             gone = f"The head of the Ray cluster at {self.address} does not answer any more."
             sys.stderr.write(f"quotefind: {gone} {self._asked_state()}\n")
@@ -187,6 +190,7 @@ class Cluster:
             store: of the dataset.
             progress: told the steps.
         """
+        import lance_ray
         import ray
 
         lance = import_lance()
@@ -209,9 +213,14 @@ class Cluster:
             )
         gpus = {"num_gpus": 1} if self._device.startswith("cuda") else {}
         with self._answering():
-            # Workers read the texts themselves: for each part that Ray reads it starts a process, which takes longer.
-            parts = [{"part": fragment.fragment_id} for fragment in shared.get_fragments()]
-            work = ray.data.from_items(parts, override_num_blocks=len(parts)).map_batches(
+            work = lance_ray.read_lance(
+                todo,
+                storage_options=options,
+                ray_remote_args={"num_cpus": 0},
+                override_num_blocks=len(shared.get_fragments()),
+                # Each that reads is a process, which takes longer to start than it reads.
+                concurrency=1 + self.workers // _READ_FOR,
+            ).map_batches(
                 Worker,
                 fn_constructor_args=(
                     manifest.model,
@@ -221,7 +230,7 @@ class Cluster:
                     options,
                     store.schema,
                 ),
-                batch_size=1,
+                batch_size=rows,
                 batch_format="pyarrow",
                 compute=ray.data.ActorPoolStrategy(size=self.workers),
                 num_cpus=1,

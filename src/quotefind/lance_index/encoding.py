@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pickle
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from quotefind.lance_index.dataset import import_lance, reported, shared_texts, storage_options
+from quotefind.lance_index.dataset import import_lance, reported, storage_options
 from quotefind.lance_index.rows import with_vectors
 from quotefind.progress import Progress, silent
 
@@ -50,7 +50,7 @@ class Worker:
         options: dict[str, str] | None,
         schema: pa.Schema,
     ) -> None:
-        """Open the model; `location`, `options` and `schema` say where texts are read, and fragments are written."""
+        """Open the model; `location`, `options` and `schema` say where and how fragments are written."""
         from quotefind.encoders import open_encoder
 
         self._encoder = open_encoder(model, device=device, fingerprint=fingerprint)
@@ -58,15 +58,15 @@ class Worker:
         self._options = options
         self._schema = schema
 
-    def __call__(self, parts: pa.Table) -> pa.Table:
-        """Return for each of the `parts` of the shared texts its new fragments, their rows, and how many were cut."""
+    def __call__(self, records: pa.Table) -> pa.Table:
+        """Return a row with the fragments that hold `records`, the rows in them, and how many texts were cut."""
         import pyarrow as pa
 
-        shared = import_lance().dataset(shared_texts(self._location), storage_options=self._options)
-        done: dict[str, list[Any]] = {"fragments": [], "rows": [], "truncated": []}
-        for part in parts["part"].to_pylist():
-            rows = encoded(shared.get_fragment(part).to_table(), self._encoder, self._schema)
-            done["fragments"].append(pickle.dumps(written(rows, self._location, self._options)))
-            done["rows"].append(rows["row"].to_pylist())
-            done["truncated"].append(sum(rows["truncated"].to_pylist()))
-        return pa.table(done)
+        rows = encoded(records, self._encoder, self._schema)
+        return pa.table(
+            {
+                "fragments": [pickle.dumps(written(rows, self._location, self._options))],
+                "rows": [rows["row"].to_pylist()],
+                "truncated": [sum(rows["truncated"].to_pylist())],
+            }
+        )

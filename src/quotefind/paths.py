@@ -14,6 +14,7 @@ import os
 import re
 import shlex
 from pathlib import Path
+from typing import TypeGuard
 
 from quotefind.errors import UsageError
 
@@ -65,7 +66,7 @@ def is_lance(location: Location) -> bool:
     return str(location).casefold().endswith(LANCE)
 
 
-def is_named(location: Location) -> bool:
+def is_named(location: Location) -> TypeGuard[Path]:
     """Whether `location` is in the data directory, so that an index there has a name."""
     return isinstance(location, Path) and location.parent == _home("indexes")
 
@@ -83,7 +84,7 @@ def index_argument(location: Location) -> str:
     """Return the command-line words that name the index at `location`, with a leading space, or ''."""
     if location == index_location(os.environ.get(INDEX_VARIABLE) or None):
         return ""
-    if isinstance(location, Path) and is_named(location):
+    if is_named(location):
         return f" --index {shlex.quote(location.name)}"
     return f" --index {shlex.quote(str(location))}"
 

@@ -20,9 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from quotefind.errors import ModelError, QuotefindError
+from quotefind.errors import ModelError, QuotefindError, UsageError
 from quotefind.lance_index.dataset import (
-    drop_shared,
     import_lance,
     missing_extra,
     reported,
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from quotefind.lance_index.storing import Store
 
 LOCAL = "local"
+_ADDRESS = re.compile(r"([^/\s]+):(\d+)")
 # A worker that dies with its machine starts again on another, as often as it takes, and does again what it had begun.
 _LASTING = {"max_restarts": -1, "max_task_retries": -1, "scheduling_strategy": "SPREAD"}
 # Texts that a worker encodes at once, and so the rows of a fragment: what is lost of its work when it is killed. With
@@ -52,9 +52,8 @@ _SEARCHING = {"num_cpus": 0.01, **_LASTING}
 _READ_FOR = 16
 # How often to count the processors of a cluster that changes.
 _ATTEMPTS = 10
-# The head is looked for every so many seconds, and given so many to answer; after so many failures in a row it is gone.
-# Where its machine says that nobody listens there, as many as this stands for: Ray would end this process soon.
-_WATCH, _ANSWER, _FAILURES, _REFUSED = 0.25, 5.0, 10, 5
+# The head is looked for every so many seconds; after so many failures in a row it is gone.
+_WATCH, _FAILURES = 5.0, 6
 # So many seconds it has to answer at all.
 _PATIENCE = 15.0
 
@@ -71,8 +70,16 @@ class Cluster:
         """Connect to nothing yet.
 
         Raises:
+            UsageError: `address` is none.
             ModelError: the extra `scale` is missing.
         """
+        found = _ADDRESS.fullmatch(address)
+        if found is None and address != LOCAL:
+            raise UsageError(
+                f"--ray wants host and port of a cluster's head, as in 10.0.0.1:6379, or local; not {address!r}."
+            )
+        # Host and port of the head; None for a cluster that is made here.
+        self._head = (found[1], int(found[2])) if found else None
         # Ray would report its use to its makers, and write of its progress between the lines of a command.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
@@ -148,22 +155,16 @@ class Cluster:
                 f"{_said(error).rstrip('.')}. {self._hint}{self._asked_state()}"
             ) from error
 
-    @property
-    def _head(self) -> tuple[str, int] | None:
-        """Host and port of the head, where the address says them."""
-        host, _, port = self.address.rpartition(":")
-        return (host, int(port)) if host and port.isdecimal() else None
-
     def _watch(self, head: tuple[str, int]) -> None:
         """End the process with a message once the head is gone: Ray itself would end it a minute later, with none."""
         failed = 0
         while failed < _FAILURES:
             time.sleep(_WATCH)
             try:
-                socket.create_connection(head, timeout=_ANSWER).close()
+                socket.create_connection(head, timeout=_WATCH).close()
                 failed = 0
-            except OSError as error:
-                failed += _REFUSED if isinstance(error, ConnectionRefusedError) else 1
+            except OSError:
+                failed += 1
         try:
             gone = f"The head of the Ray cluster at {self.address} does not answer any more."
             sys.stderr.write(f"quotefind: {gone} {self._asked_state()}\n")
@@ -240,7 +241,6 @@ class Cluster:
             for batch in work.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
                 for done in batch.to_pylist():
                     yield pickle.loads(done["fragments"]), done["rows"], done["truncated"]  # noqa: S301 - our own
-        drop_shared(store.location)
 
     def create_vector_index(
         self, dataset: lance.LanceDataset, kind: str, partitions: int, options: dict[str, int]

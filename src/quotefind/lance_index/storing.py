@@ -290,9 +290,8 @@ class Store:
         """
         columns = [name for name in before.schema.names if name not in KEPT]
         with reported(self.location):
-            done = np.sort(
-                self.newest.to_table(columns=["row"])["row"].to_numpy()
-            )  # with gaps, where workers were killed
+            # With gaps: workers end in no order.
+            done = np.sort(self.newest.to_table(columns=["row"])["row"].to_numpy())
             for batch in before.to_batches(columns=columns, batch_size=at_a_time):
                 rows = batch["row"].to_numpy()
                 left = np.searchsorted(done, rows, "left") == np.searchsorted(done, rows, "right")

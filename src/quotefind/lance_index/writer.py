@@ -11,8 +11,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from quotefind.encoders import Encoder
 from quotefind.errors import IndexUnusableError
@@ -232,13 +231,17 @@ class LanceIndexWriter(Updating):
             before += len(rows)
 
     def _publish(self, applied: Application, progress: Progress) -> None:
-        next_row = self.require_manifest().next_row
-        for records in self._working.changed(_CHUNK):
-            self._note(next_row)
-            self._store.merge(records)
-        for rows in self._working.removed_rows():
-            self._note(next_row)
-            self._store.delete(rows)
+        noted = False
+        steps: list[tuple[Callable[[list[Any]], None], Iterator[list[Any]]]] = [
+            (self._store.merge, self._working.changed(_CHUNK)),
+            (self._store.delete, self._working.removed_rows()),
+        ]
+        for change, parts in steps:
+            for part in parts:
+                if not noted:
+                    self._note(self.require_manifest().next_row)
+                    noted = True
+                change(part)
         rate = applied.rate or self.require_manifest().rate
         publish(self._store, Ledger.of(self.connection), progress, cluster=self._cluster, rate=rate)
 
@@ -311,7 +314,7 @@ def open_to_write(
         ModelError: the extra `scale` is missing, or `cluster` cannot be reached.
     """
     import_lance()
-    if isinstance(location, Path) and is_named(location):  # others may be meant for several users
+    if is_named(location):  # others may be meant for several users
         make_private(location)
     made = True
     try:

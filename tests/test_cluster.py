@@ -213,10 +213,12 @@ def test_a_large_index_is_encoded_anew_by_both(
 ) -> None:
     """Both machines encode everything again and make an approximate index, whose recall is measured on what they made.
 
-    Searched exactly, and through the index, it answers as before.
+    The texts are shared in several rounds, as those of a large index are. Searched exactly, and through the index, it
+    answers as before.
     """
     large = (
-        "from quotefind.lance_index import nearest; nearest.LARGE = 500; from quotefind.__main__ import main; main()"
+        "from quotefind.lance_index import cluster, nearest; nearest.LARGE = 500; cluster._PARTS = 3; "
+        "from quotefind.__main__ import main; main()"
     )
     command = ["index", "--rebuild", "--index", shared, "--ray", nodes.address, "--workers", "2", "--json"]
     ran = subprocess.run(

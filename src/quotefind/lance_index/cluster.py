@@ -46,10 +46,10 @@ _LASTING = {"max_restarts": -1, "max_task_retries": -1, "scheduling_strategy": "
 # Texts that a worker encodes at once, and so the rows of a fragment: what is lost of its work when it is killed. With
 # few texts, so few that every worker has several turns.
 _MOST, _LEAST, _TURNS = 8192, 256, 8
+# So many parts of texts are shared at once: with what tells Ray to read a part comes a list of all of them.
+_PARTS = 1000
 # Those that search or index ask little of a processor, so that those of a machine that dies find room on the others.
 _SEARCHING = {"num_cpus": 0.01, **_LASTING}
-# One process reads what so many workers encode.
-_READ_FOR = 16
 # How often to count the processors of a cluster that changes.
 _ATTEMPTS = 10
 # The head is looked for every so many seconds; after so many failures in a row it is gone.
@@ -191,36 +191,40 @@ class Cluster:
             store: of the dataset.
             progress: told the steps.
         """
-        import lance_ray
-        import ray
-
         lance = import_lance()
-        manifest = store.manifest
-        assert manifest is not None
         rows = max(_LEAST, min(_MOST, total // (self.workers * _TURNS)))
         todo, options = shared_texts(store.location), storage_options(store.location)
         remaining = iter(tables)
-        first = next(remaining, None)
-        if first is None:
-            return
-        progress("sharing", 0, total)
-        with reported(store.location):
-            shared = lance.write_dataset(
-                _one_after_the_other(first, remaining),
-                todo,
-                mode="overwrite",
-                storage_options=options,
-                max_rows_per_file=rows,
-            )
-        gpus = {"num_gpus": 1} if self._device.startswith("cuda") else {}
+        shared_so_far = 0
+        while (first := next(remaining, None)) is not None:
+            progress("sharing", shared_so_far, total)
+            with reported(store.location):
+                shared = lance.write_dataset(
+                    _one_after_the_other(first, remaining, rows * _PARTS),
+                    todo,
+                    mode="overwrite",
+                    storage_options=options,
+                    max_rows_per_file=rows,
+                )
+            shared_so_far += shared.count_rows()
+            yield from self._encode_shared(len(shared.get_fragments()), store)
+
+    def _encode_shared(self, parts: int, store: Store) -> Iterator[tuple[list[FragmentMetadata], list[int], int]]:
+        """Encode the shared texts, which are in so many `parts`; yield as `encode` does."""
+        import lance_ray
+        import ray
+
+        manifest, options = store.manifest, storage_options(store.location)
+        assert manifest is not None
+        each: dict[str, Any] = {"num_cpus": 1, "num_gpus": 1 if self._device.startswith("cuda") else 0}
         with self._answering():
+            # Where both ask for the same and parts are taken whole, Ray makes reading a part of the worker's task;
+            # otherwise it would start a process to read each part. Workers start again elsewhere unless told not to.
             work = lance_ray.read_lance(
-                todo,
+                shared_texts(store.location),
                 storage_options=options,
-                ray_remote_args={"num_cpus": 0},
-                override_num_blocks=len(shared.get_fragments()),
-                # Each that reads is a process, which takes longer to start than it reads.
-                concurrency=1 + self.workers // _READ_FOR,
+                ray_remote_args=each,
+                override_num_blocks=parts,
             ).map_batches(
                 Worker,
                 fn_constructor_args=(
@@ -231,12 +235,10 @@ class Cluster:
                     options,
                     store.schema,
                 ),
-                batch_size=rows,
+                batch_size=None,
                 batch_format="pyarrow",
                 compute=ray.data.ActorPoolStrategy(size=self.workers),
-                num_cpus=1,
-                **gpus,
-                **_LASTING,
+                **each,
             )
             for batch in work.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
                 for done in batch.to_pylist():
@@ -343,12 +345,15 @@ def _silenced() -> Iterator[None]:
         os.close(kept)
 
 
-def _one_after_the_other(first: pa.Table, others: Iterable[pa.Table]) -> pa.RecordBatchReader:
+def _one_after_the_other(first: pa.Table, others: Iterator[pa.Table], rows: int) -> pa.RecordBatchReader:
+    """Return what reads `first` and as many of the `others` as it takes for so many `rows`."""
     import pyarrow as pa
 
     def batches() -> Iterator[pa.RecordBatch]:
+        taken = len(first)
         yield from first.to_batches()
-        for table in others:
+        while taken < rows and (table := next(others, None)) is not None:
+            taken += len(table)
             yield from table.to_batches()
 
     return pa.RecordBatchReader.from_batches(first.schema, batches())

@@ -21,9 +21,6 @@ pytest.importorskip("lance_ray", reason="the extra scale is not installed: pip i
 from ray_nodes import HEAD, Nodes, two_nodes
 from s3_server import BUCKET, s3_server
 
-SLOW = pytest.mark.skipif(
-    not os.environ.get("QUOTEFIND_SLOW_TESTS"), reason="takes minutes with two processors: set QUOTEFIND_SLOW_TESTS=1"
-)
 QUOTES = 1100
 REQUESTS = [f"quotes about {theme}" for theme in ("love", "rain", "work", "the sea", "old age", "courage", "spring")]
 SUBJECTS = ("love", "rain", "labour", "the sea", "age", "courage", "spring", "silence", "bread", "music", "winter")
@@ -127,10 +124,9 @@ def shared(
         env=environment,
     )
     end = time.monotonic() + 120
-    while not nodes.workers_on("Worker") and running.poll() is None and time.monotonic() < end:
-        time.sleep(0.1)
-    time.sleep(2.0)  # so that it has begun
-    assert running.poll() is None, running.communicate()
+    while not (nodes.workers_on("Worker") and any(Path(index).glob("data/*.lance"))) and time.monotonic() < end:
+        assert running.poll() is None, running.communicate()
+        time.sleep(0.05)
     assert nodes.kill_worker() > 1
     out, errors = running.communicate(timeout=240)
     nodes.start_worker()
@@ -207,7 +203,6 @@ def test_what_is_known_is_not_encoded_again(
     assert f"{QUOTES} quotes verified" in done(environment, "index", "--verify", "--index", shared)
 
 
-@SLOW
 def test_a_large_index_is_encoded_anew_by_both(
     environment: dict[str, str], shared: str, expected: Path, nodes: Nodes
 ) -> None:
@@ -241,7 +236,6 @@ def test_a_large_index_is_encoded_anew_by_both(
     assert len({one[::2] for one in answers} & {one[::2] for one in hits(wanted)}) >= 0.75 * len(answers)
 
 
-@SLOW
 def test_s3(environment: dict[str, str], source: Path, expected: Path, nodes: Nodes, tmp_path: Path) -> None:
     """On a real S3 server an index is made by two machines, updated by one process, and answers as any other."""
     with s3_server(tmp_path) as storage:
@@ -273,7 +267,6 @@ def test_a_cluster_that_is_not_there(environment: dict[str, str], shared: str) -
     assert f"{HEAD}:1 cannot be reached" in quotefind(environment, *words).stderr
 
 
-@SLOW
 def test_the_head_dies_for_good(environment: dict[str, str], source: Path, nodes: Nodes, tmp_path: Path) -> None:
     """The message says which cluster it was and how the index is; the same command goes on without a cluster."""
     index = str(tmp_path / "quotes.lance")

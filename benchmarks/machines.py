@@ -33,7 +33,7 @@ _TESTS = Path(__file__).parents[1] / "tests"
 _NOISE = 0.75
 _REQUESTS = 40
 # Two sizes, so that the time to start can be told from the rate.
-_FORTUNES = 1500, 4500
+_FORTUNES = 1500, 6000
 
 
 class NoisyEncoder(synthetic.FakeEncoder):
@@ -175,8 +175,7 @@ def main() -> None:
         work.mkdir()
         with two_nodes(work) as nodes:
             os.environ |= nodes.environment
-            encoded = _encoding(work, nodes.address)
-            report_encoding(encoded)
+            report_encoding(_encoding(work, nodes.address, given.runs), given.runs)
             measure.in_own_process(encode_fortunes, path=work / "vectors.npy")
             sizes = [size for size in (10_000, 100_000, 1_000_000) if size <= given.quotes]
             report_searching([_searching(work, size, identity, nodes) for size in sizes])
@@ -184,8 +183,8 @@ def main() -> None:
         shutil.rmtree(work)
 
 
-def _encoding(work: Path, address: str) -> dict[str, dict[str, float]]:
-    """Index fortunes in each way, few and more; return the wall time of both commands, and the rate between them."""
+def _encoding(work: Path, address: str, runs: int) -> dict[str, dict[str, float]]:
+    """Index fortunes in each way, few and more; return the median wall time of both commands, and the rate between."""
     quotefind = measure.quotefind_command()
     ways = {
         "a directory, one process": ("directory", []),
@@ -195,19 +194,28 @@ def _encoding(work: Path, address: str) -> dict[str, dict[str, float]]:
     }
     for count in _FORTUNES:
         measure.in_own_process(synthetic.write_fortunes, path=work / f"fortunes-{count}.jsonl", count=count)
-    taken = {}
-    for way, (name, options) in ways.items():
-        walls = []
-        for count in _FORTUNES:
-            measure.say(f"encoding {count:,}: {way}")
-            source = str(work / f"fortunes-{count}.jsonl")
-            command = [*quotefind, "index", source, "--index", str(work / f"{count}-{name}"), "--quiet", *options]
-            started = time.monotonic()
-            subprocess.run(command, check=True)
-            walls.append(time.monotonic() - started)
-        few, more = _FORTUNES
-        taken[way] = {"few": walls[0], "more": walls[1], "rate": (more - few) / (walls[1] - walls[0])}
-    return taken
+
+    def index(count: int, name: str, options: list[str]) -> float:
+        place = work / f"{count}-{name}"
+        shutil.rmtree(place, ignore_errors=True)
+        source = str(work / f"fortunes-{count}.jsonl")
+        started = time.monotonic()
+        subprocess.run([*quotefind, "index", source, "--index", str(place), "--quiet", *options], check=True)
+        return time.monotonic() - started
+
+    taken = measure.rounds(
+        {
+            f"{count} {way}": lambda count=count, way=way: index(count, *ways[way])
+            for way in ways
+            for count in _FORTUNES
+        },
+        runs,
+    )
+    rates = {}
+    for way in ways:
+        few, more = (median(taken[f"{count} {way}"]) for count in _FORTUNES)
+        rates[way] = {"few": few, "more": more, "rate": (_FORTUNES[1] - _FORTUNES[0]) / (more - few)}
+    return rates
 
 
 def _searching(work: Path, size: int, identity: dict[str, Any], nodes: Any) -> dict[str, Any]:
@@ -259,7 +267,7 @@ def _recalls(work: Path, sentences: Path | None) -> list[dict[str, Any]]:
     return measured
 
 
-def report_encoding(taken: dict[str, dict[str, float]]) -> None:
+def report_encoding(taken: dict[str, dict[str, float]], runs: int) -> None:
     """Print the table of encoding."""
     base = taken["a directory, one process"]["rate"]
     rows = [
@@ -269,8 +277,8 @@ def report_encoding(taken: dict[str, dict[str, float]]) -> None:
     one, two = (taken[f"Lance, two nodes, {n}"]["rate"] for n in ("1 worker", "2 workers"))
     few, more = _FORTUNES
     notes = [
-        "Whole commands, once each; the rate is that between the two, so without what it takes to start. A directory "
-        "and one process use both processors, a worker one. "
+        f"Whole commands, medians of {runs}, in turn; the rate is that between the two, so without what it takes to "
+        "start. A directory and one process use both processors, a worker one. "
         f"Two workers reach {100 * two / (2 * one):.0f} % of twice one worker."
     ]
     header = ["", f"{few:,} fortunes", f"{more:,}", "rate between", "to the directory"]

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from quotefind.lance_index.cluster import Cluster
     from quotefind.progress import Progress
 
-_COUNTED = ("sources", "added", "reused", "updated", "removed", "repeats", "truncated", "bad", "quotes")
+_COUNTED = ("sources", "added", "reused", "updated", "removed", "repeats", "truncated", "bad", "encoded", "quotes")
 
 
 def index(

@@ -87,9 +87,9 @@ def test_the_summary_in_a_pipe(cli: Cli) -> None:
     done = cli("index", "a.txt")
     assert (done.code, done.err) == (0, "")
     counts = ["sources\t1", "added\t3", "reused\t0", "updated\t0", "removed\t0", "repeats\t1", "truncated\t1", "bad\t0"]
-    assert done.lines[:9] == [*counts, "quotes\t3"]
-    assert [line.split("\t")[0] for line in done.lines[9:]] == ["seconds", "quotes per second"]
-    assert all(float(line.split("\t")[1]) >= 0 for line in done.lines[9:])
+    assert done.lines[:10] == [*counts, "encoded\t3", "quotes\t3"]
+    assert [line.split("\t")[0] for line in done.lines[10:]] == ["seconds", "quotes per second"]
+    assert all(float(line.split("\t")[1]) >= 0 for line in done.lines[10:])
 
 
 def test_the_summary_as_json(cli: Cli) -> None:

@@ -257,6 +257,23 @@ def test_an_approximate_index_says_what_it_finds(large: Both) -> None:
         assert all(abs(places.get(row, score) - score) < 1e-5 for row, score in zip(one.rows, one.scores, strict=True))
 
 
+def test_recall_is_measured_with_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An approximate index is measured once, when it is made, with requests as users write them; an exact one never."""
+    quick(monkeypatch)
+    monkeypatch.setattr(nearest, "LARGE", 1000)
+    both = Both(tmp_path)
+    both.update(both.write("a.txt", *many_texts(300)))
+    encoder = both.lance.encoder
+    assert encoder.asked == []
+    monkeypatch.setattr(nearest, "LARGE", 200)
+    both.update(both.write("a.txt", *many_texts(301)))
+    measured = list(encoder.asked)
+    assert "quotes about friendship" in measured
+    assert len(measured) == len(set(measured)) > 100
+    both.update(both.write("a.txt", *many_texts(302)))
+    assert encoder.asked == measured
+
+
 def test_an_exact_search_beside_an_approximate_index(large: Both) -> None:
     """With `exact` every quote is compared, and the answer is that of a directory, with a condition and without."""
     queries = large.lance.encoder.vectors(many_texts(2040)[1990:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from quotefind.lance_index.dataset import TAG, drop_shared, reported
 from quotefind.lance_index.ledger import Ledger
 from quotefind.lance_index.storing import LOOKED_UP, Store
 from quotefind.progress import Progress
+from quotefind.similarity import Vectors
 
 if TYPE_CHECKING:
     from quotefind.lance_index.cluster import Cluster
@@ -36,13 +38,28 @@ _FRAGMENTS, _DEAD_ROWS, _DEAD_SHARE = 32, 1000, 0.25
 
 
 def publish(
-    store: Store, ledger: Ledger, progress: Progress, *, cluster: Cluster | None, rate: float | None = None
+    store: Store,
+    ledger: Ledger,
+    progress: Progress,
+    *,
+    requests: Callable[[], Vectors],
+    cluster: Cluster | None,
+    rate: float | None = None,
 ) -> None:
-    """Bring the indexes up to date, and let readers see this version."""
+    """Bring the indexes up to date, and let readers see this version.
+
+    Args:
+        store: of the dataset.
+        ledger: what the version was made from.
+        progress: told the steps.
+        requests: see `nearest.bring_up_to_date`.
+        cluster: the machines that make the index of the vectors; without one, this process does.
+        rate: how many quotes were encoded in a second, where some were.
+    """
     if store.is_published and ledger == store.ledger:
         return
     _tidy(store, progress)
-    made = _index(store, progress, cluster)
+    made = _index(store, progress, requests, cluster)
     with reported(store.location):
         counts = store.newest.to_batches(columns=["word_count"])
         words = sum(int(batch["word_count"].to_numpy().sum()) for batch in counts)
@@ -94,7 +111,9 @@ def _tidy(store: Store, progress: Progress) -> None:
             store.newest.optimize.compact_files(target_rows_per_fragment=_WHOLE)
 
 
-def _index(store: Store, progress: Progress, cluster: Cluster | None) -> nearest.Nearest:
+def _index(
+    store: Store, progress: Progress, requests: Callable[[], Vectors], cluster: Cluster | None
+) -> nearest.Nearest:
     before = nearest.Nearest.of(store.current.nearest)
     if not store.count():
         return nearest.Nearest()
@@ -110,4 +129,6 @@ def _index(store: Store, progress: Progress, cluster: Cluster | None) -> nearest
         store.newest.optimize.optimize_indices(index_names=others)
         if "vector" not in known:
             before = nearest.Nearest()
-        return nearest.bring_up_to_date(store.newest, before, large=nearest.LARGE, cluster=cluster, progress=progress)
+        return nearest.bring_up_to_date(
+            store.newest, before, large=nearest.LARGE, requests=requests, cluster=cluster, progress=progress
+        )

@@ -38,9 +38,10 @@ from quotefind.lance_index.proposing import forget, propose
 from quotefind.lance_index.publishing import publish, show
 from quotefind.lance_index.storing import Store
 from quotefind.lance_index.working import Working, open_working
-from quotefind.paths import Location, index_argument, is_named, make_private
+from quotefind.paths import Location, bundled_themes, index_argument, is_named, make_private
 from quotefind.progress import Progress, silent
 from quotefind.records import Quote
+from quotefind.similarity import Vectors
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -243,7 +244,17 @@ class LanceIndexWriter(Updating):
                     noted = True
                 change(part)
         rate = applied.rate or self.require_manifest().rate
-        publish(self._store, Ledger.of(self.connection), progress, cluster=self._cluster, rate=rate)
+        self._show(Ledger.of(self.connection), progress, rate)
+
+    def _show(self, ledger: Ledger, progress: Progress = silent, rate: float | None = None) -> None:
+        publish(self._store, ledger, progress, requests=self._requests, cluster=self._cluster, rate=rate)
+
+    def _requests(self) -> Vectors:
+        """Return the vectors (q, d) of requests as users write them, with which the recall of an index is measured."""
+        manifest = self._store.current
+        themes = bundled_themes().read_text(encoding="utf-8").splitlines()
+        encoder = self.opener(manifest.model, manifest.fingerprint)
+        return encoder.encode_queries([f"quotes about {theme}" for theme in themes])
 
     def rebuild(self, *, model: str | None = None, progress: Progress = silent) -> Summary:
         """Encode every quote anew, with `model` or the one the index has; resumable.
@@ -264,7 +275,7 @@ class LanceIndexWriter(Updating):
         total = before.count_rows() - self._store.count()
         texts = self._store.left_to_rebuild(before, _CHUNK, forget=bool(forgotten))
         done, _ = self._encode(texts, total, encoder)
-        publish(self._store, self._store.ledger, progress, cluster=self._cluster)
+        self._show(self._store.ledger, progress)
         if forgotten:
             warnings.append(
                 f"the tags proposed for {forgotten} quotes came from another model and are forgotten. To propose anew: "
@@ -279,7 +290,7 @@ class LanceIndexWriter(Updating):
         self._store.begin_change()
         dead = self._store.dead()
         self._store.compact(self._cluster)
-        publish(self._store, self._store.ledger, progress, cluster=self._cluster)
+        self._show(self._store.ledger, progress)
         return dead
 
     def propose(self, proposed: Iterable[tuple[Quote, Sequence[str]]]) -> int:
@@ -291,7 +302,7 @@ class LanceIndexWriter(Updating):
         self.require_manifest()
         self._store.begin_change()
         left_alone = propose(self._store, proposed)
-        publish(self._store, self._store.ledger, silent, cluster=self._cluster)
+        self._show(self._store.ledger)
         return left_alone
 
     def forget_proposals(self) -> int:
@@ -299,7 +310,7 @@ class LanceIndexWriter(Updating):
         self.require_manifest()
         self._store.begin_change()
         forgotten = forget(self._store)
-        publish(self._store, self._store.ledger, silent, cluster=self._cluster)
+        self._show(self._store.ledger)
         return forgotten
 
 

@@ -41,15 +41,14 @@ if TYPE_CHECKING:
 
 LOCAL = "local"
 _ADDRESS = re.compile(r"([^/\s]+):(\d+)")
-# A worker that dies with its machine starts again on another, as often as it takes, and does again what it had begun.
-_LASTING = {"max_restarts": -1, "max_task_retries": -1, "scheduling_strategy": "SPREAD"}
 # Texts that a worker encodes at once, and so the rows of a fragment: what is lost of its work when it is killed. With
 # few texts, so few that every worker has several turns.
 _MOST, _LEAST, _TURNS = 8192, 256, 8
 # So many parts of texts are shared at once: with what tells Ray to read a part comes a list of all of them.
 _PARTS = 1000
-# Those that search or index ask little of a processor, so that those of a machine that dies find room on the others.
-_SEARCHING = {"num_cpus": 0.01, **_LASTING}
+# Those that search or index start again on another machine when theirs dies, as often as it takes, and do again what
+# they had begun. They ask little of a processor, so that they find room there.
+_SEARCHING = {"num_cpus": 0.01, "max_restarts": -1, "max_task_retries": -1, "scheduling_strategy": "SPREAD"}
 # How often to count the processors of a cluster that changes.
 _ATTEMPTS = 10
 # The head is looked for every so many seconds; after so many failures in a row it is gone.
@@ -219,7 +218,8 @@ class Cluster:
         each: dict[str, Any] = {"num_cpus": 1, "num_gpus": 1 if self._device.startswith("cuda") else 0}
         with self._answering():
             # Where both ask for the same and parts are taken whole, Ray makes reading a part of the worker's task;
-            # otherwise it would start a process to read each part. Workers start again elsewhere unless told not to.
+            # otherwise it would start a process to read each part. That workers of a machine that dies start again on
+            # another, and do again what they had begun, is what Ray Data does by itself.
             work = lance_ray.read_lance(
                 shared_texts(store.location),
                 storage_options=options,

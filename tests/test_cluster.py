@@ -127,6 +127,8 @@ def shared(
     while not (nodes.workers_on("Worker") and any(Path(index).glob("data/*.lance"))) and time.monotonic() < end:
         assert running.poll() is None, running.communicate()
         time.sleep(0.05)
+    # To read a part takes no process of its own, which would cost more than to encode it.
+    assert nodes.workers_on("ReadLance->MapBatches(Worker)") == 1
     assert nodes.kill_worker() > 1
     out, errors = running.communicate(timeout=240)
     nodes.start_worker()

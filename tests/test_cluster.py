@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -205,6 +208,38 @@ def test_what_is_known_is_not_encoded_again(
     assert f"{QUOTES} quotes verified" in done(environment, "index", "--verify", "--index", shared)
 
 
+def test_few_quotes(environment: dict[str, str], nodes: Nodes, tmp_path: Path) -> None:
+    """A cluster makes the smallest index too, which lance-ray alone refuses, and searches it."""
+    source, index = tmp_path / "one.txt", str(tmp_path / "one.lance")
+    source.write_text("Of courage we know only what it has taken from us.\n")
+    options = ("--index", index, "--ray", nodes.address, "--json")
+    summary = json.loads(done(environment, "index", str(source), *options))
+    assert (summary["encoded"], summary["quotes"]) == (1, 1)
+    assert len(hits(find_all(environment, index, "--ray", nodes.address))) == len(REQUESTS)
+
+
+def test_what_workers_say_is_wrong(environment: dict[str, str], shared: str, nodes: Nodes, tmp_path: Path) -> None:
+    """What a worker finds wrong with the storage is told as by one process, and not as if it were the cluster."""
+    source, index = tmp_path / "one.txt", tmp_path / "no-room.lance"
+    source.write_text("Of courage we know only what it has taken from us.\n")
+    index.mkdir()
+    (index / "data").touch()  # where the worker is to write
+    ran = quotefind(environment, "index", str(source), "--index", str(index), "--ray", nodes.address)
+    assert (ran.returncode, ran.stdout) == (4, "")
+    assert ran.stderr.startswith(f"quotefind: The index in {index} cannot be used: ")
+    assert len(ran.stderr.splitlines()) == 1
+
+    copy = tmp_path / "cut.lance"
+    shutil.copytree(shared, copy)
+    for file in copy.glob("data/*.lance"):
+        os.truncate(file, 1000)
+    ran = quotefind(environment, "find", "love", "--index", str(copy), "--ray", nodes.address)
+    assert (ran.returncode, ran.stdout) == (4, "")
+    assert "is damaged" in ran.stderr
+    assert "index --rebuild" in ran.stderr
+    assert ".rs" not in ran.stderr
+
+
 def test_a_large_index_is_encoded_anew_by_both(
     environment: dict[str, str], shared: str, expected: Path, nodes: Nodes
 ) -> None:
@@ -264,6 +299,16 @@ def test_a_cluster_that_is_not_there(environment: dict[str, str], shared: str) -
     assert (ran.returncode, ran.stdout) == (5, "")
     assert f"{HEAD}:1" in ran.stderr
     assert f"{QUOTES:,} quotes" in ran.stderr
+    with socket.create_server((HEAD, 0)) as silent:  # accepts, and never answers
+        command = [sys.executable, "-m", "quotefind", "find", "love", "--index", shared, "--ray"]
+        running = subprocess.Popen(
+            [*command, f"{HEAD}:{silent.getsockname()[1]}"], stderr=subprocess.PIPE, text=True, env=environment
+        )
+        connection, _ = silent.accept()
+        running.send_signal(signal.SIGINT)
+        _, errors = running.communicate(timeout=10)
+        connection.close()
+        assert (running.returncode, errors) == (130, "quotefind: interrupted\n")
     # A GPU is asked for where the workers are, and not here.
     words = ("index", "--index", shared, "--device", "cuda", "--ray", f"{HEAD}:1")
     assert f"{HEAD}:1 cannot be reached" in quotefind(environment, *words).stderr

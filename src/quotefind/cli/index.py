@@ -87,10 +87,11 @@ def index(
 
     # A cluster's machines are looked at by those that work there.
     _check_usage(device if ray in (None, "local") else "auto", wait, delimiter)
-    cluster = session.cluster_of(ray, workers, device)
     if verify:
-        if sources or remove or prune or rebuild or compact or cluster:
+        if sources or remove or prune or rebuild or compact:
             raise UsageError("--verify only looks; run it without anything that changes the index.")
+        if ray or workers:
+            raise UsageError("--verify looks in this process; run it without --ray and --workers.")
         _verify(name, json=json, quiet=quiet)
         return
     columns = (text_column, author_column, work_column, year_column, tags_column, note_column)
@@ -98,6 +99,7 @@ def index(
     given = [Source(location_of(source), options, skip_bad) for source in sources or []]
     if not given and (options != ReadOptions() or skip_bad):
         raise UsageError("These options say how a source is read; name the source too: quotefind index SOURCE…")
+    cluster = session.cluster_of(ray, workers, device)
     with session.progress_bar(quiet=quiet) as progress:
         summary = _update(
             name,

@@ -10,7 +10,6 @@ import logging
 import os
 import pickle
 import re
-import socket
 import sys
 import threading
 import time
@@ -29,6 +28,7 @@ from quotefind.lance_index.dataset import (
     storage_options,
 )
 from quotefind.lance_index.encoding import Worker
+from quotefind.lance_index.heads import expect_answer, has_token, is_here
 from quotefind.lance_index.nearest import NAME
 from quotefind.progress import Progress
 
@@ -38,8 +38,11 @@ if TYPE_CHECKING:
     from lance.fragment import FragmentMetadata
 
     from quotefind.lance_index.storing import Store
+    from quotefind.paths import Location
 
 LOCAL = "local"
+# What Lance says somewhere in an error of Ray or of lance-ray.
+_LANCE_ERROR = re.compile(r"LanceError\(.*")
 _ADDRESS = re.compile(r"([^/\s]+):(\d+)")
 # Texts that a worker encodes at once, and so the rows of a fragment: what is lost of its work when it is killed. With
 # few texts, so few that every worker has several turns.
@@ -85,10 +88,10 @@ class Cluster:
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         # What it has to say of a machine that died would stand on standard output, between the results.
         os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", "(?s).*")
-        if _has_token():  # a head asks for it by itself where there is one; who connects has to say so
+        if has_token():  # a head asks for it by itself where there is one; who connects has to say so
             os.environ.setdefault("RAY_AUTH_MODE", "token")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-        import_lance()
+        import_lance("--ray")
         try:
             import lance_ray  # noqa: F401
             import ray.data  # noqa: F401
@@ -97,16 +100,17 @@ class Cluster:
         self.address = address
         self.workers = workers or 0
         self._device = device
+        self._location: Location = Path()
         self._state: Callable[[], str] = str
-        self._watcher: threading.Thread | None = None
         self._hint = (
             "" if address == LOCAL else "Where it has a token, RAY_AUTH_MODE and RAY_AUTH_TOKEN are to be set. "
         )
 
-    def connect(self, state: Callable[[], str]) -> None:
+    def connect(self, location: Location, state: Callable[[], str]) -> None:
         """Connect to it, once.
 
         Args:
+            location: of the index that it is to work on.
             state: returns a sentence on what state the index is in, for the message where that fails, now or later.
 
         Raises:
@@ -114,21 +118,22 @@ class Cluster:
         """
         import ray
 
+        self._location = location
         self._state = state
         if not ray.is_initialized():
             options: dict[str, Any] = {"address": self.address}
             if self.address == LOCAL:
                 options |= {"num_cpus": self.workers or None, "include_dashboard": False}
-            elif self._head is not None and _is_here(self._head[0]):
+            elif self._head is not None and is_here(self._head[0]):
                 options["_node_ip_address"] = self._head[0]  # of several that this machine has, Ray might take another
             with self._answering(), _silenced():
-                if self._head is not None:  # Ray itself tries for minutes
-                    socket.create_connection(self._head, timeout=_PATIENCE).close()
+                if self._head is not None:  # Ray itself tries for minutes, or for ever
+                    expect_answer(self._head, _PATIENCE)
+                    threading.Thread(target=self._watch, args=(self._head,), daemon=True).start()
                 ray.init(log_to_driver=False, logging_level=logging.FATAL, **options)
-        ray.data.DataContext.get_current().enable_progress_bars = False
-        if self._head is not None and self._watcher is None:
-            self._watcher = threading.Thread(target=self._watch, args=(self._head,), daemon=True)
-            self._watcher.start()
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = False
+        context.raise_original_map_exception = True  # an error of this program says what is wrong, and what mends it
         for name in ("ray", "ray.data", "lance_ray"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self._hint = ""
@@ -143,12 +148,13 @@ class Cluster:
                 # They are for who writes programs; or of Lance, about processes that are forked, which Ray's are not.
                 warnings.simplefilter("ignore")
                 yield
-        except QuotefindError:
-            raise
         except Exception as error:  # Ray has many errors of its own, and lets those of others through
-            cause = _own_error(error)
-            if cause is not None:
-                raise cause from error
+            own = _own_error(error)
+            if own is not None:
+                raise own from error
+            with reported(self._location):
+                if found := _LANCE_ERROR.search(str(error)):  # of what is stored, and not of the cluster
+                    raise OSError(found[0]) from error
             raise ModelError(
                 f"The Ray cluster at {self.address} cannot be reached, or does not answer any more: "
                 f"{_said(error).rstrip('.')}. {self._hint}{self._asked_state()}"
@@ -160,7 +166,7 @@ class Cluster:
         while failed < _FAILURES:
             time.sleep(_WATCH)
             try:
-                socket.create_connection(head, timeout=_WATCH).close()
+                expect_answer(head, _WATCH)
                 failed = 0
             except OSError:
                 failed += 1
@@ -316,31 +322,19 @@ class Cluster:
             raise TimeoutError("its processors change all the time")
 
 
-def _has_token() -> bool:
-    """Whether there is a token with which to ask a cluster of this user; see `ray get-auth-token`."""
-    given = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")
-    return bool(given) or (Path.home() / ".ray" / "auth_token").exists()
-
-
-def _is_here(host: str) -> bool:
-    """Whether `host` is an address of this machine."""
-    try:
-        with socket.socket() as listening:
-            listening.bind((host, 0))
-    except (OSError, UnicodeError):
-        return False
-    return bool(host)
-
-
 @contextmanager
 def _silenced() -> Iterator[None]:
     """Keep from stderr what is written there without Python, as Ray's core does of its own settings as it starts."""
     kept = os.dup(2)
+    streams = sys.stderr, sys.__stderr__
     try:
         with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device
             os.dup2(nowhere.fileno(), 2)
+        # For what is said when it is interrupted, or when the head dies.
+        sys.stderr = sys.__stderr__ = open(kept, "w", closefd=False)  # type: ignore[misc] # noqa: SIM115
         yield
     finally:
+        sys.stderr, sys.__stderr__ = streams  # type: ignore[misc]
         os.dup2(kept, 2)
         os.close(kept)
 
@@ -360,13 +354,13 @@ def _one_after_the_other(first: pa.Table, others: Iterator[pa.Table], rows: int)
 
 
 def _own_error(error: BaseException) -> QuotefindError | None:
-    """Return the error of this program that made a worker fail, where that is what happened."""
+    """Return the error of this program that made a worker fail, if that is what happened, or that `error` is."""
     seen: BaseException | None = error
     while seen is not None:
-        cause = getattr(seen, "cause", None)
-        for candidate in (seen, cause):
-            if isinstance(candidate, QuotefindError):
-                return candidate
+        # What Ray raises is of both kinds, and says more than a user wants to read; so does its cause, behind.
+        cause = getattr(seen, "cause", seen)
+        if isinstance(cause, QuotefindError):
+            return type(cause)(str(cause).partition("\n")[0])
         seen = seen.__cause__ or seen.__context__
     return None
 

@@ -31,7 +31,7 @@ _MANIFEST, _LEDGER = "quotefind.manifest", "quotefind.ledger"
 UPDATE, CHANGE = "update", "change"
 # What Lance puts around the message of an error: of what kind it was in each of its layers, and where in its source.
 _LANCE_ADDS = re.compile(r"(External error|LanceError\(\w+\)|Generic \S+ error): |,? /\S+\.rs:\d+(:\d+)?")
-_CUT = ("Not found", "failed to fill whole buffer", "Invalid range")
+_CUT = ("Not found", "failed to fill whole buffer", "Invalid range", "failed to decode", "Corrupt", "corrupt")
 INSTALL = "pip install 'quotefind[scale]'"
 
 
@@ -56,8 +56,8 @@ class LanceManifest(Manifest):
     begun: list[int] = field(default_factory=list)
 
 
-def import_lance() -> ModuleType:
-    """Return Lance's module.
+def import_lance(what: str = "An index whose name ends in .lance") -> ModuleType:
+    """Return Lance's module, which `what` needs.
 
     Raises:
         ModelError: the extra is missing.
@@ -67,7 +67,7 @@ def import_lance() -> ModuleType:
     try:
         import lance
     except ModuleNotFoundError as error:
-        raise missing_extra("An index whose name ends in .lance", error) from error
+        raise missing_extra(what, error) from error
     return lance  # type: ignore[no-any-return]
 
 
@@ -168,11 +168,18 @@ def exists(location: Location) -> bool:
 
 
 def missing_index(location: Location) -> IndexUnusableError:
-    """Return the error for an index that is not there, or that no run has finished yet."""
-    if exists(location):
-        return IndexUnusableError(
-            f"The index in {location} was never finished. To finish it: quotefind index{index_argument(location)}"
-        )
+    """Return the error for an index that is not there, or that no run has finished yet.
+
+    Raises:
+        IndexUnusableError: something else is there, or it is damaged.
+    """
+    begun = open_version(location, None)
+    if begun is not None:
+        read_manifest(begun, location)
+        if read_ledger(begun, location).sources:
+            return IndexUnusableError(
+                f"The index in {location} was never finished. To finish it: quotefind index{index_argument(location)}"
+            )
     return IndexUnusableError(
         f"There is no index in {location}. To make it: quotefind index SOURCE…{index_argument(location)}"
     )
@@ -264,7 +271,7 @@ def reported(location: Location) -> Iterator[None]:
         # Lance raises these three for what is wrong with files, the network or access.
         said = getattr(error, "strerror", None) or _LANCE_ADDS.sub("", " ".join(str(error).split()))[:300]
         if any(sign in said for sign in _CUT):
-            raise damaged(location, f"a file of it is missing or cut off ({said})") from error
+            raise damaged(location, f"a file of it is missing or not what was written ({said})") from error
         hint = "Look at its storage, and at the permissions there."
         if "No space left" in said:
             hint = "What was committed before is safe; make room there, and run the command again."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from quotefind.lance_index.dataset import import_lance, reported, storage_options
@@ -50,13 +51,20 @@ class Worker:
         options: dict[str, str] | None,
         schema: pa.Schema,
     ) -> None:
-        """Open the model; `location`, `options` and `schema` say where and how fragments are written."""
-        from quotefind.encoders import open_encoder
-
-        self._encoder = open_encoder(model, device=device, fingerprint=fingerprint)
+        """Open nothing yet; `location`, `options` and `schema` say where and how fragments are written."""
+        self._model = model
+        self._fingerprint = fingerprint
+        self._device = device
         self._location = location
         self._options = options
         self._schema = schema
+
+    @cached_property
+    def _encoder(self) -> Encoder:
+        # Not before there is something to encode: what Ray tells of an error in the constructor is not what was wrong.
+        from quotefind.encoders import open_encoder
+
+        return open_encoder(self._model, device=self._device, fingerprint=self._fingerprint)
 
     def __call__(self, records: pa.Table) -> pa.Table:
         """Return a row with the fragments that hold `records`, the rows in them, and how many texts were cut."""

@@ -35,7 +35,7 @@ _ALL = 1_000_000
 _EXACT_PARTITION = 8192
 # Bits for each dimension in the approximate index.
 _BITS = 5
-# lance-ray asks for so many rows for each partition.
+# lance-ray asks for so many rows for each partition; with fewer this process makes it.
 _TRAINED_WITH = 256
 # Partitions looked at to begin with; then as many more as the recall needs.
 _FIRST_SHARE = 0.05
@@ -134,7 +134,7 @@ def bring_up_to_date(
         partitions = max(1, min(round(math.sqrt(count)), count // _TRAINED_WITH))
     # To be said: the default of Lance, and that of lance-ray, which prepares the work for it, are not the same.
     options = {"num_bits": _BITS} if kind == APPROXIMATE else {}
-    if cluster is not None:
+    if cluster is not None and count >= partitions * _TRAINED_WITH:
         cluster.create_vector_index(dataset, kind, partitions, options)
         dataset.checkout_latest()  # it was committed elsewhere
     else:

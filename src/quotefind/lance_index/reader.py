@@ -81,7 +81,7 @@ class LanceIndex(Index):
         with readable_ledger(location):
             self._ledger = read_ledger(dataset, location).database()
         if cluster is not None:
-            cluster.connect(lambda: f"The index in {location} is as it was: {counted(self.count, 'quote')}.")
+            cluster.connect(location, lambda: f"The index in {location} is as it was: {counted(self.count, 'quote')}.")
 
     @property
     def manifest(self) -> LanceManifest:

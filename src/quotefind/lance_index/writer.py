@@ -333,7 +333,7 @@ def open_to_write(
             store = Store(location, lease)
             try:
                 if cluster is not None:
-                    cluster.connect(store.state)
+                    cluster.connect(location, store.state)
                 show(store)
                 yield LanceIndexWriter(store, Working(connection, store), open_encoder, cluster)
             except sqlite3.OperationalError as error:

@@ -18,6 +18,7 @@ from quotefind.errors import IndexUnusableError, SourceError, UsageError
 from quotefind.index.filters import Filter
 from quotefind.index.sources import Source
 from quotefind.index.updating import TooLongError
+from quotefind.lance_index.storing import Store
 from quotefind.search import FindOptions, find
 from quotefind.stores import index_exists, open_index, open_lookup
 from quotefind.tagging import propose_tags
@@ -203,6 +204,23 @@ def test_a_first_run_that_was_stopped_is_no_index_yet(both: Both) -> None:
     both.matrix.update(path)
     assert sorted(both.lance.encoder.encoded) == sorted(lines)
     both.agree()
+
+
+def test_a_run_that_was_stopped_before_it_noted_a_source(both: Both) -> None:
+    """What names no source cannot finish it: the message asks for one."""
+
+    def stopped(*_: object) -> None:
+        raise StoppedError
+
+    path = both.write("a.txt", "war")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Store, "note_update", stopped)
+        with pytest.raises(StoppedError):
+            both.lance.update(path)
+    with pytest.raises(IndexUnusableError, match=r"no index in .*: quotefind index SOURCE… --index"):
+        open_index(both.lance.directory)
+    both.update(path)
+    assert both.agree() == ["war"]
 
 
 @pytest.mark.usefixtures("small_steps")

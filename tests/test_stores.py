@@ -170,6 +170,9 @@ def test_machines_are_for_a_dataset(cli: Cli, command: list[str]) -> None:
     done = cli(*command, "--workers", "2")
     assert (done.code, done.out) == (2, ""), done
     assert "--ray ADDRESS" in done.err
+    done = cli("index", "--verify", "--ray", "local")
+    assert (done.code, done.out) == (2, ""), done
+    assert "run it without --ray" in done.err
     for address in ("", "nonsense", "ray://10.0.0.1:10001"):
         done = cli(*command, "--ray", address)
         assert (done.code, done.out) == (2, ""), done

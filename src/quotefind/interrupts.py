@@ -39,7 +39,12 @@ def watch() -> None:
         return
     signal.signal(signal.SIGINT, _interrupt)
     sys.unraisablehook = _unraisable
-    if os.name == "nt":
+    listen()
+
+
+def listen() -> None:
+    """Start the thread that waits for the signal; a process that was forked has none, and calls it again."""
+    if os.name == "nt" or signal.getsignal(signal.SIGINT) is not _interrupt:
         return  # there, only a socket can be told of a signal
     try:
         reading, writing = os.pipe()

@@ -95,7 +95,7 @@ def find(
         hybrid=hybrid,
     )
     many = queries is not None or words == ["-"]
-    cluster = session.cluster_of(ray, workers)
+    cluster = session.cluster_of(index, ray, workers)
     if not (words or many or read0 or copy or like is not None) and _on_terminal():
         from quotefind.cli.prompt import open_prompt
 

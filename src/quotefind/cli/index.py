@@ -99,7 +99,7 @@ def index(
     given = [Source(location_of(source), options, skip_bad) for source in sources or []]
     if not given and (options != ReadOptions() or skip_bad):
         raise UsageError("These options say how a source is read; name the source too: quotefind index SOURCE…")
-    cluster = session.cluster_of(ray, workers, device)
+    cluster = session.cluster_of(name, ray, workers, device)
     with session.progress_bar(quiet=quiet) as progress:
         summary = _update(
             name,

@@ -111,7 +111,7 @@ def pair(
         _compare(texts, style, model)
         return
     where = session.filter_of(author, work, tag, max_chars, proposed=proposed)
-    cluster = session.cluster_of(ray, workers)
+    cluster = session.cluster_of(index, ray, workers)
     with session.opened(index, refresh=not no_refresh, cluster=cluster, exact=exact) as opened:
         if conflicts:
             most = top if given(ctx, "top") else None

@@ -191,8 +191,10 @@ def filter_of(
     return Filter(tuple(author or ()), tuple(work or ()), tuple(tag or ()), max_chars, proposed)
 
 
-def cluster_of(ray: str | None, workers: int | None, device: str = "cpu") -> Cluster | None:
-    """Return the machines that the options say; None where they say nothing of any.
+def cluster_of(index: str | None, ray: str | None, workers: int | None, device: str = "cpu") -> Cluster | None:
+    """Return the machines that the options say, to work on `index`; None where they say nothing of any.
+
+    From here on a process of its own goes on, where they are named by the address of their head: see `watched`.
 
     Raises:
         UsageError: there are workers, but no cluster for them; or what is said is no address of one.
@@ -204,6 +206,12 @@ def cluster_of(ray: str | None, workers: int | None, device: str = "cpu") -> Clu
                 "--workers says how many of a Ray cluster work; name it with --ray ADDRESS, or --ray local."
             )
         return None
+    from quotefind.lance_index.heads import head_of
+
+    if head_of(ray) is not None:
+        from quotefind.cli.watched import watched
+
+        watched(ray, index)
     from quotefind.lance_index.cluster import Cluster
 
     return Cluster(ray, workers, device)

@@ -16,6 +16,7 @@
 | `working` | the part of the index that an update touches, as a database in a temporary file |
 | `encoding` | new quotes encoded in this process, into fragments of the dataset |
 | `cluster` | Ray: new quotes encoded, indexes built and searches answered by several machines |
+| `heads` | whether the head of a cluster answers, before Ray is asked |
 | `nearest` | the index of the vectors: of what kind, and how much of the truth it finds |
 | `lease` | one writer at a time, wherever it runs |
 | `verify` | every vector and every hash looked at |

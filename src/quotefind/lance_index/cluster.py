@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from quotefind.errors import ModelError, QuotefindError, UsageError
+from quotefind.errors import ModelError, QuotefindError
 from quotefind.lance_index.dataset import (
     import_lance,
     missing_extra,
@@ -28,7 +28,7 @@ from quotefind.lance_index.dataset import (
     storage_options,
 )
 from quotefind.lance_index.encoding import Worker
-from quotefind.lance_index.heads import expect_answer, has_token, is_here
+from quotefind.lance_index.heads import LOCAL, expect_answer, has_token, head_of, is_here
 from quotefind.lance_index.nearest import NAME
 from quotefind.progress import Progress
 
@@ -40,10 +40,8 @@ if TYPE_CHECKING:
     from quotefind.lance_index.storing import Store
     from quotefind.paths import Location
 
-LOCAL = "local"
 # What Lance says somewhere in an error of Ray or of lance-ray.
 _LANCE_ERROR = re.compile(r"LanceError\(.*")
-_ADDRESS = re.compile(r"([^/\s]+):(\d+)")
 # Texts that a worker encodes at once, and so the rows of a fragment: what is lost of its work when it is killed. With
 # few texts, so few that every worker has several turns.
 _MOST, _LEAST, _TURNS = 8192, 256, 8
@@ -75,13 +73,7 @@ class Cluster:
             UsageError: `address` is none.
             ModelError: the extra `scale` is missing.
         """
-        found = _ADDRESS.fullmatch(address)
-        if found is None and address != LOCAL:
-            raise UsageError(
-                f"--ray wants host and port of a cluster's head, as in 10.0.0.1:6379, or local; not {address!r}."
-            )
-        # Host and port of the head; None for a cluster that is made here.
-        self._head = (found[1], int(found[2])) if found else None
+        self._head = head_of(address)
         # Ray would report its use to its makers, and write of its progress between the lines of a command.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")

@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from pathlib import Path
 
+from quotefind.errors import UsageError
+
+LOCAL = "local"
+_ADDRESS = re.compile(r"([^/\s]+):(\d+)")
 # How a client begins in HTTP/2, with settings of which none are said; the header of a frame, and its type in the answer
 # (RFC 9113, sections 3.4, 4.1 and 6.5).
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 _FRAME_HEADER, _SETTINGS = 9, b"\x04"
+
+
+def head_of(address: str) -> tuple[str, int] | None:
+    """Return host and port of the head at `address`; None for `LOCAL`, a cluster that is made here.
+
+    Raises:
+        UsageError: it is no address.
+    """
+    found = _ADDRESS.fullmatch(address)
+    if found is None and address != LOCAL:
+        raise UsageError(
+            f"--ray wants host and port of a cluster's head, as in 10.0.0.1:6379, or local; not {address!r}."
+        )
+    return (found[1], int(found[2])) if found else None
 
 
 def expect_answer(head: tuple[str, int], patience: float) -> None:

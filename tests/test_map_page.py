@@ -408,6 +408,20 @@ def boxes(locator: Locator) -> list[tuple[float, float, float, float]]:
     return [tuple(box) for box in locator.evaluate_all(script)]
 
 
+def settled(page: Page, selector: str) -> list[tuple[float, float, float, float]]:
+    """Return the boxes of what is selected once they stay where they are, however slowly the browser paints."""
+    frames = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    before: list[tuple[float, float, float, float]] = []
+    for _ in range(50):
+        page.wait_for_timeout(150)
+        page.evaluate(frames)
+        now = boxes(page.locator(selector))
+        if now == before:
+            break
+        before = now
+    return before
+
+
 @needs_chromium
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_names_do_not_collide(show: Opener, size: dict[str, int]) -> None:
@@ -423,8 +437,7 @@ def test_names_do_not_collide(show: Opener, size: dict[str, int]) -> None:
             opened.page.keyboard.press(key)
         opened.page.mouse.move(120, 300)
         opened.page.mouse.wheel(0, -40)
-        opened.page.wait_for_timeout(150)
-        shown = boxes(opened.page.locator(".label:visible, .mark b:visible, #zoom"))
+        shown = settled(opened.page, ".label:visible, .mark b:visible, #zoom")
         assert len(shown) > 2
         area = boxes(opened.part("map"))[0]
         names = boxes(opened.page.locator(".label:visible"))

@@ -216,6 +216,9 @@ def test_few_quotes(environment: dict[str, str], nodes: Nodes, tmp_path: Path) -
     summary = json.loads(done(environment, "index", str(source), *options))
     assert (summary["encoded"], summary["quotes"]) == (1, 1)
     assert len(hits(find_all(environment, index, "--ray", nodes.address))) == len(REQUESTS)
+    ran = quotefind(environment, "find", "love", "--author", "Nobody", "--index", index, "--ray", nodes.address)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr == "quotefind: nothing found under these conditions\n"
 
 
 def test_what_workers_say_is_wrong(environment: dict[str, str], shared: str, nodes: Nodes, tmp_path: Path) -> None:

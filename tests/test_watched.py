@@ -18,7 +18,7 @@ BEGIN = """
 import os, sys, time
 from quotefind import interrupts
 interrupts.watch()
-from quotefind.cli.watched import watched
+from quotefind.cli.watched import tell_order, watched
 watched("10.0.0.1:6379", "./none.lance")
 try:
     {}
@@ -35,7 +35,7 @@ def started(then: str, folder: Path) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize(
-    ("then", "code"), [("sys.exit(0)", 0), ("sys.exit(1)", 1), ("sys.exit(4)", 4), ("os._exit(5)", 5)]
+    ("then", "code"), [("sys.exit(0)", 0), ("tell_order(); os._exit(1)", 1), ("sys.exit(4)", 4), ("os._exit(5)", 5)]
 )
 def test_what_ends_in_order(then: str, code: int, tmp_path: Path) -> None:
     """The exit code and the output of the command are those of the process that does the work."""

@@ -6,7 +6,6 @@ certain moments. Here another process does the work, and this one says what has 
 
 from __future__ import annotations
 
-import atexit
 import os
 import signal
 import sys
@@ -20,6 +19,8 @@ from quotefind.paths import index_location
 _SILENT = 1
 _IN_ORDER = b"."
 _PR_SET_PDEATHSIG = 1
+
+_telling: int | None = None  # in the process that works
 
 
 def watched(address: str, index: str | None) -> None:
@@ -39,10 +40,17 @@ def watched(address: str, index: str | None) -> None:
     if child:
         os.close(writing)
         _watch(child, reading, address, index)
+    global _telling
+    _telling = writing
     os.close(reading)
     _die_with(parent)
     interrupts.listen()
-    atexit.register(os.write, writing, _IN_ORDER)  # which Ray passes over
+
+
+def tell_order() -> None:
+    """Tell the process that watches this one, if one does, that what comes now is an end in order."""
+    if _telling is not None:
+        os.write(_telling, _IN_ORDER)
 
 
 def _watch(child: int, reading: int, address: str, index: str | None) -> NoReturn:

@@ -211,8 +211,7 @@ class Cluster:
         import lance_ray
         import ray
 
-        manifest, options = store.manifest, storage_options(store.location)
-        assert manifest is not None
+        manifest, options = store.current, storage_options(store.location)
         each: dict[str, Any] = {"num_cpus": 1, "num_gpus": 1 if self._device.startswith("cuda") else 0}
         with self._answering():
             # Where both ask for the same and parts are taken whole, Ray makes reading a part of the worker's task;

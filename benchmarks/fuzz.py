@@ -194,7 +194,7 @@ def _child(target: str, inputs: int, folder: Path) -> None:
 
         for name in {FORMATS[name].reader[0] for name in _FORMATS} | {"pair_rows"}:
             importlib.import_module(f"quotefind.corpus.{name}")
-        importlib.import_module("quotefind.cli.batches")
+        importlib.import_module("quotefind.cli.query_stream")
         importlib.import_module("markdown_it")
     watch = _Watch(target, inputs, folder)
     options = ["-timeout=60", f"-max_len={_LONGEST}", f"-dict={folder / 'tokens'}", str(folder / "seeds")]
@@ -339,7 +339,7 @@ def _try_pairs(data: bytes, watch: _Watch) -> None:
 
 
 def _try_requests(data: bytes, watch: _Watch) -> None:
-    from quotefind.cli.batches import _split
+    from quotefind.cli.query_stream import _split
 
     separator = b"\0" if data[:1] > b"\x7f" else b"\n"
     parts = list(_split(io.BytesIO(data[2:]), separator))

@@ -98,7 +98,7 @@ def search(index: str, vectors: str, ray: str | None, exact: bool) -> dict[str, 
     import numpy as np
 
     from quotefind import open_index
-    from quotefind.lance_index.cluster import Cluster
+    from quotefind.index.lance.ray_cluster import Cluster
 
     known = np.load(vectors)
     source = np.random.default_rng(1)
@@ -128,9 +128,9 @@ def recall(index: str, copy: str) -> dict[str, Any]:
     import numpy as np
 
     from quotefind import Filter, Source, open_encoder, open_index, open_to_write
-    from quotefind.lance_index import nearest
+    from quotefind.index.lance import vector_index
 
-    nearest.LARGE = 1000
+    vector_index.LARGE = 1000
     with open_index(Path(index)) as directory:
         rows = directory.rows_where(Filter())
         known = dict(zip((quote.text for quote in directory.quotes(rows)), directory.vectors(rows), strict=True))

@@ -57,8 +57,8 @@ class TextEncoder:
 def change(index: str, source: str, log: str, job: str, identity: dict[str, Any], pause: float = 0.0) -> None:
     """Do `job` to an index: "index" a source, "compact" it or encode it anew ("rebuild"); end as the program does."""
     from quotefind.errors import QuotefindError
+    from quotefind.index.local.writer import IndexWriter, open_to_write
     from quotefind.index.sources import Source
-    from quotefind.index.writer import IndexWriter, open_to_write
 
     jobs: dict[str, Callable[[IndexWriter], object]] = {
         "index": lambda writer: writer.update([Source(source)]),

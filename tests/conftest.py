@@ -11,8 +11,8 @@ from fake_encoder import FakeEncoder
 from library import Library
 
 from quotefind.encoders import Encoder, open_encoder
+from quotefind.index.local.writer import open_to_write
 from quotefind.index.sources import Source
-from quotefind.index.writer import open_to_write
 
 # A shell that runs the tests in the background may have them ignore Ctrl-C, and every process that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

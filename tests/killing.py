@@ -17,9 +17,9 @@ from boundaries import at_boundary, kill
 from fake_encoder import FakeEncoder
 from library import Library
 
-from quotefind.index import adding, rewrite
-from quotefind.index.verify import verify
-from quotefind.index.writer import open_to_write
+from quotefind.index.local import merge, rewrite
+from quotefind.index.local.verify import verify
+from quotefind.index.local.writer import open_to_write
 from quotefind.search import FindOptions, find
 from quotefind.stores import index_exists, open_index
 from quotefind.tagging import propose_tags
@@ -158,7 +158,7 @@ def run_to_boundary(library: Library, change: Callable[[Library], None], number:
 
 def main(scenario: str, folder: Path) -> None:
     """Kill `scenario` at its first boundary, its second one, and so on to its last."""
-    adding._CHUNK = rewrite._CHUNK = 4
+    merge._CHUNK = rewrite._CHUNK = 4
     begin, change = SCENARIOS[scenario]
     start, work = folder / "start", folder / "work"
     start.mkdir()

@@ -19,10 +19,9 @@ LAYERS = [
     {"training", "map"},
     {"search", "pairs", "conflicts", "topics", "tagging", "export", "today"},
     {"checkpoint", "stores"},
-    {"lance_index"},
     {"index", "encoders"},
     {"similarity", "corpus"},
-    {"records", "errors", "paths", "own_files", "text", "visible", "progress", "interrupts", "limits"},
+    {"records", "errors", "paths", "private_files", "text", "escaping", "progress", "interrupts", "limits"},
 ]
 # Within a layer.
 ALSO = {
@@ -37,7 +36,7 @@ ALSO = {
 
 
 def part_of(module: str) -> str:
-    """Return the part of the package that a module belongs to: 'index' for quotefind.index.reader."""
+    """Return the part of the package that a module belongs to: 'index' for quotefind.index.local.reader."""
     return module.split(".")[1] if "." in module else ""
 
 
@@ -131,7 +130,18 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["records", "errors", "paths", "text", "visible", "corpus", "index.sources", "index.light", "today", "progress"],
+    [
+        "records",
+        "errors",
+        "paths",
+        "text",
+        "escaping",
+        "corpus",
+        "index.sources",
+        "index.local.lookup",
+        "today",
+        "progress",
+    ],
 )
 def test_parts_that_need_no_numbers_load_none(name: str) -> None:
     """Reading sources, and what lies below, needs neither numpy nor a model."""

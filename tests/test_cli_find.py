@@ -13,7 +13,7 @@ import pytest
 from cli_tools import FAKE_PROGRAM, PROGRAM, Cli, environment, run, run_on_terminal, write_records
 
 from quotefind import refresh
-from quotefind.index.lock import writer_lock
+from quotefind.index.local.lock import writer_lock
 
 QUOTES = [
     {"text": "Love and love.", "author": "Ann Ash", "work": "Poems", "tags": ["Passion"]},

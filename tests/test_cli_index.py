@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from cli_tools import FAKE_PROGRAM, PROGRAM, SCRIPT, Cli, environment, run, run_on_terminal, write_records
 
-from quotefind.index.lock import writer_lock
+from quotefind.index.local.lock import writer_lock
 
 SUMMARY_KEYS = [
     "sources",

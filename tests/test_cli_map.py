@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cli_tools import FAKE_PROGRAM, Cli, run
 
-from quotefind.map import making
+from quotefind.map import layout
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_an_old_map_stays_where_a_new_one_cannot_be_written(cli: Cli, monkeypatc
 
 def test_a_sample_is_told(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there are more quotes than a map holds, how many are not on it is said."""
-    monkeypatch.setattr(making, "MOST", 15)
+    monkeypatch.setattr(layout, "MOST", 15)
     done = cli("map", "-o", "m.svg")
     assert "a map has room for 15 quotes; 5 by chance are not on it" in done.err
 

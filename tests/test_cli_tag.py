@@ -15,7 +15,7 @@ from cli_tools import CONTROL, FAKE_PROGRAM, PROGRAM, Cli, run, run_on_terminal,
 
 from quotefind import tagging
 from quotefind.cli import app, proposal_output, tag
-from quotefind.index.lock import writer_lock
+from quotefind.index.local.lock import writer_lock
 
 QUOTES = [
     {"text": "Love is love at sea.", "author": "Ann Ash", "work": "Poems"},

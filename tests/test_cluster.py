@@ -252,7 +252,8 @@ def test_a_large_index_is_encoded_anew_by_both(
     answers as before.
     """
     large = (
-        "from quotefind.lance_index import cluster, nearest; nearest.LARGE = 500; cluster._PARTS = 3; "
+        "from quotefind.index.lance import ray_cluster, vector_index; "
+        "vector_index.LARGE = 500; ray_cluster._PARTS = 3; "
         "from quotefind.__main__ import main; main()"
     )
     command = ["index", "--rebuild", "--index", shared, "--ray", nodes.address, "--workers", "2", "--json"]

@@ -17,7 +17,7 @@ from cli_tools import FAKE_PROGRAM, PROGRAM, environment, run, write_records
 
 from quotefind.cli import completion
 from quotefind.corpus import FORMATS
-from quotefind.index.light_names import names_in
+from quotefind.index.local.complete import names_in
 
 # What a shell could run, split, expand or take for its own.
 HOSTILE = [

@@ -18,9 +18,9 @@ import pytest
 from cli_tools import Cli, Run, WordEncoder, write_records
 
 from quotefind.errors import IndexUnusableError
-from quotefind.index.database import seal
 from quotefind.index.filters import Filter
-from quotefind.index.verify import verify
+from quotefind.index.local.database import seal
+from quotefind.index.local.verify import verify
 from quotefind.pairs import companions
 from quotefind.records import Hit
 from quotefind.search import FindOptions, find
@@ -207,10 +207,10 @@ import os, sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from cli_tools import WordEncoder
-from quotefind.index import adding
+from quotefind.index.local import merge
 from quotefind.index.sources import Source
-from quotefind.index.writer import open_to_write
-adding._CHUNK = 5
+from quotefind.index.local.writer import open_to_write
+merge._CHUNK = 5
 with open_to_write(Path(sys.argv[2]), lambda model, fingerprint: WordEncoder()) as writer:
     writer.update([Source(sys.argv[3])])
     os._exit(0)

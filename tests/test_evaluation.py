@@ -21,7 +21,7 @@ from library import Library
 
 from quotefind.encoders import Encoder
 from quotefind.errors import IndexUnusableError, ModelError
-from quotefind.index.verify import verify
+from quotefind.index.local.verify import verify
 from quotefind.progress import silent
 from quotefind.search import FindOptions, find
 from quotefind.stores import open_index

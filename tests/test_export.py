@@ -173,7 +173,7 @@ def test_the_bundled_quotes_come_back(name: str) -> None:
 @pytest.mark.parametrize("name", SHAPES)
 def test_an_index_of_the_export_is_the_same_collection(library: Library, tmp_path: Path, name: str) -> None:
     """An index of what was exported has the same ids, and in whole formats the same years and tags."""
-    from quotefind.visible import to_json
+    from quotefind.escaping import to_json
 
     source = library.write(
         "a.jsonl",

@@ -16,7 +16,7 @@ from fake_encoder import FakeEncoder
 from library import Library
 
 from quotefind.errors import IndexUnusableError, SourceError
-from quotefind.index import adding, rewrite
+from quotefind.index.local import merge, rewrite
 from quotefind.stores import index_exists
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows knows neither fork nor SIGKILL")
@@ -63,7 +63,7 @@ def test_killed_while_the_database_is_made(library: Library) -> None:
 @pytest.mark.parametrize("scenario", ["adding", "refreshing", "compacting", "rebuilding"])
 def test_refused_at_every_boundary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scenario: str) -> None:
     """A disk that is full at any write is an error of ours; what was there answers, and the rest comes later."""
-    monkeypatch.setattr(adding, "_CHUNK", 4)
+    monkeypatch.setattr(merge, "_CHUNK", 4)
     monkeypatch.setattr(rewrite, "_CHUNK", 4)
     begin, change = killing.SCENARIOS[scenario]
     errors: list[str] = []

@@ -14,7 +14,7 @@ from cli_tools import Cli
 from quotefind import search
 
 REQUESTS = 4_000
-# As in quotefind.cli.batches: a batch, the lines that wait, and one that its reader has in hand.
+# As in quotefind.cli.query_stream: a batch, the lines that wait, and one that its reader has in hand.
 BATCH = 256
 WAITING = 4 * BATCH + 2
 
@@ -62,7 +62,7 @@ def test_requests_flow_through(cli: Cli, monkeypatch: pytest.MonkeyPatch, style:
         return answers
 
     monkeypatch.setattr(search, "find", watched)
-    monkeypatch.setattr("quotefind.cli.batches.standard_input", lambda: requests)
+    monkeypatch.setattr("quotefind.cli.query_stream.standard_input", lambda: requests)
     done = cli("find", "-", "-k", "1", "--format", style)
     assert done.code == 0
     assert answered == [REQUESTS]

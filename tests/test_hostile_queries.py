@@ -16,8 +16,8 @@ from quotefind.corpus.fields import checked_name, make_quote
 from quotefind.errors import UsageError
 from quotefind.index.filters import Filter
 from quotefind.index.interface import Index
+from quotefind.index.local.writer import open_to_write
 from quotefind.index.sources import Source
-from quotefind.index.writer import open_to_write
 from quotefind.records import Quote
 from quotefind.search import FindOptions, find, search_terms
 from quotefind.stores import open_index

@@ -262,7 +262,7 @@ def test_a_file_that_grows_as_fast_as_it_is_read_has_an_end(tmp_path: Path) -> N
 def test_the_limit_is_remembered_and_may_be_missing(library: Library) -> None:
     """An index of an older version, whose sources have no limit, is read as it was, and is not stale."""
     library.update(library.write("a.txt", "Hope"))
-    from quotefind.index.writer import open_to_write
+    from quotefind.index.local.writer import open_to_write
 
     with open_to_write(library.directory, library.models) as writer:
         (text,) = writer.connection.execute("SELECT options FROM sources").fetchone()

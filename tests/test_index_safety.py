@@ -19,11 +19,11 @@ from fake_encoder import FakeEncoder, StoppedError
 from library import Library
 
 from quotefind.errors import IndexUnusableError
-from quotefind.index import adding, rewrite
 from quotefind.index.interface import Index
-from quotefind.index.lock import writer_lock
-from quotefind.index.verify import verify
-from quotefind.index.writer import open_to_write
+from quotefind.index.local import merge, rewrite
+from quotefind.index.local.lock import writer_lock
+from quotefind.index.local.verify import verify
+from quotefind.index.local.writer import open_to_write
 from quotefind.stores import index_exists, open_index
 
 LINES = [f"quote number {n}" for n in range(40)]
@@ -33,7 +33,7 @@ POSIX = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions an
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have every ten quotes committed."""
-    monkeypatch.setattr(adding, "_CHUNK", 10)
+    monkeypatch.setattr(merge, "_CHUNK", 10)
     monkeypatch.setattr(rewrite, "_CHUNK", 10)
 
 
@@ -97,16 +97,16 @@ _KILLED = textwrap.dedent("""
     sys.path.insert(0, {tests!r})
     from pathlib import Path
     from fake_encoder import FakeEncoder, FakeModels
-    from quotefind.index import adding
+    from quotefind.index.local import merge
     from quotefind.index.sources import Source
-    from quotefind.index.writer import open_to_write
+    from quotefind.index.local.writer import open_to_write
 
     class Slow(FakeEncoder):
         def encode_quotes(self, texts, progress=lambda *_: None):
             time.sleep(0.03)
             return super().encode_quotes(texts)
 
-    adding._CHUNK = 10
+    merge._CHUNK = 10
     print("started", flush=True)
     with open_to_write(Path({directory!r}), FakeModels(Slow())) as writer:
         writer.update([Source({source!r})])
@@ -251,7 +251,7 @@ def test_a_second_writer_can_wait(library: Library) -> None:
 def test_a_dead_writer_does_not_block(library: Library) -> None:
     """The files that a killed holder of the lock leaves behind do not stop the next writer."""
     code = (
-        "import os, sys; from pathlib import Path; from quotefind.index.lock import writer_lock\n"
+        "import os, sys; from pathlib import Path; from quotefind.index.local.lock import writer_lock\n"
         "with writer_lock(Path(sys.argv[1])): os._exit(1)"
     )
     subprocess.run([sys.executable, "-c", code, str(library.directory)], check=False)

@@ -16,11 +16,12 @@ from library import Library
 
 from quotefind.corpus import BadRecord, ReadOptions
 from quotefind.errors import IndexUnusableError, SourceError, UsageError
-from quotefind.index import adding, sources
+from quotefind.index import sources
 from quotefind.index.interface import SourceInfo
+from quotefind.index.local import merge
+from quotefind.index.local.writer import Summary, open_to_write
 from quotefind.index.sources import ChangedFile, Source, is_stale
-from quotefind.index.updating import TooLongError
-from quotefind.index.writer import Summary, open_to_write
+from quotefind.index.update import TooLongError
 from quotefind.records import Quote
 from quotefind.stores import index_exists, open_index
 
@@ -396,7 +397,7 @@ def test_an_update_that_takes_too_long_changes_nothing(library: Library) -> None
 
 def test_a_matrix_with_many_dead_rows_is_compacted(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where more rows are dead than the limits say, an update leaves them out; the quotes keep their vectors."""
-    monkeypatch.setattr("quotefind.index.writer._DEAD_ROWS", 10)
+    monkeypatch.setattr("quotefind.index.local.writer._DEAD_ROWS", 10)
     lines = [f"quote number {n}" for n in range(40)]
     library.write("a.txt", *lines)
     library.update(library.folder)
@@ -423,7 +424,7 @@ def test_an_index_is_what_its_sources_say(
     tmp_path = tmp_path_factory.mktemp("steps")
     library = Library(tmp_path / "index", tmp_path / "sources", FakeEncoder())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(adding, "_CHUNK", 3)
+        patch.setattr(merge, "_CHUNK", 3)
         library.update(library.write("keep.txt", HOPE))
         library.update(library.folder)
         held = {(HOPE, None)}

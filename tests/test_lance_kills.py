@@ -17,7 +17,7 @@ from library import Library
 from two_stores import quick
 
 from quotefind.errors import IndexUnusableError, UsageError
-from quotefind.lance_index.dataset import open_version
+from quotefind.index.lance.dataset import open_version
 from quotefind.stores import index_exists, open_index
 from quotefind.tagging import propose_tags
 
@@ -159,9 +159,9 @@ RUNS: dict[str, tuple[Callable[[Library], None], bool, Callable[[Library], None]
 @pytest.fixture(autouse=True)
 def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     quick(monkeypatch)
-    monkeypatch.setattr("quotefind.lance_index.writer._CHUNK", 2)
-    monkeypatch.setattr("quotefind.lance_index.proposing._AT_ONCE", 3)
-    monkeypatch.setattr("quotefind.lance_index.storing._LOOKED_THROUGH", 4)
+    monkeypatch.setattr("quotefind.index.lance.writer._CHUNK", 2)
+    monkeypatch.setattr("quotefind.index.lance.proposals._AT_ONCE", 3)
+    monkeypatch.setattr("quotefind.index.lance.versions._LOOKED_THROUGH", 4)
 
 
 def held(library: Library) -> Quotes | None:

@@ -20,8 +20,8 @@ from two_stores import lines_of, quick
 
 from quotefind.errors import IndexLockedError, IndexUnusableError
 from quotefind.index.filters import Filter
-from quotefind.lance_index import lease
-from quotefind.lance_index.dataset import TAG
+from quotefind.index.lance import lock
+from quotefind.index.lance.dataset import TAG
 from quotefind.paths import index_location
 from quotefind.search import FindOptions, find
 from quotefind.stores import index_exists, open_index
@@ -233,33 +233,33 @@ def held(process: int | None = None, machine: str | None = None, seconds: float 
         "until": time.time() + seconds,
         "process": process or os.getpid(),
         "machine": machine or socket.gethostname(),
-        "system": f"that of {machine}" if machine else lease._system(),
+        "system": f"that of {machine}" if machine else lock._system(),
         "since": "2026-01-02T03:04:05+00:00",
     }
 
 
 def test_another_machine_holds_the_lease(shared: Library) -> None:
     """A writer is told who writes and since when, and how to wait; readers are not disturbed."""
-    lease._write(shared.directory, held(4242, "elsewhere"))
+    lock._write(shared.directory, held(4242, "elsewhere"))
     with pytest.raises(IndexLockedError, match="process 4242 on elsewhere since 2026-01-02T03:04:05") as raised:
         shared.update()
     assert "--wait 60" in str(raised.value)
     assert len(shared.texts()) == 12
-    assert lease._read(shared.directory)["machine"] == "elsewhere"
+    assert lock._read(shared.directory)["machine"] == "elsewhere"
 
 
 def test_a_lease_that_ended_is_taken(shared: Library) -> None:
     """A lease that nobody renewed does not keep anybody out, whoever held it."""
-    lease._write(shared.directory, held(4242, "elsewhere", seconds=-1.0))
+    lock._write(shared.directory, held(4242, "elsewhere", seconds=-1.0))
     assert shared.update().reused == 12
-    assert lease._read(shared.directory) == {}
+    assert lock._read(shared.directory) == {}
 
 
 def test_the_lease_of_a_dead_process_is_taken(shared: Library) -> None:
     """What a process of this machine held that is gone is free at once."""
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    lease._write(shared.directory, held(ended.pid))
+    lock._write(shared.directory, held(ended.pid))
     assert shared.update().reused == 12
 
 
@@ -268,7 +268,7 @@ def test_only_a_process_that_can_be_seen_is_gone(shared: Library, other: dict[st
     """What a machine or container of the same name holds, or nobody says who, is free only when it ends."""
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    lease._write(shared.directory, held(ended.pid) | other)
+    lock._write(shared.directory, held(ended.pid) | other)
     with pytest.raises(IndexLockedError):
         shared.update()
 
@@ -277,33 +277,33 @@ def test_a_lease_is_waited_for(shared: Library, monkeypatch: pytest.MonkeyPatch)
     """With `wait`, a writer that comes second writes as soon as the first has finished."""
     from quotefind.stores import open_to_write
 
-    monkeypatch.setattr(lease, "_RETRY", 0.05)
-    lease._write(shared.directory, held(4242, "elsewhere", seconds=0.6))
+    monkeypatch.setattr(lock, "_RETRY", 0.05)
+    lock._write(shared.directory, held(4242, "elsewhere", seconds=0.6))
     with open_to_write(shared.directory, shared.models, wait=30.0) as writer:
         assert writer.update([]).reused == 12
 
 
 def test_a_lease_that_was_taken_stops_the_writer(shared: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     """A writer that did not answer for too long, and so lost its lease, commits nothing more and says so."""
-    monkeypatch.setattr(lease, "_RENEW", 0.02)
+    monkeypatch.setattr(lock, "_RENEW", 0.02)
     path = shared.write("b.txt", "a line too late")
     with shared.writer() as writer:
-        lease._write(shared.directory, held(4242, "elsewhere"))
+        lock._write(shared.directory, held(4242, "elsewhere"))
         until = time.monotonic() + 20
         while writer._store._lease._taken is None and time.monotonic() < until:  # type: ignore[attr-defined]
-            lease._write(shared.directory, held(4242, "elsewhere"))
+            lock._write(shared.directory, held(4242, "elsewhere"))
             time.sleep(0.05)
         from quotefind.index.sources import Source
 
         with pytest.raises(IndexLockedError, match="4242 on elsewhere"):
             writer.update([Source(str(path))])
-    assert lease._read(shared.directory)["machine"] == "elsewhere"
+    assert lock._read(shared.directory)["machine"] == "elsewhere"
     assert len(shared.texts()) == 12
 
 
 def test_a_lease_that_cannot_be_renewed_stops_the_writer(shared: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     """A writer that could not say for too long that it writes commits nothing more, though nobody else writes yet."""
-    monkeypatch.setattr(lease, "_RENEW", 0.02)
+    monkeypatch.setattr(lock, "_RENEW", 0.02)
     path = shared.write("b.txt", "a line too late")
     from quotefind.index.sources import Source
 
@@ -312,10 +312,10 @@ def test_a_lease_that_cannot_be_renewed_stops_the_writer(shared: Library, monkey
 
     with shared.writer() as writer:
         with monkeypatch.context() as patch:
-            patch.setattr(lease, "_write", away)
+            patch.setattr(lock, "_write", away)
             time.sleep(0.1)
-            later = time.time() + lease.SECONDS + 1
-            patch.setattr(lease.time, "time", lambda: later)
+            later = time.time() + lock.SECONDS + 1
+            patch.setattr(lock.time, "time", lambda: later)
             with pytest.raises(IndexLockedError, match="may be written by another process by now"):
                 writer.update([Source(str(path))])
         until = time.monotonic() + 20
@@ -331,7 +331,7 @@ def test_a_lease_that_cannot_be_renewed_stops_the_writer(shared: Library, monkey
 @pytest.mark.parametrize("written", [b"", b"nonsense", b"[1]", b"{}", b'{"until": "then"}'])
 def test_a_lease_that_says_nothing_is_free(shared: Library, written: bytes) -> None:
     """What stands in the place of the lease and is none keeps nobody out."""
-    (shared.directory / lease._FILE).write_bytes(written)
+    (shared.directory / lock._FILE).write_bytes(written)
     assert shared.update().reused == 12
 
 

@@ -16,8 +16,8 @@ from two_stores import Both, quick
 
 from quotefind.errors import UsageError
 from quotefind.index.filters import Filter
-from quotefind.lance_index import nearest
-from quotefind.lance_index.conditions import literal
+from quotefind.index.lance import vector_index
+from quotefind.index.lance.filters import literal
 from quotefind.search import FindOptions, find
 from quotefind.similarity import unit_rows
 from quotefind.stores import open_index
@@ -232,7 +232,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     """Two indexes of 2000 quotes; that of the dataset is approximate, as if these were many."""
     with pytest.MonkeyPatch.context() as patch:
         quick(patch)
-        patch.setattr(nearest, "LARGE", 200)
+        patch.setattr(vector_index, "LARGE", 200)
         both = Both(tmp_path_factory.mktemp("large"))
         both.update(both.write("a.txt", *many_texts()))
         yield both
@@ -260,12 +260,12 @@ def test_an_approximate_index_says_what_it_finds(large: Both) -> None:
 def test_recall_is_measured_with_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An approximate index is measured once, when it is made, with requests as users write them; an exact one never."""
     quick(monkeypatch)
-    monkeypatch.setattr(nearest, "LARGE", 1000)
+    monkeypatch.setattr(vector_index, "LARGE", 1000)
     both = Both(tmp_path)
     both.update(both.write("a.txt", *many_texts(300)))
     encoder = both.lance.encoder
     assert encoder.asked == []
-    monkeypatch.setattr(nearest, "LARGE", 200)
+    monkeypatch.setattr(vector_index, "LARGE", 200)
     both.update(both.write("a.txt", *many_texts(301)))
     measured = list(encoder.asked)
     assert "quotes about friendship" in measured
@@ -287,7 +287,7 @@ def test_an_exact_search_beside_an_approximate_index(large: Both) -> None:
 def test_an_approximate_index_covers_what_came_later(large: Both, monkeypatch: pytest.MonkeyPatch) -> None:
     """Quotes that were added after the index was made are found by it."""
     quick(monkeypatch)
-    monkeypatch.setattr(nearest, "LARGE", 200)
+    monkeypatch.setattr(vector_index, "LARGE", 200)
     large.update(large.write("b.txt", "a line that came later than all the others"))
     (hits,) = large.find(["a line that came later than all the others"], top=1)
     assert hits[0][1] == pytest.approx(1.0, abs=1e-5)

@@ -36,7 +36,7 @@ def test_any_sequence_of_updates_ends_the_same(
     """After each of many changes both hold the same quotes, also where the Lance run was stopped and ran again."""
     with pytest.MonkeyPatch.context() as patch:
         quick(patch)
-        patch.setattr("quotefind.lance_index.writer._CHUNK", 1)
+        patch.setattr("quotefind.index.lance.writer._CHUNK", 1)
         both = Both(tmp_path_factory.mktemp("sequence"))
         both.update(both.write("always.txt", "a line that stays"))
         encoder = both.lance.encoder

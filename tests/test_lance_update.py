@@ -16,9 +16,9 @@ from two_stores import Both, lines_of, quick
 from quotefind.corpus import ReadOptions
 from quotefind.errors import IndexUnusableError, SourceError, UsageError
 from quotefind.index.filters import Filter
+from quotefind.index.lance.versions import Store
 from quotefind.index.sources import Source
-from quotefind.index.updating import TooLongError
-from quotefind.lance_index.storing import Store
+from quotefind.index.update import TooLongError
 from quotefind.search import FindOptions, find
 from quotefind.stores import index_exists, open_index, open_lookup
 from quotefind.tagging import propose_tags
@@ -40,7 +40,7 @@ def both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Both:
 @pytest.fixture
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the writer encode three texts at a time, and commit them."""
-    monkeypatch.setattr("quotefind.lance_index.writer._CHUNK", 3)
+    monkeypatch.setattr("quotefind.index.lance.writer._CHUNK", 3)
 
 
 def records(both: Both, name: str, *found: dict[str, object]) -> Path:
@@ -256,7 +256,7 @@ def test_a_reader_keeps_its_version(both: Both) -> None:
 
 def test_readers_have_time_after_a_version_was_replaced(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
     """The version that readers saw last stays for a while from when it was replaced, however old it is."""
-    monkeypatch.setattr("quotefind.lance_index.publishing._KEPT_FOR", timedelta(0))  # old enough to be deleted
+    monkeypatch.setattr("quotefind.index.lance.publish._KEPT_FOR", timedelta(0))  # old enough to be deleted
     both.lance.update(both.write("a.txt", HOPE, DUST))
     with open_index(both.lance.directory) as index:
         both.write("a.txt", ROAD)
@@ -275,7 +275,7 @@ def test_readers_have_time_after_a_version_was_replaced(both: Both, monkeypatch:
 @pytest.mark.usefixtures("small_steps")
 def test_what_is_stored_is_found_through_an_index(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that goes on does not look through all that was stored for each few texts: Lance's indexes cover it."""
-    monkeypatch.setattr("quotefind.lance_index.storing._LOOKED_THROUGH", 4)
+    monkeypatch.setattr("quotefind.index.lance.versions._LOOKED_THROUGH", 4)
     path = both.write("a.txt", *lines_of(20))
     both.lance.encoder.fail_at_call = 4
     with pytest.raises(StoppedError):
@@ -311,7 +311,7 @@ def test_another_source_ends_what_was_begun_with_one(both: Both) -> None:
     both.write("a.txt", *lines_of(12)[6:])
     both.lance.encoder.calls, both.lance.encoder.fail_at_call = 0, 2
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("quotefind.lance_index.writer._CHUNK", 3)
+        patch.setattr("quotefind.index.lance.writer._CHUNK", 3)
         with pytest.raises(StoppedError):
             both.lance.update(a)
     both.lance.update(b)
@@ -321,7 +321,7 @@ def test_another_source_ends_what_was_begun_with_one(both: Both) -> None:
     both.write("a.txt", *lines_of(30)[20:])
     both.lance.encoder.calls = 0
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("quotefind.lance_index.writer._CHUNK", 3)
+        patch.setattr("quotefind.index.lance.writer._CHUNK", 3)
         with pytest.raises(StoppedError):
             both.lance.update(a)
     a.unlink()
@@ -340,7 +340,7 @@ def test_standard_input_that_was_cut_short(both: Both) -> None:
         encoder.encoded.clear()
         encoder.calls, encoder.fail_at_call = 0, 2
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("quotefind.lance_index.writer._CHUNK", 3)
+            patch.setattr("quotefind.index.lance.writer._CHUNK", 3)
             with pytest.raises(StoppedError):
                 both.lance.update(stream, stream=io.BytesIO("\n".join(lines_of(5)).encode()))
         encoder.fail_at_call = None
@@ -360,7 +360,7 @@ def test_a_quote_that_moves_while_a_run_is_stopped(both: Both) -> None:
     both.write("d.txt", "common -- X", "other", "moving -- Ann")
     with pytest.MonkeyPatch.context() as patch:
         for stop in ("merge", "delete"):
-            patch.setattr(f"quotefind.lance_index.storing.Store.{stop}", stopped)
+            patch.setattr(f"quotefind.index.lance.versions.Store.{stop}", stopped)
         with pytest.raises(StoppedError):
             both.lance.update(a)
     both.lance.update(a)
@@ -399,7 +399,7 @@ def test_another_model_is_refused(both: Both) -> None:
 def remodelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Both:
     """Both with ten quotes, and another model of another dimension to encode them with."""
     quick(monkeypatch)
-    monkeypatch.setattr("quotefind.lance_index.writer._CHUNK", 3)
+    monkeypatch.setattr("quotefind.index.lance.writer._CHUNK", 3)
     both = Both(tmp_path)
     for library in both.libraries:
         other = FakeEncoder("other", 16)
@@ -564,7 +564,7 @@ def test_one_quote_is_looked_up(both: Both) -> None:
 
 def test_new_quotes_are_read_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     """The last of many new quotes are found in the working database with no more steps than the first."""
-    from quotefind.lance_index.working import Working, open_working
+    from quotefind.index.lance.workspace import Working, open_working
 
     connection = open_working()
     connection.executemany(
@@ -575,7 +575,7 @@ def test_new_quotes_are_read_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> Non
     working = Working(connection, None)  # type: ignore[arg-type]
     assert working.find_new() == 10_000
     steps = [0]
-    monkeypatch.setattr("quotefind.lance_index.working.record_of", lambda row, *_: {"row": row})
+    monkeypatch.setattr("quotefind.index.lance.workspace.record_of", lambda row, *_: {"row": row})
 
     def step() -> int:
         steps[-1] += 1

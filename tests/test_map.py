@@ -18,8 +18,8 @@ from PIL import Image
 from test_topics import planted
 
 from quotefind.index.filters import Filter
-from quotefind.map import making, picture
-from quotefind.map.making import make_map
+from quotefind.map import layout, picture
+from quotefind.map.layout import make_map
 from quotefind.map.projection import project
 from quotefind.records import Quote
 from quotefind.search import FindOptions, find
@@ -98,7 +98,7 @@ def test_a_map_under_conditions(collection: Library) -> None:
 
 def test_too_many_quotes_are_sampled_with_all_hits(collection: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     """Above the most that a map holds, a sample is placed that holds every hit; topics are those of all quotes."""
-    monkeypatch.setattr(making, "MOST", 12)
+    monkeypatch.setattr(layout, "MOST", 12)
     with open_index(collection.directory) as index:
         (hits,) = find(index, collection.encoder, ["a long war"], FindOptions(top=6))
         made = make_map(index, "Mine", topics=2, hits=hits)

@@ -10,9 +10,9 @@ from cli_tools import Cli, write_records
 from library import Library
 
 from quotefind.errors import IndexUnusableError
-from quotefind.index.proposals import forget, store
-from quotefind.index.verify import verify
-from quotefind.index.writer import open_to_write
+from quotefind.index.local.proposals import forget, store
+from quotefind.index.local.verify import verify
+from quotefind.index.local.writer import open_to_write
 from quotefind.stores import open_index
 
 HOPE = {"text": "Hope is the thing with feathers.", "author": "Emily Dickinson"}

@@ -10,7 +10,7 @@ from library import Library
 from quotefind import refresh as refresh_module
 from quotefind.errors import IndexUnusableError
 from quotefind.index.filters import Filter
-from quotefind.index.lock import writer_lock
+from quotefind.index.local.lock import writer_lock
 from quotefind.paths import index_location
 from quotefind.refresh import open_fresh
 

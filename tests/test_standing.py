@@ -12,8 +12,8 @@ from library import Library
 
 from quotefind.errors import IndexUnusableError
 from quotefind.index.filters import Filter
-from quotefind.index.lock import writer_lock
-from quotefind.index.writer import open_to_write
+from quotefind.index.local.lock import writer_lock
+from quotefind.index.local.writer import open_to_write
 from quotefind.paths import index_location
 from quotefind.refresh import Standing
 

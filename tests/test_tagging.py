@@ -16,8 +16,8 @@ from quotefind import tagging
 from quotefind.encoders import Encoder
 from quotefind.errors import IndexUnusableError, SourceError, UsageError
 from quotefind.index.filters import Filter
-from quotefind.index.verify import verify
-from quotefind.index.writer import open_to_write
+from quotefind.index.local.verify import verify
+from quotefind.index.local.writer import open_to_write
 from quotefind.search import FindOptions, find
 from quotefind.similarity import cosine_scores, unit_rows
 from quotefind.stores import open_index

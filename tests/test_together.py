@@ -13,8 +13,10 @@ import pytest
 import reading
 from library import Library
 
-from quotefind.index import adding, apply, database, rewrite, writer
-from quotefind.index.writer import open_to_write
+from quotefind.index import merge
+from quotefind.index.local import database, rewrite, writer
+from quotefind.index.local import merge as local_merge
+from quotefind.index.local.writer import open_to_write
 from quotefind.stores import open_index
 
 READERS = 10
@@ -23,7 +25,7 @@ ROUNDS = 6
 
 def test_readers_beside_a_writer(tmp_path: Path, library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten readers, while quotes are added, changed, removed and compacted, see only states that were committed."""
-    for module in (adding, rewrite):
+    for module in (local_merge, rewrite):
         monkeypatch.setattr(module, "_CHUNK", 7)
     states: set[str] = set()
 
@@ -37,7 +39,7 @@ def test_readers_beside_a_writer(tmp_path: Path, library: Library, monkeypatch: 
     library.update(library.write("a.txt", *(f"quote number {n}" for n in range(20))))
     with open_index(library.directory) as index:
         states.add(reading.state_of(index, library.encoder))
-    for module in (adding, apply, rewrite, writer):
+    for module in (local_merge, merge, rewrite, writer):
         monkeypatch.setattr(module, "transaction", transaction)
     end = tmp_path / "end"
     readers = [

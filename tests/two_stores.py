@@ -27,8 +27,8 @@ COUNTS = (
 
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a lease be looked at again at once, since nobody else asks for it; commit all that is encoded at once."""
-    monkeypatch.setattr("quotefind.lance_index.lease._SETTLE", 0.0)
-    monkeypatch.setattr("quotefind.lance_index.writer._COMMIT_AFTER", 0.0)
+    monkeypatch.setattr("quotefind.index.lance.lock._SETTLE", 0.0)
+    monkeypatch.setattr("quotefind.index.lance.writer._COMMIT_AFTER", 0.0)
 
 
 class Both:

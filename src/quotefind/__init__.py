@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from quotefind.index.filters import Filter
     from quotefind.index.interface import Index
     from quotefind.index.sources import Source
-    from quotefind.map.making import make_map
+    from quotefind.map.layout import make_map
     from quotefind.map.page import draw_page
     from quotefind.map.picture import draw_picture
     from quotefind.map.quote_map import QuoteMap
@@ -44,7 +44,7 @@ _HOMES = {
     "index.filters": ("Filter",),
     "index.interface": ("Index",),
     "index.sources": ("Source",),
-    "map.making": ("make_map",),
+    "map.layout": ("make_map",),
     "map.page": ("draw_page",),
     "map.picture": ("draw_picture",),
     "map.quote_map": ("QuoteMap",),

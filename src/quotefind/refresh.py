@@ -15,8 +15,8 @@ from quotefind.stores import index_exists, open_index, open_to_write
 
 if TYPE_CHECKING:
     from quotefind.encoders import Encoder
-    from quotefind.index.state import OpenEncoder
-    from quotefind.lance_index.cluster import Cluster
+    from quotefind.index.lance.ray_cluster import Cluster
+    from quotefind.index.local.state import OpenEncoder
 
 # A search waits so many seconds for a refresh at most.
 PATIENCE = 10.0
@@ -70,7 +70,7 @@ def _changed(location: Location) -> str:
 
 
 def _refresh(location: Location, open_encoder: OpenEncoder, tell: Callable[[str], None], progress: Progress) -> None:
-    from quotefind.index.updating import TooLongError
+    from quotefind.index.update import TooLongError
 
     try:
         with open_to_write(location, open_encoder) as writer:

@@ -12,17 +12,17 @@ from quotefind.paths import Location, is_lance
 
 if TYPE_CHECKING:
     from quotefind.index.interface import Index, IndexWriter, Lookup
-    from quotefind.index.state import OpenEncoder
-    from quotefind.lance_index.cluster import Cluster
+    from quotefind.index.lance.ray_cluster import Cluster
+    from quotefind.index.local.state import OpenEncoder
 
 
 def index_exists(location: Location) -> bool:
     """Whether there is an index at `location`, be it usable or not."""
     if is_lance(location):
-        from quotefind.lance_index.dataset import exists
+        from quotefind.index.lance.dataset import exists
 
         return exists(location)
-    from quotefind.index.reader import MatrixIndex
+    from quotefind.index.local.reader import MatrixIndex
 
     return MatrixIndex.exists(Path(location))
 
@@ -41,11 +41,11 @@ def open_index(location: Location, *, cluster: Cluster | None = None, exact: boo
         UsageError: there is a `cluster`, but the index is in a directory.
     """
     if is_lance(location):
-        from quotefind.lance_index.reader import LanceIndex
+        from quotefind.index.lance.reader import LanceIndex
 
         return LanceIndex(location, cluster=cluster, exact=exact)
     _check_cluster(location, cluster)
-    from quotefind.index.reader import MatrixIndex
+    from quotefind.index.local.reader import MatrixIndex
 
     return MatrixIndex(Path(location))
 
@@ -59,7 +59,7 @@ def open_lookup(location: Location, *, missing_ok: bool = False) -> Iterator[Loo
         ModelError: as for `open_index`.
     """
     if is_lance(location):
-        from quotefind.lance_index.reader import LanceIndex
+        from quotefind.index.lance.reader import LanceIndex
 
         if missing_ok and not index_exists(location):
             yield None
@@ -67,7 +67,7 @@ def open_lookup(location: Location, *, missing_ok: bool = False) -> Iterator[Loo
         with LanceIndex(location) as index:
             yield index
         return
-    from quotefind.index.light import open_light
+    from quotefind.index.local.lookup import open_light
 
     with open_light(Path(location), missing_ok=missing_ok) as light:
         yield light
@@ -91,13 +91,13 @@ def open_to_write(
         ModelError, UsageError: as for `open_index`.
     """
     if is_lance(location):
-        from quotefind.lance_index.writer import open_to_write as open_lance
+        from quotefind.index.lance.writer import open_to_write as open_lance
 
         with open_lance(location, open_encoder, wait=wait, cluster=cluster) as lance_writer:
             yield lance_writer
         return
     _check_cluster(location, cluster)
-    from quotefind.index.writer import open_to_write as open_matrix
+    from quotefind.index.local.writer import open_to_write as open_matrix
 
     with open_matrix(Path(location), open_encoder, wait=wait) as matrix_writer:
         yield matrix_writer

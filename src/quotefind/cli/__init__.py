@@ -186,8 +186,8 @@ def main() -> None:
             stream.flush()
     if code == interrupts.EXIT_CODE:
         interrupts.leave()
-    if "quotefind.cli.watched" in sys.modules:
-        sys.modules["quotefind.cli.watched"].tell_order()
+    if "quotefind.cli.supervisor" in sys.modules:
+        sys.modules["quotefind.cli.supervisor"].tell_order()
     if "torch" in sys.modules:  # it may have started processes, which it also ends
         sys.exit(code)
     # All is written and closed. To take ONNX Runtime and its mapped weights apart would cost 50 ms more.

@@ -197,7 +197,7 @@ def tags(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def _names(ctx: typer.Context, kind: str, incomplete: str) -> list[str]:
-    from quotefind.index.light_names import names_in
+    from quotefind.index.local.complete import names_in
 
     location = index_location(ctx.params.get("index"))
     # On other storage it takes too long to ask for names.
@@ -206,7 +206,7 @@ def _names(ctx: typer.Context, kind: str, incomplete: str) -> list[str]:
 
 def indexes() -> list[str]:
     """Offer the named indexes, then directories here that hold one; the shell itself knows all others."""
-    from quotefind.index.light_names import FILE_NAME
+    from quotefind.index.local.complete import FILE_NAME
 
     here = sorted([*(path.parent.name for path in Path().glob(f"*/{FILE_NAME}")), *map(str, Path().glob(f"*{LANCE}"))])
     return [*named_indexes(), *(f"./{name}" for name in here)]

@@ -136,7 +136,7 @@ def _on_terminal() -> bool:
 def _requests(words: list[str], queries: Path | None, *, like: bool, read0: bool, many: bool) -> Iterator[list[str]]:
     """Return the requests in batches: what is there is answered together, and nobody waits for more."""
     if many:
-        from quotefind.cli.batches import batches_of_lines
+        from quotefind.cli.query_stream import batches_of_lines
 
         if queries is not None and words:
             raise UsageError("Give either words or --queries, not both.")

@@ -38,9 +38,9 @@ from quotefind.errors import UsageError
 from quotefind.paths import BUNDLED, DEFAULT_INDEX, index_location
 
 if TYPE_CHECKING:
+    from quotefind.index.lance.ray_cluster import Cluster
     from quotefind.index.sources import Source
     from quotefind.index.summary import Summary
-    from quotefind.lance_index.cluster import Cluster
     from quotefind.progress import Progress
 
 _COUNTED = ("sources", "added", "reused", "updated", "removed", "repeats", "truncated", "bad", "encoded", "quotes")

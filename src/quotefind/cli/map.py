@@ -73,7 +73,7 @@ def map_(
         raise UsageError(f"--output {output}: there is no directory {output.parent}.")
     if query is None and top != 5:
         raise UsageError("--top says how many hits of --query to mark; give --query too.")
-    from quotefind.map.making import make_map
+    from quotefind.map.layout import make_map
 
     where = session.filter_of(author, work, tag, max_chars, proposed=proposed)
     with session.opened(index, refresh=not no_refresh) as opened:

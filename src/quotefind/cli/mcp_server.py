@@ -19,8 +19,8 @@ from typing_extensions import TypedDict  # pydantic takes that of `typing` from 
 
 from quotefind import __version__
 from quotefind.cli import output, session
-from quotefind.cli.batches import LONGEST
 from quotefind.cli.info import facts_of
+from quotefind.cli.query_stream import LONGEST
 from quotefind.errors import QuotefindError, UsageError
 from quotefind.index.filters import Filter
 from quotefind.pairs import companions, score_pairs

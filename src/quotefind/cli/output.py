@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from quotefind.cli.options import Format
+from quotefind.escaping import markdown
+from quotefind.escaping import printable as printable
+from quotefind.escaping import to_json as to_json
 from quotefind.records import Hit, Pair, Quote
 from quotefind.text import fold, guard_formula, wrapped
-from quotefind.visible import markdown
-from quotefind.visible import printable as printable
-from quotefind.visible import to_json as to_json
 
 if TYPE_CHECKING:
     from rich.console import Console

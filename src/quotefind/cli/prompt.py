@@ -16,12 +16,12 @@ from prompt_toolkit.shortcuts import CompleteStyle
 
 from quotefind import interrupts
 from quotefind.cli import output, session
-from quotefind.cli.batches import LONGEST
 from quotefind.cli.options import Format
 from quotefind.cli.prompt_commands import COMMANDS, Call, Request, described, number, parse
+from quotefind.cli.query_stream import LONGEST
 from quotefind.errors import QuotefindError, UsageError
-from quotefind.own_files import open_own
 from quotefind.paths import history_file, make_private
+from quotefind.private_files import open_own
 from quotefind.records import Hit
 from quotefind.refresh import Standing
 from quotefind.search import FindOptions, find

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from quotefind.encoders import Encoder
     from quotefind.index.filters import Filter
     from quotefind.index.interface import Index
-    from quotefind.lance_index.cluster import Cluster
+    from quotefind.index.lance.ray_cluster import Cluster
     from quotefind.refresh import Standing
 
 
@@ -206,12 +206,12 @@ def cluster_of(index: str | None, ray: str | None, workers: int | None, device: 
                 "--workers says how many of a Ray cluster work; name it with --ray ADDRESS, or --ray local."
             )
         return None
-    from quotefind.lance_index.heads import head_of
+    from quotefind.index.lance.ray_health import head_of
 
     if head_of(ray) is not None:
-        from quotefind.cli.watched import watched
+        from quotefind.cli.supervisor import watched
 
         watched(ray, index)
-    from quotefind.lance_index.cluster import Cluster
+    from quotefind.index.lance.ray_cluster import Cluster
 
     return Cluster(ray, workers, device)

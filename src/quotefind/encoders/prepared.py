@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from quotefind.errors import ModelError
-from quotefind.own_files import check_own, open_own
 from quotefind.paths import models_directory
+from quotefind.private_files import check_own, open_own
 
 INFO = "prepared.json"
 WEIGHTS = "weights.bin"

@@ -11,9 +11,9 @@ from itertools import product
 
 from quotefind.corpus import FORMATS
 from quotefind.corpus.fields import checked_tags
+from quotefind.escaping import markdown, to_json
 from quotefind.records import Quote
 from quotefind.text import guard_formula, wrapped
-from quotefind.visible import markdown, to_json
 
 _FIELDS = ("id", "text", "author", "work", "year", "tags", "note")
 # Readers drop a pair of marks around a whole text, and find no attribution within.

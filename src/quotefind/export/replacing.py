@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from quotefind.own_files import sync_directory
+from quotefind.private_files import sync_directory
 
 
 @contextmanager

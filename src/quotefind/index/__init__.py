@@ -1,14 +1,14 @@
-"""The index: a directory with a SQLite database and one matrix, and the only code that knows them.
+"""What an index is, whatever stores it: its interface, its sources, its filters, and how an update is decided.
 
 | module | what |
 |---|---|
-| `reader` | `Index`: one committed state, to search |
-| `light` | `open_light`: the same for one quote, without NumPy and without the matrix |
-| `writer` | `open_to_write`, `IndexWriter`: add, refresh, remove, compact, encode anew |
-| `sources` | what an index is made from, and whether that has changed |
+| `interface` | `Index`, `IndexWriter`, `Lookup` and `Manifest`: what the rest of the program knows of an index |
+| `sources` | what an index is made from, and what has changed there |
 | `filters` | `Filter`: which quotes may answer |
-| `proposals` | tags that were proposed, apart from those of the sources |
-| `verify` | `verify`: every row and every hash looked at |
+| `staging` | what the sources hold now, in a temporary table |
+| `merge` | which of the staged quotes are new, and what the others say differently |
+| `update` | the course of an update |
+| `summary` | what a run did |
 
-They are imported one by one: a search has no use for what writes.
+The two stores are `index.local`, a directory with a SQLite database and one matrix, and `index.lance`, a Lance dataset.
 """

@@ -21,7 +21,7 @@ from quotefind.map.places import densest_places
 from quotefind.map.quote_map import QuoteMap
 
 _BOKEH = ("bokeh.min.js", "bokeh-gl.min.js", "bokeh-api.min.js")
-_SCRIPTS = ("data.js", "view.js", "points.js", "overlay.js", "panel.js", "hands.js", "page.js")
+_SCRIPTS = ("data.js", "view.js", "points.js", "overlay.js", "panel.js", "pointer.js", "page.js")
 # What could end the element, or open a comment in it; ends of lines in older JavaScript; and halves of surrogate pairs,
 # which UTF-8 cannot write.
 _ESCAPED = re.compile("[<>&\u2028\u2029\ud800-\udfff]")

@@ -15,17 +15,17 @@ from numpy.typing import NDArray
 
 from quotefind.encoders import Encoder
 from quotefind.errors import UsageError
-from quotefind.index import database
 from quotefind.index.interface import Index
-from quotefind.index.reader import MatrixIndex
-from quotefind.index.writer import open_to_write
+from quotefind.index.local import database
+from quotefind.index.local.reader import MatrixIndex
+from quotefind.index.local.writer import open_to_write
 from quotefind.progress import Progress, silent
 from quotefind.search import FindOptions, find, search_terms
 from quotefind.training.extra import require
 from quotefind.training.judgements import JudgedQuery
 
 if TYPE_CHECKING:
-    from quotefind.index.state import OpenEncoder
+    from quotefind.index.local.state import OpenEncoder
 
 # As ir-measures names them; RR is the reciprocal rank whose mean is MRR, R the recall, P the precision.
 MEASURES = ("nDCG@10", "RR@10", "R@10", "R@100", "P@10")

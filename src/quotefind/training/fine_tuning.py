@@ -224,8 +224,8 @@ def _trainer(
     from sentence_transformers.base.sampler import BatchSamplers, MultiDatasetBatchSamplers
     from transformers import PrinterCallback
 
+    from quotefind.training.callbacks import TellingCallback
     from quotefind.training.sampler import ApartBatchSampler
-    from quotefind.training.telling import TellingCallback
 
     columns = {"sentence_0": [pair.query for pair in trained], "sentence_1": [pair.quote for pair in trained]}
     for number in range(len(trained[0].negatives)):

@@ -1,0 +1,64 @@
+"""The words of a text, and BM25, as SQLite's FTS5 has them: so that both kinds of index rank alike."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quotefind.index.local.database import TOKENIZER
+
+# The parameters of BM25 in FTS5.
+K1, B = 1.2, 0.75
+# At once, so that what FTS5 keeps of them stays in memory.
+_TEXTS = 2048
+
+
+def tokens_of(texts: Sequence[str]) -> list[list[str]]:
+    """Return the words of each text, in order, as the full-text search of an index in a directory knows them."""
+    found: list[list[str]] = [[] for _ in texts]
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        for start in range(0, len(texts), _TEXTS):
+            connection.execute("DROP TABLE IF EXISTS words")
+            connection.execute(f"CREATE VIRTUAL TABLE words USING fts5 (text, tokenize = '{TOKENIZER}')")
+            connection.execute("CREATE VIRTUAL TABLE temp.seen USING fts5vocab (main, words, instance)")
+            part = texts[start : start + _TEXTS]
+            connection.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", enumerate(part, start))
+            for number, word in connection.execute('SELECT doc, term FROM temp.seen ORDER BY doc, "offset"'):
+                found[number].append(word)
+            connection.execute("DROP TABLE temp.seen")
+    return found
+
+
+def rarity(holding: int, total: int) -> float:
+    """Return the idf of a phrase that `holding` of `total` quotes hold, as FTS5 computes it."""
+    return max(math.log((total - holding + 0.5) / (holding + 0.5)), 1e-6)
+
+
+def occurrences(phrase: Sequence[str], tokens: Sequence[str]) -> int:
+    """Return how often the words of `phrase` stand in `tokens` one after the other."""
+    if len(phrase) == 1:
+        return tokens.count(phrase[0])
+    size = len(phrase)
+    return sum(list(tokens[start : start + size]) == list(phrase) for start in range(len(tokens) - size + 1))
+
+
+def bm25(
+    phrases: Sequence[Sequence[str]], rarities: Sequence[float], texts: Sequence[Sequence[str]], mean_length: float
+) -> NDArray[np.float64]:
+    """Return the BM25 (n,) of each of n `texts`, given as their words, for `phrases`.
+
+    The sum over phrases of idf f (k1 + 1) / (f + k1 (1 - b + b length / mean length)), with k1 = 1.2 and b = 0.75:
+    Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009.
+    """
+    scores = np.zeros(len(texts))
+    for position, tokens in enumerate(texts):
+        norm = K1 * (1 - B + B * len(tokens) / mean_length)
+        for phrase, idf in zip(phrases, rarities, strict=True):
+            often = occurrences(phrase, tokens) if phrase else 0
+            scores[position] += idf * often * (K1 + 1) / (often + norm)
+    return scores

@@ -1,0 +1,278 @@
+"""The Lance dataset of an index: its columns, the version that readers see, its manifest, its ledger of sources."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sqlite3
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+from quotefind.errors import IndexUnusableError, ModelError
+from quotefind.index.interface import Manifest
+from quotefind.index.lance.sources import Ledger
+from quotefind.paths import LANCE, Location, index_argument
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    import lance
+    import pyarrow as pa
+
+FORMAT = 1
+# Names the version of the dataset that is whole; writers commit many in between, which no reader sees.
+TAG = "quotefind"
+_MANIFEST, _LEDGER = "quotefind.manifest", "quotefind.ledger"
+# What a version can be a part of: an update from the sources; something said anew of many quotes.
+UPDATE, CHANGE = "update", "change"
+# What Lance puts around the message of an error: of what kind it was in each of its layers, and where in its source.
+_LANCE_ADDS = re.compile(r"(External error|LanceError\(\w+\)|Generic \S+ error): |,? /\S+\.rs:\d+(:\d+)?")
+_CUT = ("Not found", "failed to fill whole buffer", "Invalid range", "failed to decode", "Corrupt", "corrupt")
+INSTALL = "pip install 'quotefind[scale]'"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanceManifest(Manifest):
+    """What is true of a whole index in a Lance dataset.
+
+    Attributes:
+        next_row: the row of the next new quote.
+        words: how many words all its quotes have, as BM25 counts them.
+        nearest: of the index of its vectors: see `nearest.Nearest`.
+        unfinished: of what this version is only a part: `UPDATE`, `CHANGE` or what `rebuild` returns; empty where it
+            is whole.
+        begun: the numbers of the sources with which an unfinished update had begun.
+    """
+
+    format: int = FORMAT
+    next_row: int = 0
+    words: int = 0
+    nearest: dict[str, Any] = field(default_factory=dict)
+    unfinished: str = ""
+    begun: list[int] = field(default_factory=list)
+
+
+def import_lance(what: str = "An index whose name ends in .lance") -> ModuleType:
+    """Return Lance's module, which `what` needs.
+
+    Raises:
+        ModelError: the extra is missing.
+    """
+    # What Lance logs is about itself, and would stand in the middle of what a command says.
+    os.environ.setdefault("LANCE_LOG", "error")
+    try:
+        import lance
+    except ModuleNotFoundError as error:
+        raise missing_extra(what, error) from error
+    return lance  # type: ignore[no-any-return]
+
+
+def missing_extra(what: str, error: ModuleNotFoundError) -> ModelError:
+    """Return the error for `what` needs a package that is not there."""
+    return ModelError(f"{what} needs the package {error.name}, which is not installed. To install it: {INSTALL}")
+
+
+# What the environment says of storage, and workers on other machines have to be told.
+_STORAGE = {
+    "s3": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT"),
+    "gs": ("GOOGLE_SERVICE_ACCOUNT", "GOOGLE_SERVICE_ACCOUNT_KEY", "GOOGLE_APPLICATION_CREDENTIALS"),
+    "az": ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_SAS_TOKEN"),
+}
+
+
+def storage_options(location: Location) -> dict[str, str] | None:
+    """Return how the storage of an index is reached, as the environment says; None for a directory."""
+    scheme, separator, _ = str(location).partition("://")
+    if not separator:
+        return None
+    scheme = scheme.casefold()
+    options = {name.lower(): os.environ[name] for name in _STORAGE.get(scheme, ()) if os.environ.get(name)}
+    if scheme != "s3":
+        return options
+    if "aws_region" not in options and os.environ.get("AWS_DEFAULT_REGION"):
+        options["aws_region"] = os.environ["AWS_DEFAULT_REGION"]
+    if "aws_endpoint" not in options and os.environ.get("AWS_ENDPOINT_URL"):
+        options["aws_endpoint"] = os.environ["AWS_ENDPOINT_URL"]
+    if options.get("aws_endpoint", "").startswith("http://"):
+        options["allow_http"] = "true"
+    return options
+
+
+def schema(dimension: int, metadata: dict[str, str] | None = None) -> pa.Schema:
+    """Return the columns: one row a quote; with what `metadata_of` returns, those of a new dataset.
+
+    `row` orders quotes and never changes; `id` and `digest` are those of `text.quote_id` and `text.text_digest`;
+    `checksum` is the CRC-32 of the vector, `seal` that of all that a hit shows; `files` and `lines` are where the quote
+    stands, the files by their numbers in the ledger. What conditions look at is folded, with a blank before names.
+    """
+    import pyarrow as pa
+
+    words = pa.list_(pa.string())
+    return pa.schema(
+        [
+            pa.field("row", pa.int64(), nullable=False),
+            pa.field("id", pa.string(), nullable=False),
+            pa.field("digest", pa.string(), nullable=False),
+            pa.field("text", pa.string(), nullable=False),
+            pa.field("chars", pa.int32(), nullable=False),
+            ("author", pa.string()),
+            ("work", pa.string()),
+            ("year", pa.int64()),
+            pa.field("tags", words, nullable=False),
+            pa.field("proposed", words, nullable=False),
+            ("note", pa.string()),
+            ("author_folded", pa.string()),
+            ("work_folded", pa.string()),
+            pa.field("tags_folded", words, nullable=False),
+            pa.field("proposed_folded", words, nullable=False),
+            pa.field("words", pa.string(), nullable=False),
+            pa.field("word_count", pa.int32(), nullable=False),
+            pa.field("truncated", pa.bool_(), nullable=False),
+            pa.field("seal", pa.int64(), nullable=False),
+            pa.field("checksum", pa.int64(), nullable=False),
+            pa.field("files", pa.list_(pa.int32()), nullable=False),
+            pa.field("lines", pa.list_(pa.int64()), nullable=False),
+            pa.field("vector", pa.list_(pa.float32(), dimension), nullable=False),
+        ],
+        metadata=metadata,
+    )
+
+
+def open_version(location: Location, version: int | str | None = TAG) -> lance.LanceDataset | None:
+    """Open the dataset at `location` in `version`: by its number, its tag, or, with None, the newest.
+
+    Returns:
+        None where there is no dataset, or none with this tag.
+
+    Raises:
+        IndexUnusableError: it cannot be opened.
+    """
+    lance = import_lance()
+    with reported(location):
+        try:
+            return lance.dataset(str(location), version=version, storage_options=storage_options(location))
+        except (ValueError, OSError) as error:
+            # Lance has no error of its own for it.
+            if "was not found" in str(error) or f"tag {version} does not exist" in str(error):
+                return None
+            raise
+
+
+def exists(location: Location) -> bool:
+    """Whether there is a dataset at `location`, be it usable or not."""
+    return open_version(location, None) is not None
+
+
+def missing_index(location: Location) -> IndexUnusableError:
+    """Return the error for an index that is not there, or that no run has finished yet.
+
+    Raises:
+        IndexUnusableError: something else is there, or it is damaged.
+    """
+    begun = open_version(location, None)
+    if begun is not None:
+        read_manifest(begun, location)
+        if read_ledger(begun, location).sources:
+            return IndexUnusableError(
+                f"The index in {location} was never finished. To finish it: quotefind index{index_argument(location)}"
+            )
+    return IndexUnusableError(
+        f"There is no index in {location}. To make it: quotefind index SOURCE…{index_argument(location)}"
+    )
+
+
+def read_manifest(dataset: lance.LanceDataset, location: Location) -> LanceManifest:
+    """Return the manifest of this version.
+
+    Raises:
+        IndexUnusableError: the dataset is no index, or of a newer version.
+    """
+    text = _metadata(dataset).get(_MANIFEST)
+    if text is None:
+        raise IndexUnusableError(
+            f"{location} is a Lance dataset, but no index of quotefind. Give the index another name."
+        )
+    try:
+        values = json.loads(text)
+        if values["format"] != FORMAT:
+            raise IndexUnusableError(
+                f"The index in {location} has format {values['format']}; this version of quotefind reads format "
+                f"{FORMAT}. Update quotefind, or index its sources again under another name."
+            )
+        return LanceManifest(**{f.name: values[f.name] for f in fields(LanceManifest)})
+    except (KeyError, TypeError, ValueError) as error:
+        raise damaged(location, f"its manifest cannot be read ({error})") from error
+
+
+def read_ledger(dataset: lance.LanceDataset, location: Location) -> Ledger:
+    """Return what this version was made from.
+
+    Raises:
+        IndexUnusableError: it cannot be read.
+    """
+    with readable_ledger(location):
+        return Ledger.unpacked(_metadata(dataset)[_LEDGER])
+
+
+@contextmanager
+def readable_ledger(location: Location) -> Iterator[None]:
+    """Turn what is raised where a ledger is read into an error that says of which index it is."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, zlib.error, sqlite3.Error) as error:
+        raise damaged(location, f"its ledger of sources cannot be read ({error})") from error
+
+
+def metadata_of(manifest: LanceManifest, ledger: Ledger) -> dict[str, str]:
+    """Return manifest and ledger as they are stored in a version of the dataset."""
+    return {_MANIFEST: json.dumps(asdict(manifest)), _LEDGER: ledger.packed()}
+
+
+def rebuild(fingerprint: str) -> str:
+    """Return what a version is a part of while all is encoded anew with the model of this `fingerprint`."""
+    return f"rebuild {fingerprint}"
+
+
+def _metadata(dataset: lance.LanceDataset) -> dict[str, str]:
+    # They belong to the schema, and not to the table, so that one commit can make an empty dataset that has them.
+    stored = dataset.schema.metadata or {}
+    return {key.decode(): value.decode(errors="replace") for key, value in stored.items()}
+
+
+def damaged(location: Location, what: str) -> IndexUnusableError:
+    """Return the error for a dataset that can be read, but does not hold what was written."""
+    return IndexUnusableError(
+        f"The index in {location} is damaged: {what}. To mend it: quotefind index --rebuild{index_argument(location)}; "
+        f"if that cannot read it either: quotefind index SOURCE… --index OTHER.lance"
+    )
+
+
+def shared_texts(location: Location) -> str:
+    """Return where the texts lie that several machines are to encode, while they do."""
+    return f"{location}/_quotefind_todo{LANCE}"
+
+
+def drop_shared(location: Location) -> None:
+    """Delete `shared_texts`, if they are there: a run that was killed leaves them."""
+    with suppress(OSError):
+        import_lance().LanceDataset.drop(shared_texts(location), storage_options=storage_options(location))
+
+
+@contextmanager
+def reported(location: Location) -> Iterator[None]:
+    """Turn what Lance raises about its files into an error that says which index it is about."""
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError) as error:
+        # Lance raises these three for what is wrong with files, the network or access.
+        said = getattr(error, "strerror", None) or _LANCE_ADDS.sub("", " ".join(str(error).split()))[:300]
+        if any(sign in said for sign in _CUT):
+            raise damaged(location, f"a file of it is missing or not what was written ({said})") from error
+        hint = "Look at its storage, and at the permissions there."
+        if "No space left" in said:
+            hint = "What was committed before is safe; make room there, and run the command again."
+        raise IndexUnusableError(f"The index in {location} cannot be used: {said.rstrip('.')}. {hint}") from error

@@ -1,0 +1,217 @@
+"""One writer of an index at a time, on whichever machine it runs: a lease, which its holder renews.
+
+It is a small file beside the data, and so works on every storage that Lance knows. Two processes that ask in the same
+moment both see it free; the one that wrote last holds it, and the other finds that out as it reads it again, which it
+does before every step.
+
+The clocks of the machines have to agree within `SECONDS` less `_RENEW`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import getnode, uuid4
+
+from quotefind.errors import IndexLockedError
+from quotefind.index.lance.dataset import import_lance, reported, storage_options
+from quotefind.index.local.state import now
+from quotefind.paths import index_argument
+
+if TYPE_CHECKING:
+    from lance.file import LanceFileSession
+
+    from quotefind.paths import Location
+
+_FILE = "_quotefind_writer.json"
+# A lease that was not renewed for so long is free; on its own machine it is free as soon as its process is gone.
+SECONDS = 120.0
+_RENEW = 20.0
+# How long to wait before looking who wrote last, and before asking again.
+_SETTLE, _RETRY = 0.2, 1.0
+
+
+class Lease:
+    """The right to write the index at `location`, until it is closed."""
+
+    def __init__(self, location: Location, token: str, until: float) -> None:
+        """Renew the lease that was taken with `token` and holds `until` that time, in the background."""
+        self._location = location
+        self._token = token
+        self._until = until
+        self._ended = threading.Event()
+        self._taken: str | None = None
+        self._thread = threading.Thread(target=self._renew, daemon=True)
+        self._thread.start()
+
+    def check(self) -> None:
+        """Make sure that it still holds.
+
+        Raises:
+            IndexLockedError: somebody else has it by now, or could have.
+            OSError, RuntimeError, ValueError: the storage does not answer.
+        """
+        held = _read(self._location)
+        if held.get("token") != self._token:
+            self._taken = _described(held)
+        if self._taken is None and time.time() < self._until:
+            return
+        who = f"is being written by {self._taken} by now" if self._taken else "may be written by another process by now"
+        raise IndexLockedError(
+            f"The index in {self._location} {who}, because this process could not say for {SECONDS:.0f} seconds that "
+            "it still writes. What it has committed is safe; run the command again."
+        )
+
+    def close(self) -> None:
+        """Give it back, unless somebody else has it."""
+        self._ended.set()
+        self._thread.join()
+        with suppress(OSError, RuntimeError, ValueError):  # then it ends by itself
+            if _read(self._location).get("token") == self._token:
+                _write(self._location, {})
+
+    def _renew(self) -> None:
+        while not self._ended.wait(_RENEW):
+            with suppress(OSError, RuntimeError, ValueError):  # what Lance raises where storage does not answer
+                held = _read(self._location)
+                if held.get("token") != self._token:
+                    self._taken = _described(held)
+                    return
+                lease = _mine(self._token)
+                _write(self._location, lease)
+                self._until = lease["until"]
+
+
+@contextmanager
+def writing(location: Location, *, wait: float = 0.0) -> Iterator[Lease]:
+    """Hold the right to write the index at `location`; wait up to `wait` seconds for it.
+
+    Raises:
+        IndexLockedError: another process holds it; the message says which, and since when.
+        IndexUnusableError: the storage cannot be used.
+    """
+    token, end = uuid4().hex, time.monotonic() + wait
+    with reported(location):
+        while True:
+            asked = time.monotonic()
+            held = _read(location)
+            if _free(held):
+                lease = _mine(token)
+                _write(location, lease)
+                # Others need as long as this took; who needs much longer takes it from this one, which notices.
+                time.sleep(max(_SETTLE, 2 * (time.monotonic() - asked)))
+                held = _read(location)
+                if held.get("token") == token:
+                    break
+            if time.monotonic() >= end:
+                raise IndexLockedError(
+                    f"The index in {location} is being written by {_described(held)}. To wait for it, add --wait "
+                    f"SECONDS, as in: quotefind index --wait 60{index_argument(location)}"
+                )
+            time.sleep(min(_RETRY, max(end - time.monotonic(), 0.0)))
+    held_here = Lease(location, token, lease["until"])
+    try:
+        yield held_here
+    finally:
+        held_here.close()
+
+
+def clear(location: Location) -> None:
+    """Delete what the lease has left in a directory where no index was made; other storage keeps it."""
+    if isinstance(location, Path):
+        with suppress(OSError):  # something else lies there
+            if not _read(location):  # else another writer has begun
+                (location / _FILE).unlink()
+                location.rmdir()
+
+
+def _mine(token: str) -> dict[str, Any]:
+    who = {"process": os.getpid(), "machine": socket.gethostname(), "system": _system(), "since": now()}
+    return {"token": token, "until": time.time() + SECONDS, **who}
+
+
+def _free(held: dict[str, Any]) -> bool:
+    if not held or held["until"] < time.time():
+        return True
+    if held.get("system") != _system():
+        return False
+    try:
+        os.kill(int(held["process"]), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, KeyError, TypeError, ValueError):
+        return False
+    return False
+
+
+def _system() -> str:
+    """Return what tells the processes that this one can see from those of any other machine or container."""
+    with suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    return f"{socket.gethostname()} {getnode()}"
+
+
+def _described(held: dict[str, Any]) -> str:
+    try:
+        return f"process {held['process']} on {held['machine']} since {held['since']}"
+    except KeyError:
+        return "another process"
+
+
+def _read(location: Location) -> dict[str, Any]:
+    """Return what the lease says; nothing where there is none.
+
+    Raises:
+        OSError, RuntimeError, ValueError: the storage does not answer.
+    """
+    try:
+        text = (location / _FILE).read_bytes() if isinstance(location, Path) else _read_remote(location)
+    except FileNotFoundError:
+        return {}
+    try:
+        held = json.loads(text)
+    except ValueError:  # something else has written it
+        return {}
+    whole = isinstance(held, dict) and isinstance(held.get("until"), int | float)
+    return held if whole else {}
+
+
+def _write(location: Location, lease: dict[str, Any]) -> None:
+    """Put `lease` in the place of what is there, at once."""
+    text = json.dumps(lease).encode()
+    if isinstance(location, Path):
+        location.mkdir(parents=True, exist_ok=True)
+        beside = location / f"{_FILE}.{uuid4().hex}"
+        beside.write_bytes(text)
+        beside.replace(location / _FILE)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / _FILE
+        path.write_bytes(text)
+        _session(location).upload_file(str(path), _FILE)
+
+
+def _read_remote(location: str) -> bytes:
+    session = _session(location)
+    if not session.contains(_FILE):
+        raise FileNotFoundError(_FILE)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / _FILE
+        session.download_file(_FILE, str(path))
+        return path.read_bytes()
+
+
+def _session(location: str) -> LanceFileSession:
+    import_lance()
+    from lance.file import LanceFileSession
+
+    return LanceFileSession(location, storage_options=storage_options(location))

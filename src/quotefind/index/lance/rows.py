@@ -1,0 +1,141 @@
+"""Rows of the dataset: what they hold of a quote, and a quote from what they hold."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from quotefind.index.lance.bm25 import tokens_of
+from quotefind.index.local.database import seal
+from quotefind.records import Quote
+from quotefind.similarity import Vectors
+from quotefind.text import fold
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# What a quote is made from.
+SHOWN = ["row", "id", "text", "author", "work", "year", "tags", "proposed", "note", "files", "lines", "seal"]
+
+
+def record_of(
+    row: int,
+    digest: str,
+    shown: Sequence[Any],
+    places: Sequence[tuple[int, int | None]],
+) -> dict[str, Any]:
+    """Return what the dataset holds of a quote, but for what comes from its vector and its words.
+
+    Args:
+        row, digest: see `dataset.schema`.
+        shown: id, text, author, work, year, note, and tags and proposed as JSON arrays.
+        places: numbers of the files that hold it, each with the line.
+    """
+    name, text, author, work, year, note, tags, proposed = shown
+    own, others = json.loads(tags), json.loads(proposed)
+    placed = sorted(places)
+    return {
+        "row": row,
+        "id": name,
+        "digest": digest,
+        "text": text,
+        "chars": len(text),
+        "author": author,
+        "work": work,
+        "year": year,
+        "tags": own,
+        "proposed": others,
+        "note": note,
+        "author_folded": f" {fold(author)}" if author else None,
+        "work_folded": f" {fold(work)}" if work else None,
+        "tags_folded": folded(own),
+        "proposed_folded": folded(others),
+        "seal": seal(name, text, author, work, year, tags, proposed, note),
+        "files": [file for file, _ in placed],
+        "lines": [line for _, line in placed],
+    }
+
+
+def folded(tags: Sequence[str]) -> list[str]:
+    """Return `tags` as conditions look for them, each once."""
+    return list(dict.fromkeys(tag for tag in map(fold, tags) if tag))
+
+
+def sealed(record: Mapping[str, Any]) -> bool:
+    """Whether what a hit shows of `record` is what was written."""
+    shown = (record["id"], record["text"], record["author"], record["work"], record["year"])
+    stored: int = record["seal"]
+    return seal(*shown, json_of(record["tags"]), json_of(record["proposed"]), record["note"]) == stored
+
+
+def json_of(tags: Sequence[str]) -> str:
+    """Return `tags` as the database stores them."""
+    return json.dumps(list(tags), ensure_ascii=False) if tags else "[]"
+
+
+def proposing(record: dict[str, Any], tags: Sequence[str]) -> dict[str, Any]:
+    """Return `record` with other proposed tags, and so another seal."""
+    shown = (record["id"], record["text"], record["author"], record["work"], record["year"], json_of(record["tags"]))
+    return {
+        **record,
+        "proposed": list(tags),
+        "proposed_folded": folded(tags),
+        "seal": seal(*shown, json_of(tags), record["note"]),
+    }
+
+
+def quote_of(record: Mapping[str, Any], paths: Mapping[int, str]) -> Quote:
+    """Return the quote that `record` holds; `paths` are those of files by their numbers."""
+    first = min(zip(record["files"], record["lines"], strict=True), default=(None, None))[0]
+    line = record["lines"][record["files"].index(first)] if first is not None else None
+    return Quote(
+        record["text"],
+        record["author"],
+        record["work"],
+        record["year"],
+        tuple(record["tags"]),
+        paths.get(first) if first is not None else None,
+        line,
+        record["id"],
+        tuple(record["proposed"]),
+        record["note"],
+    )
+
+
+def vectors_of(table: pa.Table | pa.RecordBatch, dimension: int) -> Vectors:
+    """Return the column of vectors as (n, d) float32."""
+    column = table["vector"]
+    chunks = column.chunks if hasattr(column, "chunks") else [column]
+    if not chunks:
+        return np.empty((0, dimension), np.float32)
+    return np.concatenate([chunk.flatten().to_numpy(zero_copy_only=False).reshape(-1, dimension) for chunk in chunks])
+
+
+def with_vectors(records: pa.Table, vectors: Vectors, truncated: Sequence[bool], schema: pa.Schema) -> pa.Table:
+    """Return whole rows of the dataset: `records` with what their vectors (n, d) and their words say."""
+    import pyarrow as pa
+
+    words = tokens_of(records["text"].to_pylist())
+    rows = np.ascontiguousarray(vectors, np.float32)
+    columns = {name: records[name] for name in records.schema.names}
+    columns |= {
+        "words": pa.array([" ".join(tokens) for tokens in words], pa.string()),
+        "word_count": pa.array(map(len, words), pa.int32()),
+        "truncated": pa.array(truncated, pa.bool_()),
+        "checksum": pa.array([zlib.crc32(row.tobytes()) for row in rows], pa.int64()),
+        # A two-dimensional array would be stored as a tensor, which Lance cannot search.
+        "vector": pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel(), pa.float32()), rows.shape[1]),
+    }
+    return pa.table([columns[name] for name in schema.names], schema=schema)
+
+
+def in_parts(values: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Yield `values` in lists of `size`, the last of which may be shorter."""
+    remaining = iter(values)
+    while part := list(islice(remaining, size)):
+        yield part

@@ -1,0 +1,99 @@
+"""What an index in a Lance dataset was made from, as it is stored with every version."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sqlite3
+import zlib
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from quotefind.index.local import database
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The rows of the tables `sources` and `files` of `index.database`.
+
+    Attributes:
+        sources: number, location and options of each.
+        files: number, number of the source, path, size, time and SHA-256 (in hexadecimal) of each. A file without the
+            last is read again by the next update, whatever its size and time.
+    """
+
+    sources: list[tuple[Any, ...]]
+    files: list[tuple[Any, ...]]
+
+    @staticmethod
+    def of(connection: sqlite3.Connection) -> Ledger:
+        """Return what a database holds."""
+        return Ledger(
+            connection.execute("SELECT id, location, options FROM sources ORDER BY id").fetchall(),
+            connection.execute(
+                "SELECT id, source_id, path, size, modified, iif(digest IS NULL, NULL, lower(hex(digest)))"
+                " FROM files ORDER BY id"
+            ).fetchall(),
+        )
+
+    @staticmethod
+    def unpacked(text: str) -> Ledger:
+        """Return what `packed` made `text` from.
+
+        Raises:
+            ValueError, TypeError, zlib.error: it made it from nothing.
+        """
+        sources, files = json.loads(zlib.decompress(base64.b85decode(text)))
+        return Ledger([tuple(source) for source in sources], [tuple(file) for file in files])
+
+    def packed(self) -> str:
+        """Return it as text."""
+        return base64.b85encode(zlib.compress(json.dumps([self.sources, self.files]).encode("ascii"))).decode("ascii")
+
+    def fill(self, connection: sqlite3.Connection) -> None:
+        """Put it into the empty tables of a database.
+
+        Raises:
+            ValueError, TypeError, sqlite3.Error: it holds what no ledger can.
+        """
+        connection.executemany("INSERT INTO sources VALUES (?, ?, ?)", self.sources)
+        connection.executemany(
+            "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?)",
+            ((*known, digest and bytes.fromhex(digest)) for *known, digest in self.files),
+        )
+
+    def database(self) -> sqlite3.Connection:
+        """Return it as a database in memory; errors as for `fill`."""
+        connection = sqlite3.connect(":memory:", isolation_level=None)
+        for statement in database.statements(database.SCHEMA):
+            if "TABLE sources" in statement or "TABLE files" in statement:
+                connection.execute(statement)
+        self.fill(connection)
+        return connection
+
+    def locations(self, numbers: Collection[int]) -> set[str]:
+        """Return the locations of the sources with these `numbers`."""
+        return {location for number, location, _ in self.sources if number in numbers}
+
+    def begun(self, before: Ledger, touched: Collection[int]) -> set[int]:
+        """Return the numbers of the sources that have a file which is new since `before`, or is `touched`."""
+        known = {file[0] for file in before.files}
+        return {source for file, source, *_ in self.files if file in touched or file not in known}
+
+    def becoming(self, after: Ledger, touched: Collection[int]) -> Ledger:
+        """Return what holds for a version between this one and `after`, in which any quote may be as in either.
+
+        All files of both are there, since quotes can stand in them. Those that are new, and those whose numbers are
+        `touched`, are to be read again: so an update that was stopped is made good, whatever they hold by then.
+        """
+        known, sources = {file[0] for file in self.files}, {source[0] for source in self.sources}
+        return Ledger(
+            self.sources + [source for source in after.sources if source[0] not in sources],
+            [_without_digest(file) if file[0] in touched else file for file in self.files]
+            + [_without_digest(file) for file in after.files if file[0] not in known],
+        )
+
+
+def _without_digest(file: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (*file[:-1], None)

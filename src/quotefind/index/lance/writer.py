@@ -1,0 +1,349 @@
+"""The one place that writes an index in a Lance dataset: adds and refreshes sources, removes them, encodes anew.
+
+Each step is a version of the dataset. Readers see the one that carries the tag, and the tag moves once, at the end. A
+version before that says of what it is a part, and with which sources it had begun; the next run goes on from there if
+it is of the same kind, and otherwise from what readers see.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from quotefind.encoders import Encoder
+from quotefind.errors import IndexUnusableError
+from quotefind.index.lance import versions
+from quotefind.index.lance.dataset import (
+    CHANGE,
+    UPDATE,
+    LanceManifest,
+    import_lance,
+    missing_index,
+    read_manifest,
+    reported,
+)
+from quotefind.index.lance.encoding import encoded, written
+from quotefind.index.lance.lock import clear, writing
+from quotefind.index.lance.merge import LanceApplication
+from quotefind.index.lance.proposals import forget, propose
+from quotefind.index.lance.publish import publish, show
+from quotefind.index.lance.sources import Ledger
+from quotefind.index.lance.versions import Store
+from quotefind.index.lance.workspace import Working, open_working
+from quotefind.index.local.state import OpenEncoder
+from quotefind.index.merge import Application
+from quotefind.index.sources import Changes, is_there, remembered
+from quotefind.index.summary import Summary
+from quotefind.index.update import Updating
+from quotefind.paths import Location, bundled_themes, index_argument, is_named, make_private
+from quotefind.progress import Progress, silent
+from quotefind.records import Quote
+from quotefind.similarity import Vectors
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from lance.fragment import FragmentMetadata
+
+    from quotefind.index.lance.ray_cluster import Cluster
+
+# Texts that this process encodes before it writes a fragment, and records that are changed or copied at once.
+_CHUNK = 4096
+# What is encoded is committed every so many seconds: a commit writes a list of all that is stored.
+_COMMIT_AFTER = 15.0
+
+
+class LanceIndexWriter(Updating):
+    """The right to write the index in a Lance dataset; made by `open_to_write`."""
+
+    def __init__(self, store: Store, working: Working, open_encoder: OpenEncoder, cluster: Cluster | None) -> None:
+        """Write what `store` holds, with the `working` database for what an update touches."""
+        self.location = store.location
+        self.connection = working.connection
+        self.opener = open_encoder
+        self.argument = index_argument(store.location)
+        self._store = store
+        self._working = working
+        self._cluster = cluster
+        self._progress: Progress = silent
+        self._before = store.ledger
+        self._touched: set[int] = set()
+
+    @property
+    def manifest(self) -> LanceManifest | None:
+        """What is true of the whole index, also where it is being changed otherwise than by an update; None if new."""
+        manifest = self._store.manifest
+        if manifest is None or manifest.unfinished in ("", UPDATE):
+            return manifest
+        return read_manifest(self._store.published(), self.location)
+
+    def require_manifest(self) -> LanceManifest:
+        """Return the manifest.
+
+        Raises:
+            IndexUnusableError: there is no index here yet.
+        """
+        manifest = self.manifest
+        if manifest is None:
+            raise missing_index(self.location)
+        return manifest
+
+    @property
+    def _known(self) -> LanceManifest | None:
+        return self.manifest
+
+    def _check(self, named: set[str]) -> list[str]:
+        given_up = self._give_up(named)
+        self._working.begin()
+        self._before, self._touched = self._store.ledger, set()
+        return given_up
+
+    def _give_up(self, named: set[str]) -> list[str]:
+        """Go on from what readers see where a run was stopped whose end this update cannot be; return what to say."""
+        manifest = self._store.manifest
+        if manifest is None or not manifest.unfinished:
+            return []
+        if manifest.unfinished == UPDATE:
+            self._working.begin()
+            begun = [source for source in remembered(self.connection) if source.location in self._unfinished()]
+            gone = [source.location for source in begun if source.location not in named and not is_there(source)]
+            if not gone:
+                return []
+            said = [f"a stopped update had begun with {', '.join(gone)}, which cannot be read again, and is given up"]
+        elif manifest.unfinished == CHANGE:
+            said = []  # as if it had not been begun
+        else:
+            said = [f"encoding the index anew with {manifest.model} was stopped, and is given up"]
+        self._store.give_up()
+        return said
+
+    def _unfinished(self) -> set[str]:
+        manifest = self._store.manifest
+        return self._store.ledger.locations(manifest.begun) if manifest is not None else set()
+
+    def _prepare(self) -> None:
+        """Do nothing: the working database has its tables."""
+
+    def _load(self, changes: Changes, gone: set[str]) -> None:
+        self._touched |= self._working.load(changes, gone)
+
+    def _count(self) -> int:
+        return self._store.count()
+
+    def _begin(self, model: str | None) -> Encoder | None:
+        if self._store.manifest is not None:
+            return None
+        encoder = self.opener(model, None)
+        self._store.create(encoder)
+        return encoder
+
+    def _application(self, progress: Progress, encoder: Encoder | None) -> LanceApplication:
+        self._progress = progress
+
+        def add(total: int) -> tuple[int, int]:
+            self._note(application.next_row)
+            return self._add_new(total, encoder)
+
+        application = LanceApplication(self._working, self.require_manifest().next_row, add)
+        of_working = application.count_held
+        application.count_held = lambda locations: self._held(of_working(locations), locations)
+        return application
+
+    def _note(self, next_row: int) -> None:
+        """Note in the dataset, before it is changed, what an update that is stopped has to read again."""
+        ledger = self._before.becoming(Ledger.of(self.connection), self._touched)
+        self._store.note_update(next_row, ledger, ledger.begun(self._before, self._touched))
+
+    def _held(self, in_working: int, locations: list[str] | None) -> int:
+        """Return how many quotes the sources at `locations` hold: what the dataset says, but for what was touched."""
+        files = None if locations is None else self._working.files_of(locations)
+        return self._store.count(files) - self._working.count_stored(files) + in_working
+
+    def _add_new(self, total: int, encoder: Encoder | None) -> tuple[int, int]:
+        """Add all new quotes of the working database; return how many texts were encoded, and how many of these cut."""
+        done = truncated = 0
+        if total:
+            texts = (versions.table(records, self._store.schema) for records in self._working.to_encode(_CHUNK))
+            done, truncated = self._encode(texts, total, encoder, self._working.note_stored)
+        for records in self._working.to_copy(_CHUNK):
+            rows = self._store.copies(records)
+            self._store.append(written(rows, self.location))
+            self._working.note_stored(record["row"] for record in records)
+        return done, truncated
+
+    def _encode(
+        self,
+        texts: Iterable[pa.Table],
+        total: int,
+        encoder: Encoder | None,
+        note: Callable[[list[int]], None] | None = None,
+    ) -> tuple[int, int]:
+        """Encode and commit `texts`; return how many were encoded, and how many of these cut.
+
+        Args:
+            texts: all but vectors and words of the quotes.
+            total: how many these are.
+            encoder: the model, where it is open already.
+            note: told which rows are committed.
+        """
+        done = truncated = 0
+        fragments: list[FragmentMetadata] = []
+        stored: list[int] = []
+        committed = time.monotonic()
+
+        def commit() -> None:
+            self._store.append(fragments)
+            if note:
+                note(stored)
+            fragments.clear()
+            stored.clear()
+
+        for new, rows, cut in self._encoded(texts, total, encoder):
+            fragments += new
+            stored += rows
+            done += len(rows)
+            truncated += cut
+            if time.monotonic() - committed >= _COMMIT_AFTER:
+                commit()
+                committed = time.monotonic()
+            self._progress("encoding", done, total)
+        commit()
+        return done, truncated
+
+    def _encoded(
+        self, texts: Iterable[pa.Table], total: int, encoder: Encoder | None
+    ) -> Iterator[tuple[list[FragmentMetadata], list[int], int]]:
+        """Yield the fragments of the dataset that hold `texts`, which rows these are, and how many were cut."""
+        if self._cluster is not None:
+            yield from self._cluster.encode(texts, total, self._store, self._progress)
+            return
+        manifest = self.require_manifest()
+        encoder = encoder or self.opener(manifest.model, manifest.fingerprint)
+        before, all_of_them = 0, total
+
+        def tell(stage: str, done: int = 0, total: int = 0) -> None:  # noqa: ARG001 - of the whole, not of the chunk
+            self._progress(stage, before + done, all_of_them)
+
+        for records in texts:
+            rows = encoded(records, encoder, self._store.schema, tell)
+            yield written(rows, self.location), rows["row"].to_pylist(), sum(rows["truncated"].to_pylist())
+            before += len(rows)
+
+    def _publish(self, applied: Application, progress: Progress) -> None:
+        noted = False
+        steps: list[tuple[Callable[[list[Any]], None], Iterator[list[Any]]]] = [
+            (self._store.merge, self._working.changed(_CHUNK)),
+            (self._store.delete, self._working.removed_rows()),
+        ]
+        for change, parts in steps:
+            for part in parts:
+                if not noted:
+                    self._note(self.require_manifest().next_row)
+                    noted = True
+                change(part)
+        rate = applied.rate or self.require_manifest().rate
+        self._show(Ledger.of(self.connection), progress, rate)
+
+    def _show(self, ledger: Ledger, progress: Progress = silent, rate: float | None = None) -> None:
+        publish(self._store, ledger, progress, requests=self._requests, cluster=self._cluster, rate=rate)
+
+    def _requests(self) -> Vectors:
+        """Return the vectors (q, d) of requests as users write them, with which the recall of an index is measured."""
+        manifest = self._store.current
+        themes = bundled_themes().read_text(encoding="utf-8").splitlines()
+        encoder = self.opener(manifest.model, manifest.fingerprint)
+        return encoder.encode_queries([f"quotes about {theme}" for theme in themes])
+
+    def rebuild(self, *, model: str | None = None, progress: Progress = silent) -> Summary:
+        """Encode every quote anew, with `model` or the one the index has; resumable.
+
+        Until it is finished, readers go on with the old vectors.
+        """
+        started = time.monotonic()
+        self._progress = progress
+        self.require_manifest()
+        old = read_manifest(self._store.published(), self.location)
+        encoder = self.opener(old.model if model is None else model, None)
+        warnings = []
+        before = self._store.begin_rebuild(encoder)
+        forgotten = 0
+        if encoder.fingerprint != old.fingerprint:
+            with reported(self.location):
+                forgotten = before.count_rows("array_length(proposed) > 0")
+        total = before.count_rows() - self._store.count()
+        texts = self._store.left_to_rebuild(before, _CHUNK, forget=bool(forgotten))
+        done, _ = self._encode(texts, total, encoder)
+        self._show(self._store.ledger, progress)
+        if forgotten:
+            warnings.append(
+                f"the tags proposed for {forgotten} quotes came from another model and are forgotten. To propose anew: "
+                f"quotefind tag --write{self.argument}"
+            )
+        seconds = time.monotonic() - started
+        return Summary(encoded=done, quotes=self._count(), seconds=seconds, rate=done / seconds, warnings=warnings)
+
+    def compact(self, progress: Progress = silent) -> int:
+        """Give back the space of what was removed; return how many rows that was."""
+        self.require_manifest()
+        self._store.begin_change()
+        dead = self._store.dead()
+        self._store.compact(self._cluster)
+        self._show(self._store.ledger, progress)
+        return dead
+
+    def propose(self, proposed: Iterable[tuple[Quote, Sequence[str]]]) -> int:
+        """Store the tags `proposed` for each quote, in the place of what was proposed for it before.
+
+        All or nothing is stored. A quote that is not any more what was read, or has tags of its own now, is left alone;
+        returned is how many these are.
+        """
+        self.require_manifest()
+        self._store.begin_change()
+        left_alone = propose(self._store, proposed)
+        self._show(self._store.ledger)
+        return left_alone
+
+    def forget_proposals(self) -> int:
+        """Forget everything that was proposed; return for how many quotes."""
+        self.require_manifest()
+        self._store.begin_change()
+        forgotten = forget(self._store)
+        self._show(self._store.ledger)
+        return forgotten
+
+
+@contextmanager
+def open_to_write(
+    location: Location, open_encoder: OpenEncoder, *, wait: float = 0.0, cluster: Cluster | None = None
+) -> Iterator[LanceIndexWriter]:
+    """Open the index at `location`, made if it is not there, to write it; one process at a time.
+
+    Raises:
+        IndexUnusableError: another process writes it, or its storage cannot be used.
+        ModelError: the extra `scale` is missing, or `cluster` cannot be reached.
+    """
+    import_lance()
+    if is_named(location):  # others may be meant for several users
+        make_private(location)
+    made = True
+    try:
+        with writing(location, wait=wait) as lease, closing(open_working()) as connection:
+            store = Store(location, lease)
+            try:
+                if cluster is not None:
+                    cluster.connect(location, store.state)
+                show(store)
+                yield LanceIndexWriter(store, Working(connection, store), open_encoder, cluster)
+            except sqlite3.OperationalError as error:
+                raise IndexUnusableError(
+                    f"The temporary file for the update of the index in {location} cannot be written ({error}). Make "
+                    "room where temporary files go, or name another place for them: TMPDIR=/other/place. What was "
+                    "committed before is safe; run the command again."
+                ) from error
+            finally:
+                made = store.manifest is not None
+    finally:
+        if not made:
+            clear(location)

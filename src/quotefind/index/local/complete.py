@@ -1,0 +1,70 @@
+"""Names that an index holds, for completion: read at once, without NumPy, and without a trace."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from quotefind.private_files import check_own
+from quotefind.text import fold
+
+if TYPE_CHECKING:
+    import sqlite3
+
+# The file that makes a directory an index, as in `database`, which opens it as a search needs it: it may wait for a
+# writer, and have SQLite make files.
+FILE_NAME = "index.sqlite"
+# How many quotes carry a name. Of a tag only the comparison form is kept apart.
+_COUNTED = {
+    "authors": "SELECT name, (SELECT count(*) FROM quotes WHERE author_id = authors.id) FROM authors",
+    "works": "SELECT name, (SELECT count(*) FROM quotes WHERE work_id = works.id) FROM works",
+    "tags": "SELECT folded, (SELECT count(*) FROM quote_tags WHERE tag_id = tags.id) FROM tags",
+}
+# Nobody waits for a name longer than that. SQLite asks after so many of its steps.
+_SECONDS, _STEPS = 0.5, 10_000
+
+
+def names_in(directory: Path, kind: str, typed: str, most: int = 100) -> list[str]:
+    """Return names that an index holds and that begin with what was typed, or of which a word does.
+
+    Case and accents do not matter. Those that begin with it come first, then the most frequent.
+
+    Args:
+        directory: that of the index. Nothing in it is changed, made or waited for.
+        kind: "authors", "works" or "tags".
+        typed: the beginning of a name; empty for all.
+        most: how many names to return at most.
+
+    Raises:
+        OSError, sqlite3.Error: the index cannot be read, or that takes too long.
+    """
+    words = fold(typed)
+    if (typed.strip() and not words) or not (directory / FILE_NAME).exists():
+        return []
+    with closing(_connect(directory)) as connection:
+        found = connection.execute(
+            f"SELECT * FROM ({_COUNTED[kind]} WHERE instr(' ' || folded, ?1) ORDER BY instr(' ' || folded, ?1) > 1, 2"
+            " DESC, 1) LIMIT ?2",
+            (f" {words}" if words else "", most),
+        )
+        return [str(name) for name, count in found if count]
+
+
+def _connect(directory: Path) -> sqlite3.Connection:
+    """Open the database to read, so that no file appears beside it: where nothing is being written, none is needed."""
+    import sqlite3
+
+    path = directory / FILE_NAME
+    log, shared = (path.with_name(f"{FILE_NAME}{suffix}") for suffix in ("-wal", "-shm"))
+    for own in (path, log, shared):
+        check_own(own)
+    written = log.exists() and log.stat().st_size and shared.exists()
+    how = "mode=ro" if written else "mode=ro&immutable=1"
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, timeout=0)
+    end = monotonic() + _SECONDS
+    connection.set_progress_handler(lambda: monotonic() > end, _STEPS)
+    connection.execute("PRAGMA query_only = ON")
+    connection.execute("PRAGMA trusted_schema = OFF")
+    return connection

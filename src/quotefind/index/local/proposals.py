@@ -1,0 +1,66 @@
+"""Proposed tags in an index: stored beside the tags that sources give, and never mixed up with them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+from quotefind.index.local.database import FORGET_TAGS, SEALED, seal, transaction
+from quotefind.records import Quote
+from quotefind.text import fold
+
+# A quote that is damaged keeps what it has, and the seal that says so.
+_FORGET = f"""
+UPDATE quotes SET proposed = '[]', seal = seal({SEALED}, '[]', note)
+WHERE proposed <> '[]' AND seal = seal({SEALED}, proposed, note)
+"""
+
+
+def store(connection: sqlite3.Connection, proposals: Iterable[tuple[Quote, Sequence[str]]]) -> int:
+    """Store for each quote what is proposed, in the place of what was; return how many quotes have changed meanwhile.
+
+    All of it is one transaction. A quote that is not any more what was read, or has tags of its own, is left alone.
+    """
+    changed = 0
+    with transaction(connection):
+        for quote, tags in proposals:
+            if tuple(tags) != quote.proposed:
+                changed += not _replace(connection, quote, tags)
+        connection.execute(FORGET_TAGS)
+    return changed
+
+
+def forget(connection: sqlite3.Connection) -> int:
+    """Forget everything that was proposed, in the transaction that the caller has begun; return of how many quotes.
+
+    Raises:
+        sqlite3.DatabaseError: a quote that has proposals is not what was written.
+    """
+    count = connection.execute(_FORGET).rowcount
+    damaged = connection.execute("SELECT name FROM quotes WHERE proposed <> '[]'").fetchone()
+    if damaged:
+        raise sqlite3.DatabaseError(f"quote {damaged[0]} is not what was written")
+    connection.execute("DELETE FROM proposed_tags")
+    connection.execute(FORGET_TAGS)
+    return count
+
+
+def _replace(connection: sqlite3.Connection, quote: Quote, tags: Sequence[str]) -> bool:
+    """Store `tags` for `quote`, if the index still holds it as it is; return whether it does."""
+    shown = (quote.id or "", quote.text, quote.author, quote.work, quote.year, "[]")
+    before, after = (json.dumps(list(proposed), ensure_ascii=False) for proposed in (quote.proposed, tags))
+    found = connection.execute(
+        "UPDATE quotes SET proposed = ?, seal = ? WHERE name = ? AND seal = ? AND tags = '[]' RETURNING id",
+        (after, seal(*shown, after, quote.note), quote.id, seal(*shown, before, quote.note)),
+    ).fetchone()
+    if found is None:
+        return False
+    connection.execute("DELETE FROM proposed_tags WHERE quote_id = ?", found)
+    for folded in map(fold, tags):
+        connection.execute("INSERT OR IGNORE INTO tags (folded) VALUES (?)", (folded,))
+        connection.execute(
+            "INSERT OR IGNORE INTO proposed_tags (tag_id, quote_id) SELECT id, ? FROM tags WHERE folded = ?",
+            (*found, folded),
+        )
+    return True

@@ -1,0 +1,43 @@
+"""Quotes as the database holds them, each compared with its seal."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from quotefind.index.local import database
+from quotefind.records import Quote
+
+_QUOTES = """
+SELECT quotes.row, checksum, seal, quotes.name, text, authors.name, works.name, year, tags, proposed, note, path,
+    min(places.file_id), line
+FROM quotes
+LEFT JOIN authors ON authors.id = author_id
+LEFT JOIN works ON works.id = work_id
+LEFT JOIN places ON places.quote_id = quotes.id
+LEFT JOIN files ON files.id = places.file_id
+WHERE quotes.{condition}
+GROUP BY quotes.id
+"""
+
+
+def sealed_quotes(
+    directory: Path, connection: sqlite3.Connection, condition: str, values: Sequence[int | str]
+) -> Iterator[tuple[int, int, Quote]]:
+    """Yield row, CRC-32 of the row, and quote for each of the index in `directory` that satisfies `condition`.
+
+    `condition` begins with a column of the table of quotes, and `values` are those of its parameters.
+
+    Raises:
+        IndexUnusableError: a quote is not what was written.
+    """
+    for row, checksum, seal, name, *shown, path, _, line in connection.execute(
+        _QUOTES.format(condition=condition), values
+    ):
+        if database.seal(name, *shown) != seal:
+            raise database.damaged(directory, f"quote {name} is not what was written")
+        text, author, work, year, tags, proposed, note = shown
+        own, others = tuple(json.loads(tags)), tuple(json.loads(proposed))
+        yield row, checksum, Quote(text, author, work, year, own, path, line, name, others, note)

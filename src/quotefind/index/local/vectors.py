@@ -1,0 +1,154 @@
+"""The matrix on disk: a plain `.npy` file of float32 rows that only grows at its end.
+
+The header has a fixed length, so that the number of rows in it can be written again in place. A row counts once the
+database says so; what lies behind that number never happened, and the next writer cuts it off.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from quotefind.errors import IndexUnusableError
+from quotefind.private_files import check_own, open_own, sync_directory
+from quotefind.similarity import Vectors
+
+_MAGIC = b"\x93NUMPY\x01\x00"
+_HEADER = 128
+_ITEM = 4
+_ROWS = re.compile(rb"'shape': \(([0-9]{1,15}), ")
+
+
+def header(rows: int, dim: int) -> bytes:
+    """Return the 128 bytes that begin a `.npy` file (format 1.0) of `rows` x `dim` little-endian float32.
+
+    The format is that of NumPy's own documentation, numpy.lib.format.
+    """
+    description = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {dim}), }}"
+    length = _HEADER - len(_MAGIC) - 2
+    return _MAGIC + length.to_bytes(2, "little") + description.ljust(length - 1).encode("ascii") + b"\n"
+
+
+def rows_in(path: Path, dim: int) -> int:
+    """Return how many whole rows of `dim` float32 the file at `path` has room for, by its size."""
+    check_own(path)
+    return max(0, path.stat().st_size - _HEADER) // (dim * _ITEM)
+
+
+class MatrixWriter:
+    """Appends rows to the matrix at `path`, of which `rows` count."""
+
+    def __init__(self, path: Path, *, rows: int, dim: int) -> None:
+        """Open the file, made if `rows` is 0, and cut off what lies behind the rows that count."""
+        self.path = path
+        self.rows = rows
+        self._dim = dim
+        self._file = os.fdopen(open_own(path, os.O_RDWR | (os.O_CREAT if rows == 0 else 0)), "r+b", buffering=0)
+        try:
+            self._file.truncate(max(_HEADER, self._end(rows)))
+            self._write_header()
+            if rows == 0:
+                sync_directory(path.parent)  # else a power failure could lose the file that the database names
+        except BaseException:
+            self._file.close()
+            raise
+
+    def append(self, vectors: Vectors) -> None:
+        """Write `vectors` (n, dim) behind the last row; they are on the disk when this returns."""
+        data = memoryview(np.ascontiguousarray(vectors, "<f4").tobytes())
+        self._file.seek(self._end(self.rows))
+        while data:
+            data = data[self._file.write(data) :]
+        self.rows += len(vectors)
+        self._write_header()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _write_header(self) -> None:
+        self._file.seek(0)
+        self._file.write(header(self.rows, self._dim))
+        os.fsync(self._file.fileno())
+
+    def _end(self, rows: int) -> int:
+        return _HEADER + rows * self._dim * _ITEM
+
+
+def open_matrix(path: Path, *, rows: int, dim: int, mend: str) -> Vectors:
+    """Return the first `rows` rows of the matrix at `path`, mapped into memory, read-only.
+
+    Only these are mapped: a writer may cut off and add what lies behind them at any time.
+
+    Raises:
+        IndexUnusableError: the file is no such matrix or has fewer rows; the message ends with `mend`.
+        FileNotFoundError: it is missing.
+    """
+    try:
+        with os.fdopen(open_own(path, os.O_RDONLY), "rb", buffering=0) as file:
+            start = file.read(_HEADER)
+            if len(start) < _HEADER:
+                raise ValueError("it is cut short")
+            if not _is_header(start, rows, dim):  # a writer may just be writing it
+                file.seek(0)
+                start = file.read(_HEADER)
+            size = os.fstat(file.fileno()).st_size
+            if not _is_header(start, rows, dim) or size < _HEADER + rows * dim * _ITEM:
+                raise IndexUnusableError(
+                    f"{path} is not the matrix of this index: it has {size} bytes and begins with {start[:80]!r}, "
+                    f"expected float32 of at least {rows} rows of {dim}. {mend}"
+                )
+            if rows == 0:  # nothing cannot be mapped
+                return np.empty((0, dim), np.float32)
+            return np.memmap(file, "<f4", "r", offset=_HEADER, shape=(rows, dim))
+    except FileNotFoundError:
+        raise
+    except PermissionError as error:
+        raise IndexUnusableError(f"{path} cannot be read: {error.strerror}; look at its permissions.") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise IndexUnusableError(f"{path} cannot be read as a matrix ({reason}). {mend}") from error
+
+
+def _is_header(start: bytes, rows: int, dim: int) -> bool:
+    """Whether `start` is, to the last byte, what `header` writes for at least `rows` rows of `dim`."""
+    stated = _ROWS.search(start)
+    return stated is not None and int(stated[1]) >= rows and start == header(int(stated[1]), dim)
+
+
+def has_rows(directory: Path) -> bool:
+    """Whether there is a matrix with rows in `directory`, whatever the database says."""
+    return any(path.is_file() and path.stat().st_size > _HEADER for path in directory.glob("vectors-*.npy"))
+
+
+def damaged_matrix(path: Path, what: str, argument: str) -> IndexUnusableError:
+    """Return the error for a matrix of which `what` is wrong; `argument` names its index on a command line."""
+    return IndexUnusableError(f"{path} is damaged: {what}. To mend it: quotefind index --rebuild{argument}")
+
+
+def word_sum(rows: Vectors) -> int:
+    """Return the sum of all 32-bit words of `rows` (n, d) modulo 2^32.
+
+    It tells a damaged matrix from a whole one at the speed of memory, which a CRC does not. That two rows have changed
+    places it does not see; the CRC-32 of each row does.
+    """
+    words = np.ascontiguousarray(rows, "<f4").view("<u4")
+    return int(np.add.reduce(words, axis=None, dtype=np.uint32))
+
+
+def first_changed(rows: Vectors, checksums: Iterable[int]) -> int | None:
+    """Return the position of the first of `rows` (n, d) whose CRC-32 is not the one in `checksums`; None: all are."""
+    for position, (row, checksum) in enumerate(zip(np.ascontiguousarray(rows), checksums, strict=True)):
+        if checksum_of(row) != checksum:
+            return position
+    return None
+
+
+def checksum_of(row: Vectors) -> int:
+    """Return the CRC-32 of the bytes of a row (d,)."""
+    return zlib.crc32(row.data)

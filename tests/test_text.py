@@ -110,3 +110,24 @@ def test_identity_is_text_and_folded_author() -> None:
     """An id does not depend on how the author's name is written, but on the author and on each letter of the text."""
     assert quote_id("Hope", "Emily BRONTË") == quote_id("Hope", "emily bronte")
     assert len({quote_id("Hope", "A"), quote_id("Hope", "B"), quote_id("Hope", None), quote_id("hope", "A")}) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("Shall I compare thee\nto a summer's day?", "Shall I compare thee\nto a summer's day?"),
+        ("  first  line \r\n\tsecond\n\n\n\nthird\n", "first line\nsecond\n\nthird"),
+        ("“one\ntwo”", "one\ntwo"),
+        ("one line", "one line"),
+    ],
+)
+def test_line_breaks_are_kept_on_demand(text: str, lines: str) -> None:
+    """With keep_lines, verse keeps its line breaks and one blank line between stanzas; otherwise they are folded."""
+    assert normalise(text, keep_lines=True) == lines
+    assert "\n" not in normalise(text)
+
+
+def test_line_breaks_make_no_other_quote() -> None:
+    """The same words in one line or in two have one id and one digest, so they are one quote, encoded once."""
+    assert quote_id("one two", "Ann") == quote_id("one\ntwo", "Ann")
+    assert text_digest("one two") == text_digest("one\ntwo")

@@ -17,20 +17,31 @@ _FORMULA = r"(?s)'*[\t\r]*(?:[=＝]|[+\-@＋－＠].*[(|])"
 _SIGNS = r"[^\x00-\u02ff\w\s]{101,}"
 
 
-def normalise(text: str) -> str:
+def normalise(text: str, *, keep_lines: bool = False) -> str:
     """Return `text` in NFC, white space folded to single spaces, surrounding quotation marks dropped.
 
-    A mark that stands again inside the text is part of it ('"Yes," he said, "no."'), so the pair stays.
+    A mark that occurs again inside the text is part of it ('"Yes," he said, "no."'), so the pair stays. With
+    `keep_lines`, line breaks are kept, and of several blank lines in a row one: `one_line` of that is what this
+    returns without `keep_lines`.
     """
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
-    text = " ".join(text.split())
+    if keep_lines and len(text.splitlines()) > 1:
+        lines = "\n".join(one_line(line) for line in text.splitlines())
+        text = re.sub(r"\n{3,}", "\n\n", lines.strip())
+    else:
+        text = one_line(text)
     while len(text) > 2 and text[-1] in _QUOTATION_MARKS.get(text[0], ""):
         inner = text[1:-1]
         if text[0] in inner or text[-1] in inner:
             break
         text = inner.strip()
     return text
+
+
+def one_line(text: str) -> str:
+    """Return `text` with its white space, line breaks included, folded to single spaces."""
+    return " ".join(text.split())
 
 
 def fold(text: str) -> str:
@@ -83,15 +94,18 @@ def is_unicode(text: str) -> bool:
 
 
 def text_digest(text: str) -> bytes:
-    """Return 16 bytes that stand for the normalised `text`: what vectors are reused by."""
+    """Return 16 bytes that identify the normalised `text`, whatever its lines: vectors are reused by them."""
     from hashlib import sha256  # loads OpenSSL, which a search does not need
 
-    return sha256(text.encode("utf-8")).digest()[:16]
+    return sha256(one_line(text).encode("utf-8")).digest()[:16]
 
 
 def quote_id(text: str, author: str | None) -> str:
-    """Return the 16 hexadecimal digits that name the quote with this normalised text and author."""
-    key = f"{text}\0{fold(author) if author else ''}"
+    """Return the 16 hexadecimal digits that identify the quote with this normalised text and author.
+
+    The folded text counts: line breaks are shown, but do not make another quote.
+    """
+    key = f"{one_line(text)}\0{fold(author) if author else ''}"
     from hashlib import sha256
 
     return sha256(key.encode("utf-8")).hexdigest()[:16]

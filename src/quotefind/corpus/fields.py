@@ -6,6 +6,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from datetime import date, datetime
 from itertools import islice
 
 from quotefind.corpus.options import BadRecord, ReadOptions
@@ -112,8 +113,8 @@ def check_length(what: str, text: str, longest: int) -> None:
         raise FlawError(f"{what} piles more than 100 accents on one letter; expected letters")
 
 
-def checked_text(text: object) -> str:
-    """Return the normalised words of a quote.
+def checked_text(text: object, *, keep_lines: bool = False) -> str:
+    """Return the normalised words of a quote, with their line breaks where `keep_lines` says so.
 
     Raises:
         FlawError: it is not a string, is longer than a quote, or holds no word.
@@ -121,7 +122,7 @@ def checked_text(text: object) -> str:
     if not isinstance(text, str):
         raise FlawError(f"the text is {kind(text)}; expected a string")
     check_length("the text", text, LONGEST_TEXT)
-    normal = normalise(text)
+    normal = normalise(text, keep_lines=keep_lines)
     if not normal:
         raise FlawError("the text is empty; expected the words of a quote")
     if not (normal[0].isalnum() or any(map(str.isalnum, normal))):
@@ -220,6 +221,23 @@ def checked_note(value: object) -> str | None:
     return " ".join(unicodedata.normalize("NFC", value).split()) or None
 
 
+def checked_added(value: object) -> str | None:
+    """Return a date, or a date and a time to the second, as ISO 8601; None for what is no such date."""
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    if isinstance(value, date):
+        return value.isoformat()
+    if not isinstance(value, str) or len(value) > LONGEST_NAME:
+        return None
+    text = value.strip()
+    try:
+        if len(text) <= len("2026-01-31"):
+            return date.fromisoformat(text).isoformat()
+        return datetime.fromisoformat(text).isoformat(timespec="seconds")
+    except ValueError:
+        return None
+
+
 def make_quote(
     name: str,
     line: int,
@@ -229,11 +247,18 @@ def make_quote(
     year: object = None,
     tags: object = None,
     note: object = None,
+    place: object = None,
+    added: object = None,
+    *,
+    keep_lines: bool = False,
 ) -> Quote | BadRecord:
-    """Return the quote that these raw fields make, or what is wrong with them; `name` and `line` say where."""
+    """Return the quote that these raw fields make, or what is wrong with them; `name` and `line` say where.
+
+    With `keep_lines` the line breaks of the text are meant, as in verse; otherwise they are those of wrapped prose.
+    """
     try:
         return Quote(
-            text=checked_text(text),
+            text=checked_text(text, keep_lines=keep_lines),
             author=checked_name("author", author),
             work=checked_name("work", work),
             year=checked_year(year),
@@ -241,6 +266,8 @@ def make_quote(
             source=name,
             line=line,
             note=checked_note(note),
+            place=checked_name("place", place),
+            added=checked_added(added),
         )
     except FlawError as flaw:
         return bad(name, line, str(flaw))

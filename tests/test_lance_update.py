@@ -243,11 +243,11 @@ def test_a_reader_keeps_its_version(both: Both) -> None:
     """What was opened before an update answers from the whole old state, and knows that it is not the newest."""
     both.update(both.write("a.txt", HOPE, DUST))
     with open_index(both.lance.directory) as index:
-        index.rest()
-        assert index.resume()
+        index.release()
+        assert index.reacquire()
         both.write("a.txt", ROAD)
         both.update()
-        assert not index.resume()
+        assert not index.reacquire()
         assert index.verify() == 2
         (hits,) = find(index, both.lance.encoder, ["feathers"], FindOptions(top=5))
         assert {hit.quote.text for hit in hits} == {HOPE, DUST}
@@ -301,7 +301,7 @@ def test_an_update_that_changes_nothing_commits_nothing(both: Both) -> None:
     with open_index(both.lance.directory) as index:
         both.update()
         assert versions(both) == before
-        assert index.resume()
+        assert index.reacquire()
 
 
 def test_another_source_ends_what_was_begun_with_one(both: Both) -> None:

@@ -94,7 +94,7 @@ def _refresh(location: Location, open_encoder: OpenEncoder, tell: Callable[[str]
         tell(f"The sources have changed, but the index could not be refreshed, and answers as it is. {error}")
 
 
-class Standing:
+class SearchSession:
     """An index and its encoder that stay open from answer to answer, and follow what others write into the index.
 
     Between answers no state of the index is held, so that no writer has to keep it.
@@ -165,7 +165,7 @@ class Standing:
         try:
             yield index
         finally:
-            index.rest()
+            index.release()
 
     def names(self, kind: str, beginning: str) -> list[str]:
         """Return names to complete `beginning` with, as the index does; none while no index is open."""
@@ -179,7 +179,11 @@ class Standing:
 
     def _newest(self, open_encoder: OpenEncoder, progress: Progress) -> Index:
         index = self._index
-        if index is not None and index.resume() and not (self._refresh and not self._stays_stale and is_stale(index)):
+        if (
+            index is not None
+            and index.reacquire()
+            and not (self._refresh and not self._stays_stale and is_stale(index))
+        ):
             return index
         self.close()
         if self._make:

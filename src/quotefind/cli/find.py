@@ -100,8 +100,8 @@ def find(
         from quotefind.cli.prompt import open_prompt
 
         fits = style if style is not Format.trec or given(ctx, "style") else None
-        standing = session.standing(index, refresh=not no_refresh, cluster=cluster, exact=exact)
-        open_prompt(standing, options, fits or Format.table)
+        search_session = session.search_session(index, refresh=not no_refresh, cluster=cluster, exact=exact)
+        open_prompt(search_session, options, fits or Format.table)
         return
     asked = _requests(words or [], queries, like=like is not None, read0=read0, many=many)
     style = output.default_format(style, otherwise=Format.jsonl if many else None)

@@ -25,7 +25,7 @@ from quotefind.errors import QuotefindError, UsageError
 from quotefind.index.filters import Filter
 from quotefind.pairs import companions, score_pairs
 from quotefind.records import Pair, Quote
-from quotefind.refresh import Standing
+from quotefind.refresh import SearchSession
 from quotefind.search import FindOptions
 from quotefind.search import find as find_hits
 
@@ -92,12 +92,12 @@ class Pairs(TypedDict):
     pairs: list[PairRecord]
 
 
-def run(standing: Standing) -> None:
+def run(search_session: SearchSession) -> None:
     """Serve the tools over standard input and output until the input ends."""
     # Before the SDK sets up its own, which draws a box around each line of a traceback.
     logging.basicConfig(level=logging.ERROR, format="quotefind: %(message)s")
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it would tell of an interrupt at length
-    tools = _Tools(standing)
+    tools = _Tools(search_session)
     server = MCPServer(
         "quotefind",
         version=__version__,
@@ -106,7 +106,7 @@ def run(standing: Standing) -> None:
         log_level="ERROR",
     )
     server.run("stdio")
-    standing.close()
+    search_session.close()
 
 
 def _described(tool: Callable[..., Any]) -> Tool:
@@ -132,8 +132,8 @@ def _told() -> Iterator[None]:
 class _Tools:
     """The tools. They are coroutines that wait for nothing, so that one answer comes after another, in one thread."""
 
-    def __init__(self, standing: Standing) -> None:
-        self._standing = standing
+    def __init__(self, search_session: SearchSession) -> None:
+        self._session = search_session
 
     async def find(
         self,
@@ -164,7 +164,7 @@ class _Tools:
                 one_per_author=one_per_author,
                 hybrid=hybrid,
             )
-            with session.answering(self._standing) as (index, encoder):
+            with session.answering(self._session) as (index, encoder):
                 (hits,) = find_hits(index, encoder, [query], options)
                 session.warn_of_long(encoder, [query])
         return {"hits": [cast(HitRecord, output.hit_record(hit)) for hit in hits]}
@@ -187,7 +187,7 @@ class _Tools:
             where = _filter(author, work, tag, max_chars, proposed=proposed)
             if b and (where or min_score is not None):
                 raise UsageError("Conditions are for the companions of one text; with two they do nothing.")
-            with session.answering(self._standing) as (index, encoder):
+            with session.answering(self._session) as (index, encoder):
                 if b:
                     (score,) = score_pairs(encoder, [(a, b)])
                     pairs = [Pair(1, score, Quote(a), Quote(b))]
@@ -199,7 +199,7 @@ class _Tools:
 
     async def info(self) -> dict[str, Any]:
         """Return what the collection holds, from which sources, and whether it is out of date (stale)."""
-        with _told(), self._standing.reading(session.encoder_opener()) as index:
+        with _told(), self._session.reading(session.encoder_opener()) as index:
             return facts_of(index)
 
 

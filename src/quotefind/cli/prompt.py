@@ -23,18 +23,18 @@ from quotefind.errors import QuotefindError, UsageError
 from quotefind.paths import history_file, make_private
 from quotefind.private_files import open_own
 from quotefind.records import Hit
-from quotefind.refresh import Standing
+from quotefind.refresh import SearchSession
 from quotefind.search import FindOptions, find
 
 _INVITATION = "what are you looking for? :help shows more"
 _NAMED = ("author", "work", "tag")
 
 
-def open_prompt(standing: Standing, options: FindOptions, style: Format) -> None:
+def open_prompt(search_session: SearchSession, options: FindOptions, style: Format) -> None:
     """Answer what is typed until its user leaves.
 
     Args:
-        standing: what answers.
+        search_session: what answers.
         options: how to search, to begin with.
         style: how hits are shown.
 
@@ -43,14 +43,14 @@ def open_prompt(standing: Standing, options: FindOptions, style: Format) -> None
     """
     if style is Format.trec:
         raise UsageError("--format trec is for many requests: find - or --queries FILE.")
-    _Prompt(standing, options, style).run()
+    _Prompt(search_session, options, style).run()
 
 
 class _Prompt:
     """What was asked last, and the settings for what will be."""
 
-    def __init__(self, standing: Standing, options: FindOptions, style: Format) -> None:
-        self._standing = standing
+    def __init__(self, search_session: SearchSession, options: FindOptions, style: Format) -> None:
+        self._session = search_session
         self._options = options
         self._style = style
         self._asked: tuple[str, FindOptions] | None = None
@@ -58,13 +58,13 @@ class _Prompt:
 
     def run(self) -> None:
         """Read and answer lines until the end."""
-        with session.answering(self._standing) as (_, encoder):
+        with session.answering(self._session) as (_, encoder):
             # So that what cannot be asked at all ends the program as it ends find, and the first answer comes at once.
             encoder.encode_queries([_INVITATION])
         typing: PromptSession[str] = PromptSession(
             "quotefind> ",
             history=_Requests(history_file()),
-            completer=_Names(self._standing),
+            completer=_Names(self._session),
             complete_while_typing=False,
             complete_style=CompleteStyle.READLINE_LIKE,
             placeholder=[("fg:ansibrightblack", _INVITATION)],
@@ -84,7 +84,7 @@ class _Prompt:
                 break
             except QuotefindError as error:
                 session.warn(str(error))
-        self._standing.close()
+        self._session.close()
 
     def _obey(self, line: str) -> bool:
         """Do what `line` says; return whether to go on."""
@@ -128,7 +128,7 @@ class _Prompt:
         self._show(new)
 
     def _answer(self, text: str, options: FindOptions) -> list[Hit]:
-        with session.answering(self._standing) as (index, encoder):
+        with session.answering(self._session) as (index, encoder):
             (hits,) = find(index, encoder, [text], options)
             session.warn_of_long(encoder, [text])
         return hits
@@ -194,8 +194,8 @@ class _Requests(History):
 class _Names(Completer):
     """Completes commands, and the names of authors, works and tags behind theirs."""
 
-    def __init__(self, standing: Standing) -> None:
-        self._standing = standing
+    def __init__(self, search_session: SearchSession) -> None:
+        self._session = search_session
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:  # noqa: ARG002
         """Yield what may stand where the cursor is."""
@@ -210,6 +210,6 @@ class _Names(Completer):
                     yield Completion(typed, -len(name), display=f":{command.name}")
         elif name in _NAMED:
             with suppress(QuotefindError):  # the next answer says what is wrong
-                for found in self._standing.names(name, argument):
+                for found in self._session.names(name, argument):
                     if output.printable(found) == found:
                         yield Completion(found, -len(argument))

@@ -32,8 +32,8 @@ def serve(
     if sys.stdin is None:
         raise UsageError("standard input is closed; nobody can ask anything.")
     from quotefind.cli.mcp_server import run
-    from quotefind.refresh import Standing
+    from quotefind.refresh import SearchSession
 
     if sys.stdin.isatty():
         session.warn("this is for a program to start and to talk to; Ctrl-D ends it")
-    run(Standing(index_location(index), refresh=False, make=False, tell=session.warn))
+    run(SearchSession(index_location(index), refresh=False, make=False, tell=session.warn))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from quotefind.index.filters import Filter
     from quotefind.index.interface import Index
     from quotefind.index.lance.ray_cluster import Cluster
-    from quotefind.refresh import Standing
+    from quotefind.refresh import SearchSession
 
 
 def standard_input() -> BinaryIO:
@@ -150,22 +150,24 @@ def encoder_of(index: Index) -> Encoder:
         return opener(index.manifest.model, index.manifest.fingerprint)
 
 
-def standing(index: str | None, *, refresh: bool, cluster: Cluster | None = None, exact: bool = False) -> Standing:
+def search_session(
+    index: str | None, *, refresh: bool, cluster: Cluster | None = None, exact: bool = False
+) -> SearchSession:
     """Return the index that the user means, to be opened with the first answer and kept open."""
-    from quotefind.refresh import Standing
+    from quotefind.refresh import SearchSession
 
-    return Standing(index_location(index), refresh=refresh, cluster=cluster, exact=exact, tell=warn)
+    return SearchSession(index_location(index), refresh=refresh, cluster=cluster, exact=exact, tell=warn)
 
 
 @contextmanager
-def answering(standing: Standing) -> Iterator[tuple[Index, Encoder]]:
-    """Give index and encoder of `standing` for one answer; what takes long shows that it goes on."""
+def answering(search_session: SearchSession) -> Iterator[tuple[Index, Encoder]]:
+    """Give index and encoder of `search_session` for one answer; what takes long shows that it goes on."""
     with progress_bar() as progress:
 
         def open_it(model: str | None, fingerprint: str | None) -> Encoder:
-            return encoder_opener(progress=progress, mapped=standing.mapped)(model, fingerprint)
+            return encoder_opener(progress=progress, mapped=search_session.mapped)(model, fingerprint)
 
-        with standing.answering(open_it, progress) as found:
+        with search_session.answering(open_it, progress) as found:
             yield found
 
 

@@ -111,12 +111,12 @@ class Index(ABC):
         """Let go of the files."""
 
     @abstractmethod
-    def rest(self) -> None:
-        """Let go of the state that this holds, so that no writer has to keep it; see `resume`."""
+    def release(self) -> None:
+        """Let go of the state that this holds, so that no writer has to keep it; see `reacquire`."""
 
     @abstractmethod
-    def resume(self) -> bool:
-        """Hold the state again that `rest` let go of; return whether it is still that of the index.
+    def reacquire(self) -> bool:
+        """Hold the state again that `release` let go of; return whether it is still that of the index.
 
         If it is not, this is to be closed, and the index opened again.
         """

@@ -108,10 +108,10 @@ class LanceIndex(Index):
         """Let go of it."""
         self._ledger.close()
 
-    def rest(self) -> None:
+    def release(self) -> None:
         """Do nothing: a version stays as it is, and no writer waits for its readers."""
 
-    def resume(self) -> bool:
+    def reacquire(self) -> bool:
         """Return whether this version is still that of the index."""
         newest = open_version(self.location)
         return newest is not None and newest.version == self.dataset.version

@@ -108,13 +108,13 @@ class MatrixIndex(Index):
         """Let go of the files."""
         self._connection.close()
 
-    def rest(self) -> None:
-        """Let go of the state that this holds, so that no writer has to keep it; see `resume`."""
+    def release(self) -> None:
+        """Let go of the state that this holds, so that no writer has to keep it; see `reacquire`."""
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
-    def resume(self) -> bool:
-        """Hold the state again that `rest` let go of; return whether it is still that of the index.
+    def reacquire(self) -> bool:
+        """Hold the state again that `release` let go of; return whether it is still that of the index.
 
         If it is not, this is to be closed, and the index opened again.
         """

@@ -15,7 +15,7 @@ from quotefind.index.filters import Filter
 from quotefind.index.local.lock import writer_lock
 from quotefind.index.local.writer import open_to_write
 from quotefind.paths import index_location
-from quotefind.refresh import Standing
+from quotefind.refresh import SearchSession
 
 
 @pytest.fixture
@@ -34,88 +34,88 @@ def library(tmp_path: Path) -> Library:
 
 
 @pytest.fixture
-def standing(library: Library, told: list[str]) -> Standing:
+def session(library: Library, told: list[str]) -> SearchSession:
     """The index, to be kept open and up to date."""
-    return Standing(library.directory, refresh=True, tell=told.append)
+    return SearchSession(library.directory, refresh=True, tell=told.append)
 
 
-def texts(standing: Standing, library: Library) -> list[str]:
+def texts(session: SearchSession, library: Library) -> list[str]:
     """Answer with all texts, sorted, having encoded something."""
-    with standing.answering(library.models) as (index, encoder):
+    with session.answering(library.models) as (index, encoder):
         assert encoder.encode_queries(["hope"]).shape == (1, index.manifest.dimension)
         return sorted(quote.text for quote in index.quotes(index.rows_where(Filter()).tolist()))
 
 
-def test_one_encoder_and_one_index_for_all_answers(standing: Standing, library: Library) -> None:
+def test_one_encoder_and_one_index_for_all_answers(session: SearchSession, library: Library) -> None:
     """Where nothing changes, index and encoder are opened once."""
     seen = set()
     for _ in range(3):
-        with standing.answering(library.models) as (index, encoder):
+        with session.answering(library.models) as (index, encoder):
             seen.add((id(index), id(encoder)))
     assert len(seen) == 1
     assert library.models.opened == ["fake"]
-    assert standing.mapped == 2 * 32 * 4
-    standing.close()
-    assert standing.mapped == 0
+    assert session.mapped == 2 * 32 * 4
+    session.close()
+    assert session.mapped == 0
 
 
-def test_what_others_commit_is_in_the_next_answer(standing: Standing, library: Library, told: list[str]) -> None:
+def test_what_others_commit_is_in_the_next_answer(session: SearchSession, library: Library, told: list[str]) -> None:
     """A commit of another writer is seen, and the encoder stays."""
-    assert texts(standing, library) == ["fear", "hope"]
+    assert texts(session, library) == ["fear", "hope"]
     library.update(library.write("b.txt", "sea"))
     library.models.opened.clear()
-    assert texts(standing, library) == ["fear", "hope", "sea"]
+    assert texts(session, library) == ["fear", "hope", "sea"]
     assert (library.models.opened, told) == ([], [])
 
 
-def test_an_answer_is_of_one_state(standing: Standing, library: Library) -> None:
+def test_an_answer_is_of_one_state(session: SearchSession, library: Library) -> None:
     """What is committed while an answer is made is not in it, but in the next one."""
-    with standing.answering(library.models) as (index, _):
+    with session.answering(library.models) as (index, _):
         library.update(library.write("b.txt", "sea"))
         assert len(index.rows_where(Filter())) == 2
-    assert texts(standing, library) == ["fear", "hope", "sea"]
+    assert texts(session, library) == ["fear", "hope", "sea"]
 
 
 def test_a_changed_source_is_read_with_the_encoder_that_is_open(
-    standing: Standing, library: Library, told: list[str]
+    session: SearchSession, library: Library, told: list[str]
 ) -> None:
     """The index is refreshed before the answer, says so once, and no second encoder is opened for it."""
-    assert texts(standing, library) == ["fear", "hope"]
+    assert texts(session, library) == ["fear", "hope"]
     library.write("a.txt", "hope", "sea")
-    assert texts(standing, library) == ["hope", "sea"]
-    assert texts(standing, library) == ["hope", "sea"]
+    assert texts(session, library) == ["hope", "sea"]
+    assert texts(session, library) == ["hope", "sea"]
     assert told == ["The index was out of date and has been refreshed: 1 added, 1 removed."]
     assert library.models.opened == ["fake"]
 
 
-def test_a_refresh_before_the_first_answer_opens_one_encoder(standing: Standing, library: Library) -> None:
+def test_a_refresh_before_the_first_answer_opens_one_encoder(session: SearchSession, library: Library) -> None:
     """The encoder that a refresh needed is the one that answers."""
     library.write("a.txt", "sea")
-    assert texts(standing, library) == ["sea"]
+    assert texts(session, library) == ["sea"]
     assert library.models.opened == ["fake"]
 
 
-def test_another_model_is_noticed(standing: Standing, library: Library) -> None:
+def test_another_model_is_noticed(session: SearchSession, library: Library) -> None:
     """Where the index was encoded anew with another model, that one encodes the next request."""
-    texts(standing, library)
+    texts(session, library)
     with open_to_write(library.directory, library.models) as writer:
         writer.rebuild(model="other")
     library.models.opened.clear()
-    assert texts(standing, library) == ["fear", "hope"]
+    assert texts(session, library) == ["fear", "hope"]
     assert library.models.opened == ["other"]
 
 
-def test_another_index_in_its_place_is_noticed(standing: Standing, library: Library) -> None:
+def test_another_index_in_its_place_is_noticed(session: SearchSession, library: Library) -> None:
     """An index that was deleted is an error, one that was made anew in its place answers."""
-    texts(standing, library)
+    texts(session, library)
     shutil.rmtree(library.directory)
     with pytest.raises(IndexUnusableError, match="There is no index"):
-        texts(standing, library)
+        texts(session, library)
     library.update(library.write("b.txt", "sea"))
-    assert texts(standing, library) == ["sea"]
+    assert texts(session, library) == ["sea"]
 
 
-def test_between_answers_no_state_is_held(standing: Standing, library: Library) -> None:
+def test_between_answers_no_state_is_held(session: SearchSession, library: Library) -> None:
     """A writer can empty its log while the index waits, but not while it answers."""
 
     def emptied() -> bool:
@@ -125,40 +125,40 @@ def test_between_answers_no_state_is_held(standing: Standing, library: Library) 
         connection.close()
         return not busy
 
-    texts(standing, library)
+    texts(session, library)
     library.update(library.write("b.txt", "sea"))
     assert emptied()
-    with standing.answering(library.models):
+    with session.answering(library.models):
         library.update(library.write("c.txt", "dust"))
         assert not emptied()
     assert emptied()
 
 
-def test_what_cannot_be_refreshed_is_told_once(standing: Standing, library: Library, told: list[str]) -> None:
+def test_what_cannot_be_refreshed_is_told_once(session: SearchSession, library: Library, told: list[str]) -> None:
     """A refresh that was tried in vain is not tried again before each answer, but when the index has changed."""
-    texts(standing, library)
+    texts(session, library)
     library.write("a.txt", "hope", "sea")
     with writer_lock(library.directory):
-        assert texts(standing, library) == ["fear", "hope"]
-        assert texts(standing, library) == ["fear", "hope"]
+        assert texts(session, library) == ["fear", "hope"]
+        assert texts(session, library) == ["fear", "hope"]
     assert told == ["Another process is bringing the index up to date; answering from what it has committed so far."]
     library.update(library.write("b.txt", "dust"))
-    assert texts(standing, library) == ["dust", "hope", "sea"]
+    assert texts(session, library) == ["dust", "hope", "sea"]
 
 
 def test_without_refresh_it_answers_from_what_is_there(library: Library, told: list[str]) -> None:
     """With refresh=False a changed source is not looked at."""
-    standing = Standing(library.directory, refresh=False, tell=told.append)
+    session = SearchSession(library.directory, refresh=False, tell=told.append)
     library.write("a.txt", "sea")
-    assert texts(standing, library) == ["fear", "hope"]
+    assert texts(session, library) == ["fear", "hope"]
     assert told == []
 
 
 def test_an_index_is_not_made(library: Library, told: list[str]) -> None:
     """With make=False the default index that is not there is an error, and nothing is made."""
-    standing = Standing(index_location(None), refresh=False, make=False, tell=told.append)
+    session = SearchSession(index_location(None), refresh=False, make=False, tell=told.append)
     with pytest.raises(IndexUnusableError, match="There is no index"):
-        texts(standing, library)
+        texts(session, library)
     assert not index_location(None).exists()
 
 
@@ -167,11 +167,11 @@ def test_names_complete_what_was_typed(library: Library, told: list[str]) -> Non
     library.update(
         library.write("b.txt", "Sea. — Zoë Birch, Logs", "Dust. — Ann Birch, Poems", "King. — Birgit Clay, Poems")
     )
-    standing = Standing(library.directory, refresh=False, tell=told.append)
-    assert standing.names("author", "") == []
-    texts(standing, library)
-    assert standing.names("author", "bir") == ["Ann Birch", "Birgit Clay", "Zoë Birch"]
-    assert standing.names("author", "zoe b") == ["Zoë Birch"]
-    assert standing.names("work", "") == ["Logs", "Poems"]
-    assert standing.names("tag", "x") == []
-    assert standing.names("author", "'; %") == ["Ann Birch", "Birgit Clay", "Zoë Birch"]
+    session = SearchSession(library.directory, refresh=False, tell=told.append)
+    assert session.names("author", "") == []
+    texts(session, library)
+    assert session.names("author", "bir") == ["Ann Birch", "Birgit Clay", "Zoë Birch"]
+    assert session.names("author", "zoe b") == ["Zoë Birch"]
+    assert session.names("work", "") == ["Logs", "Poems"]
+    assert session.names("tag", "x") == []
+    assert session.names("author", "'; %") == ["Ann Birch", "Birgit Clay", "Zoë Birch"]

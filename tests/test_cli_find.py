@@ -229,8 +229,8 @@ def test_no_request_finds_nothing(cli: Cli, stream: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "stream", "says"),
     [
-        (["-"], b"love\nse\xff\n", "standard input:2: the request is not valid UTF-8."),
-        (["--queries", "bad.txt"], b"", "bad.txt:1: the request is not valid UTF-8."),
+        (["-"], b"love\nse\xff\n", "standard input:2: the query is not valid UTF-8."),
+        (["--queries", "bad.txt"], b"", "bad.txt:1: the query is not valid UTF-8."),
         (["--queries", "missing.txt"], b"", "missing.txt cannot be read: No such file or directory."),
         (["--queries", "."], b"", ". cannot be read: Is a directory."),
     ],
@@ -249,7 +249,7 @@ def test_requests_before_one_that_cannot_be_read_are_answered(cli: Cli, argument
     cli.index(QUOTES)
     found = cli("find", *arguments, "-k", "1", stdin=b"hope" + end + b"\xff" + end)
     assert (found.code, found.texts) == (3, [TIME])
-    assert found.err == "quotefind: standard input:2: the request is not valid UTF-8.\n"
+    assert found.err == "quotefind: standard input:2: the query is not valid UTF-8.\n"
 
 
 def test_a_long_request_is_cut_with_a_warning(cli: Cli) -> None:

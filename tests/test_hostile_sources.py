@@ -319,7 +319,7 @@ def test_a_device_of_requests_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
     cli = Cli(tmp_path, monkeypatch)
     cli.index([{"text": "love"}])
     done = cli("find", "--queries", "/dev/zero")
-    assert (done.code, done.err) == (3, "quotefind: /dev/zero:1: the request is longer than 100,000 bytes.\n")
+    assert (done.code, done.err) == (3, "quotefind: /dev/zero:1: the query is longer than 100,000 bytes.\n")
 
 
 @pytest.mark.parametrize("kind", ["tsv", "csv", "jsonl"])

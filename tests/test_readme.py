@@ -15,7 +15,7 @@ from cli_tools import run
 
 from quotefind import errors
 from quotefind.cli import app, output
-from quotefind.cli.options import Format
+from quotefind.cli.options import OutputFormat
 from quotefind.corpus import FORMATS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -131,7 +131,11 @@ def test_keys_are_those_of_the_output() -> None:
 def test_formats_are_those_of_the_program() -> None:
     """Every format of output and every format of a source, with its suffixes and names, is there."""
     table = section("find") + PAGES["formats.md"].partition("| format | suffixes or names")[2].partition("\n\n")[0]
-    wanted = [*Format, *FORMATS, *(name for found in FORMATS.values() for name in (*found.suffixes, *found.names))]
+    wanted = [
+        *OutputFormat,
+        *FORMATS,
+        *(name for found in FORMATS.values() for name in (*found.suffixes, *found.names)),
+    ]
     assert [name for name in wanted if f"`{name}`" not in table] == []
 
 

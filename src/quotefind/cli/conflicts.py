@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from quotefind.cli import output, session
-from quotefind.cli.options import Format
+from quotefind.cli.options import OutputFormat
 from quotefind.paths import checkpoints_directory
 from quotefind.text import counted
 
@@ -33,7 +33,7 @@ _NARROW = 72
 
 
 def report_conflicts(
-    index: Index, style: Format, *, top: int | None, min_score: float | None, where: Filter, quiet: bool
+    index: Index, style: OutputFormat, *, top: int | None, min_score: float | None, where: Filter, quiet: bool
 ) -> None:
     """Write the groups of quotes of `index` that do not agree."""
     from quotefind.conflicts.groups import Difference, conflict_groups
@@ -68,16 +68,16 @@ def report_conflicts(
         session.warn(f"{found}{named}; which name or wording is right, this program cannot know")
 
 
-def _show(groups: Iterable[ConflictGroup], style: Format) -> None:
-    if style is Format.table:
+def _show(groups: Iterable[ConflictGroup], style: OutputFormat) -> None:
+    if style is OutputFormat.table:
         out = output.console()
         for group in groups:
             _print_table(group, out)
-    elif style in (Format.plain, Format.markdown):
-        write = _plain if style is Format.plain else _markdown
+    elif style in (OutputFormat.plain, OutputFormat.markdown):
+        write = _plain if style is OutputFormat.plain else _markdown
         for group in groups:
             sys.stdout.write(write(group))
-    elif style in (Format.csv, Format.tsv):
+    elif style in (OutputFormat.csv, OutputFormat.tsv):
         rows = ({**_summary(group), **_record(quote)} for group in groups for quote in group.quotes)
         output.write_records(rows, style, ROW_KEYS)
     else:

@@ -16,7 +16,6 @@ from quotefind.cli.options import (
     DiverseOption,
     ExactOption,
     FindFormatOption,
-    Format,
     HybridOption,
     IndexOption,
     LikeOption,
@@ -24,6 +23,7 @@ from quotefind.cli.options import (
     MinScoreOption,
     NoRefreshOption,
     OnePerAuthorOption,
+    OutputFormat,
     ProposedOption,
     QueriesOption,
     RayOption,
@@ -99,15 +99,15 @@ def find(
     if not (words or many or read0 or copy or like is not None) and _on_terminal():
         from quotefind.cli.prompt import open_prompt
 
-        fits = style if style is not Format.trec or given(ctx, "style") else None
+        fits = style if style is not OutputFormat.trec or given(ctx, "style") else None
         search_session = session.search_session(index, refresh=not no_refresh, cluster=cluster, exact=exact)
-        open_prompt(search_session, options, fits or Format.table)
+        open_prompt(search_session, options, fits or OutputFormat.table)
         return
     asked = _requests(words or [], queries, like=like is not None, read0=read0, many=many)
-    style = output.default_format(style, otherwise=Format.jsonl if many else None)
+    style = output.default_format(style, otherwise=OutputFormat.jsonl if many else None)
     first: list[Hit] = []  # of all
     with session.opened(index, refresh=not no_refresh, cluster=cluster, exact=exact) as opened:
-        if style is Format.trec:
+        if style is OutputFormat.trec:
             count = output.write_run(_numbered(opened, asked, options, first), by_score=not (hybrid or diverse))
         else:
             hits = _answers(opened, asked, options, first)
@@ -136,11 +136,11 @@ def _on_terminal() -> bool:
 def _requests(words: list[str], queries: Path | None, *, like: bool, read0: bool, many: bool) -> Iterator[list[str]]:
     """Return the requests in batches: what is there is answered together, and nobody waits for more."""
     if many:
-        from quotefind.cli.query_stream import batches_of_lines
+        from quotefind.cli.query_stream import query_batches
 
         if queries is not None and words:
             raise UsageError("Give either words or --queries, not both.")
-        return batches_of_lines(queries, separator="\0" if read0 else "\n")
+        return query_batches(queries, separator="\0" if read0 else "\n")
     if read0:
         raise UsageError("--read0 is for many requests: find - or --queries FILE.")
     request = " ".join(words).strip()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from quotefind.cli import output
-from quotefind.cli.options import Format, FormatOption
+from quotefind.cli.options import FormatOption, OutputFormat
 
 FORMAT_KEYS = ("name", "files", "description", "example")
 
@@ -21,13 +21,13 @@ def formats(style: FormatOption = None) -> None:
     """
     style = output.default_format(style)
     records = _records()
-    if style is Format.table:
+    if style is OutputFormat.table:
         _show_table(records)
-    elif style is Format.plain:
+    elif style is OutputFormat.plain:
         for record in records:
             files = ", ".join(record["files"])
             print(record["name"], files, record["description"], output.printable(record["example"]), sep="\t")  # noqa: T201
-    elif style is Format.markdown:
+    elif style is OutputFormat.markdown:
         for record in records:
             files = ", ".join(f"`{name}`" for name in record["files"])
             print(f"## {record['name']}\n\n{record['description']}{f' ({files})' if files else ''}\n")  # noqa: T201

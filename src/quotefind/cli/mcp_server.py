@@ -20,7 +20,7 @@ from typing_extensions import TypedDict  # pydantic takes that of `typing` from 
 from quotefind import __version__
 from quotefind.cli import output, session
 from quotefind.cli.info import facts_of
-from quotefind.cli.query_stream import LONGEST
+from quotefind.cli.query_stream import LONGEST_QUERY
 from quotefind.errors import QuotefindError, UsageError
 from quotefind.index.filters import Filter
 from quotefind.pairs import companions, score_pairs
@@ -211,5 +211,5 @@ def _filter(
 
 def _check(*texts: str) -> None:
     """Refuse what is longer than a request may be anywhere."""
-    if any(len(text.encode(errors="replace")) > LONGEST for text in texts):
-        raise UsageError(f"A text is longer than {LONGEST:,} bytes.")
+    if any(len(text.encode(errors="replace")) > LONGEST_QUERY for text in texts):
+        raise UsageError(f"A text is longer than {LONGEST_QUERY:,} bytes.")

@@ -13,7 +13,7 @@ from quotefind.errors import UsageError
 from quotefind.paths import INDEX_VARIABLE
 
 
-class Format(StrEnum):
+class OutputFormat(StrEnum):
     """How results are written."""
 
     table = "table"
@@ -32,9 +32,9 @@ def given(ctx: typer.Context, parameter: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
-def _usable(ctx: typer.Context, option: typer.CallbackParam, style: Format | None) -> Format | None:
+def _usable(ctx: typer.Context, option: typer.CallbackParam, style: OutputFormat | None) -> OutputFormat | None:
     """Refuse what only `find` can write; from the environment, it is no default for other commands."""
-    if style is not Format.trec or ctx.command.name == "find" or ctx.resilient_parsing:
+    if style is not OutputFormat.trec or ctx.command.name == "find" or ctx.resilient_parsing:
         return style
     if given(ctx, str(option.name)):
         raise UsageError("--format trec is for find: it holds rankings.")
@@ -104,8 +104,8 @@ def _format_option(metavar: str | None = None) -> Any:
 
 
 # All but trec, which is for find.
-FormatOption = Annotated[Format | None, _format_option("[table|plain|json|jsonl|csv|tsv|markdown]")]
-FindFormatOption = Annotated[Format | None, _format_option()]
+FormatOption = Annotated[OutputFormat | None, _format_option("[table|plain|json|jsonl|csv|tsv|markdown]")]
+FindFormatOption = Annotated[OutputFormat | None, _format_option()]
 TopicsOption = Annotated[
     int | None,
     typer.Option("--topics", min=1, metavar="N", help="How many topics; found out unless you say."),

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from quotefind.cli.options import Format
+from quotefind.cli.options import OutputFormat
 from quotefind.escaping import markdown
 from quotefind.escaping import printable as printable
 from quotefind.escaping import to_json as to_json
@@ -62,24 +62,24 @@ def pair_record(pair: Pair, keys: Sequence[str]) -> dict[str, Any]:
     return {key: values[key] for key in keys}
 
 
-def default_format(wanted: Format | None, *, otherwise: Format | None = None) -> Format:
+def default_format(wanted: OutputFormat | None, *, otherwise: OutputFormat | None = None) -> OutputFormat:
     """Return the format that is wanted, or else `otherwise`, or else table on a terminal and plain in a pipe."""
     if wanted is not None:
         return wanted
-    return otherwise or (Format.table if sys.stdout.isatty() else Format.plain)
+    return otherwise or (OutputFormat.table if sys.stdout.isatty() else OutputFormat.plain)
 
 
-def show_hits(batches: Iterable[Sequence[Sequence[Hit]]], style: Format, *, asked: Sequence[str] = ()) -> int:
+def show_hits(batches: Iterable[Sequence[Sequence[Hit]]], style: OutputFormat, *, asked: Sequence[str] = ()) -> int:
     """Write the hits as they come, those of one query behind each other; return how many there were.
 
     A table shows which of the tags that were `asked` for were only proposed for a quote.
     """
-    if style is Format.table:
+    if style is OutputFormat.table:
         return _show_tables(batches, asked)
     records = (hit for batch in batches for hits in batch for hit in hits)
-    if style is Format.plain:
+    if style is OutputFormat.plain:
         return _write_lines(records, lambda hit: plain_line(hit.quote))
-    if style is Format.markdown:
+    if style is OutputFormat.markdown:
         return _write_lines(records, lambda hit: block_quote(hit.quote))
     return write_records(map(hit_record, records), style, HIT_KEYS)
 
@@ -101,22 +101,24 @@ def write_run(answers: Iterable[tuple[str, Sequence[Hit]]], *, by_score: bool) -
     return count
 
 
-def show_pairs(pairs: Sequence[Pair], style: Format, *, from_index: bool = False, asked: Sequence[str] = ()) -> int:
+def show_pairs(
+    pairs: Sequence[Pair], style: OutputFormat, *, from_index: bool = False, asked: Sequence[str] = ()
+) -> int:
     """Write `pairs`, of quotes of an index where `from_index` says so; return how many there were.
 
     For the tags that were `asked` for, see `show_hits`.
     """
-    if style is Format.table:
+    if style is OutputFormat.table:
         return _show_pair_table(pairs, asked)
-    if style is Format.plain:
+    if style is OutputFormat.plain:
         return _write_lines(pairs, lambda pair: f"{pair.score:.4f}\t{plain_line(pair.a)}\t{plain_line(pair.b)}")
-    if style is Format.markdown:
+    if style is OutputFormat.markdown:
         return _write_lines(pairs, lambda pair: f"{block_quote(pair.a)}\n{block_quote(pair.b)}\n({pair.score:.4f})\n")
     keys = PAIR_KEYS + INDEX_PAIR_KEYS if from_index else PAIR_KEYS
     return write_records((pair_record(pair, keys) for pair in pairs), style, keys)
 
 
-def write_records(records: Iterable[dict[str, Any]], style: Format, keys: Sequence[str]) -> int:
+def write_records(records: Iterable[dict[str, Any]], style: OutputFormat, keys: Sequence[str]) -> int:
     """Write flat records as JSON, JSON Lines, CSV or TSV, as they come; return how many there were."""
     writer = RecordWriter(style, keys)
     for record in records:
@@ -134,25 +136,27 @@ class RecordWriter:
         count: how many were written.
     """
 
-    def __init__(self, style: Format, keys: Sequence[str], *, header: bool = True, guarded: bool = True) -> None:
+    def __init__(self, style: OutputFormat, keys: Sequence[str], *, header: bool = True, guarded: bool = True) -> None:
         """Begin, with a line of `keys` where `style` has one."""
         self.count = 0
         self._guarded = guarded
         self._style = style
         self._keys = keys
         self._csv = None
-        if style in (Format.csv, Format.tsv):
-            self._csv = csv.writer(sys.stdout, delimiter="\t" if style is Format.tsv else ",", lineterminator="\n")
+        if style in (OutputFormat.csv, OutputFormat.tsv):
+            self._csv = csv.writer(
+                sys.stdout, delimiter="\t" if style is OutputFormat.tsv else ",", lineterminator="\n"
+            )
             if header:
                 self._csv.writerow(map(self._cell, keys))
-        elif style is Format.json:
+        elif style is OutputFormat.json:
             sys.stdout.write("[")
 
     def write(self, record: dict[str, Any]) -> None:
         """Write one record."""
         if self._csv is not None:
             self._csv.writerow([self._cell(record.get(key)) for key in self._keys])
-        elif self._style is Format.json:
+        elif self._style is OutputFormat.json:
             sys.stdout.write(f"{',' if self.count else ''}\n{to_json(record)}")
         else:
             sys.stdout.write(f"{to_json(record)}\n")
@@ -160,7 +164,7 @@ class RecordWriter:
 
     def close(self) -> None:
         """Write what ends the whole."""
-        if self._style is Format.json:
+        if self._style is OutputFormat.json:
             sys.stdout.write("\n]\n" if self.count else "]\n")
 
     def _cell(self, value: Any) -> Any:
@@ -322,22 +326,22 @@ def _show_pair_table(pairs: Sequence[Pair], asked: Sequence[str]) -> int:
     return len(pairs)
 
 
-def show_square(texts: Sequence[str], scores: Sequence[Sequence[float]], style: Format) -> None:
+def show_square(texts: Sequence[str], scores: Sequence[Sequence[float]], style: OutputFormat) -> None:
     """Write the scores of each text with each."""
     rounded = [[round(score, DIGITS) for score in row] for row in scores]
-    if style is Format.json:
+    if style is OutputFormat.json:
         print(to_json({"texts": list(texts), "scores": rounded}))  # noqa: T201
-    elif style is Format.jsonl:
+    elif style is OutputFormat.jsonl:
         for text, row in zip(texts, rounded, strict=True):
             print(to_json({"text": text, "scores": row}))  # noqa: T201
-    elif style in (Format.csv, Format.tsv):
+    elif style in (OutputFormat.csv, OutputFormat.tsv):
         writer = RecordWriter(style, ["text", *texts])
         for text, row in zip(texts, rounded, strict=True):
             writer.write({"text": text, **dict(zip(texts, row, strict=True))})
-    elif style is Format.plain:
+    elif style is OutputFormat.plain:
         for row in rounded:
             print("\t".join(f"{score:.4f}" for score in row))  # noqa: T201
-    elif style is Format.markdown:
+    elif style is OutputFormat.markdown:
         cells = [["", "text", *map(str, range(1, len(texts) + 1))], ["---:", "---", *["---:"] * len(texts)]]
         for number, (text, row) in enumerate(zip(texts, rounded, strict=True), 1):
             cells.append([str(number), escaped(text), *(f"{score:.2f}" for score in row)])

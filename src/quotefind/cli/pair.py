@@ -14,13 +14,13 @@ from quotefind.cli.options import (
     AuthorOption,
     ConflictsOption,
     ExactOption,
-    Format,
     FormatOption,
     IndexOption,
     MaxCharsOption,
     MinScoreOption,
     NoHeaderOption,
     NoRefreshOption,
+    OutputFormat,
     PairModelOption,
     PairsFormatOption,
     PairsOption,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from quotefind.index.interface import Index
 
 # How the rows of a file with all their columns cannot be written.
-_NOT_FOR_ROWS = (Format.table, Format.plain, Format.markdown)
+_NOT_FOR_ROWS = (OutputFormat.table, OutputFormat.plain, OutputFormat.markdown)
 
 
 def pair(
@@ -121,7 +121,14 @@ def pair(
 
 
 def _search(
-    index: Index, text: str | None, style: Format, top: int, *, min_score: float | None, where: Filter, quiet: bool
+    index: Index,
+    text: str | None,
+    style: OutputFormat,
+    top: int,
+    *,
+    min_score: float | None,
+    where: Filter,
+    quiet: bool,
 ) -> None:
     """Write the companions of `text` in the index, or without one the closest pairs there."""
     from quotefind.pairs import closest_pairs, companions
@@ -145,7 +152,7 @@ def _refuse(meant_for: str, senseless: bool, options: dict[str, object]) -> None
             raise UsageError(f"{option} is for {meant_for}; it does nothing here.")
 
 
-def _compare(texts: list[str], style: Format, model: str | None) -> None:
+def _compare(texts: list[str], style: OutputFormat, model: str | None) -> None:
     """Write the score of two texts, or the square of the scores of more."""
     from quotefind.pairs import similarities
     from quotefind.records import Pair, Quote
@@ -155,14 +162,14 @@ def _compare(texts: list[str], style: Format, model: str | None) -> None:
     scores = similarities(encoder, texts)
     if len(texts) > 2:
         output.show_square(texts, scores.tolist(), style)
-    elif style in (Format.table, Format.plain):
+    elif style in (OutputFormat.table, OutputFormat.plain):
         print(f"{scores[0, 1]:.4f}")  # noqa: T201
     else:
         output.show_pairs([Pair(1, float(scores[0, 1]), Quote(texts[0]), Quote(texts[1]))], style)
 
 
 def _score_file(
-    name: str, input_format: str | None, style: Format | None, *, model: str | None, header: bool, quiet: bool
+    name: str, input_format: str | None, style: OutputFormat | None, *, model: str | None, header: bool, quiet: bool
 ) -> None:
     """Write each row of a file of pairs with its score behind, as they come."""
     from quotefind.corpus import pair_rows
@@ -170,7 +177,7 @@ def _score_file(
 
     path = None if name == "-" else Path(name)
     kind = pair_rows.format_of(path, input_format)
-    style = style or Format(kind)
+    style = style or OutputFormat(kind)
     if style in _NOT_FOR_ROWS:
         raise UsageError("--pairs writes json, jsonl, csv or tsv; name one of these with --format.")
     writer = None
@@ -186,7 +193,7 @@ def _score_file(
                 key = "cosine_score" if "score" in keys else "score"
                 writer = output.RecordWriter(style, [*keys, key], header="column_1" not in keys, guarded=False)
             for row, score in zip(batch, scores, strict=True):
-                if style in (Format.csv, Format.tsv) and not row.values.keys() <= set(keys):
+                if style in (OutputFormat.csv, OutputFormat.tsv) and not row.values.keys() <= set(keys):
                     extra = ", ".join(row.values.keys() - set(keys))
                     raise SourceError(
                         f"Row {writer.count + 1} has {extra}, which the first has not; use --format jsonl."
@@ -195,7 +202,7 @@ def _score_file(
             sys.stdout.flush()
             progress("scoring", writer.count)
     if writer is None:
-        if style is Format.json:
+        if style is OutputFormat.json:
             output.write_records([], style, ())
         session.warn("no pairs found")
         raise typer.Exit(1)

@@ -16,9 +16,9 @@ from prompt_toolkit.shortcuts import CompleteStyle
 
 from quotefind import interrupts
 from quotefind.cli import output, session
-from quotefind.cli.options import Format
+from quotefind.cli.options import OutputFormat
 from quotefind.cli.prompt_commands import COMMANDS, Call, Request, described, number, parse
-from quotefind.cli.query_stream import LONGEST
+from quotefind.cli.query_stream import LONGEST_QUERY
 from quotefind.errors import QuotefindError, UsageError
 from quotefind.paths import history_file, make_private
 from quotefind.private_files import open_own
@@ -30,7 +30,7 @@ _INVITATION = "what are you looking for? :help shows more"
 _NAMED = ("author", "work", "tag")
 
 
-def open_prompt(search_session: SearchSession, options: FindOptions, style: Format) -> None:
+def open_prompt(search_session: SearchSession, options: FindOptions, style: OutputFormat) -> None:
     """Answer what is typed until its user leaves.
 
     Args:
@@ -41,7 +41,7 @@ def open_prompt(search_session: SearchSession, options: FindOptions, style: Form
     Raises:
         QuotefindError: there is nothing to ask: the index or its model cannot be used.
     """
-    if style is Format.trec:
+    if style is OutputFormat.trec:
         raise UsageError("--format trec is for many requests: find - or --queries FILE.")
     _Prompt(search_session, options, style).run()
 
@@ -49,7 +49,7 @@ def open_prompt(search_session: SearchSession, options: FindOptions, style: Form
 class _Prompt:
     """What was asked last, and the settings for what will be."""
 
-    def __init__(self, search_session: SearchSession, options: FindOptions, style: Format) -> None:
+    def __init__(self, search_session: SearchSession, options: FindOptions, style: OutputFormat) -> None:
         self._session = search_session
         self._options = options
         self._style = style
@@ -88,8 +88,8 @@ class _Prompt:
 
     def _obey(self, line: str) -> bool:
         """Do what `line` says; return whether to go on."""
-        if len(line.encode(errors="replace")) > LONGEST:
-            raise UsageError(f"The request is longer than {LONGEST:,} bytes.")
+        if len(line.encode(errors="replace")) > LONGEST_QUERY:
+            raise UsageError(f"The request is longer than {LONGEST_QUERY:,} bytes.")
         said = parse(line)
         if isinstance(said, Request):
             self._ask(said.text, self._options)

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from quotefind.cli import output
-from quotefind.cli.options import Format
+from quotefind.cli.options import OutputFormat
 
 if TYPE_CHECKING:
     from quotefind.tagging import Proposal
@@ -19,17 +19,17 @@ _CELLS = (*KEYS, "scores")
 _TABLE = 50
 
 
-def show(proposals: Iterable[Proposal], style: Format) -> int:
+def show(proposals: Iterable[Proposal], style: OutputFormat) -> int:
     """Write the proposals as they come; return how many quotes have some."""
-    if style is Format.table:
+    if style is OutputFormat.table:
         return _show_tables(iter(proposals))
-    if style in (Format.plain, Format.markdown):
+    if style in (OutputFormat.plain, OutputFormat.markdown):
         count = 0
         for proposal in proposals:
             count += 1
-            sys.stdout.write(_plain(proposal) if style is Format.plain else _markdown(proposal))
+            sys.stdout.write(_plain(proposal) if style is OutputFormat.plain else _markdown(proposal))
         return count
-    if style in (Format.csv, Format.tsv):
+    if style in (OutputFormat.csv, OutputFormat.tsv):
         return output.write_records(map(_cells, proposals), style, _CELLS)
     return output.write_records(map(_record, proposals), style, KEYS)
 

@@ -1,4 +1,4 @@
-"""Requests from a stream, in batches."""
+"""Queries from a file or from standard input, in batches."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from typing import BinaryIO
 from quotefind.cli.session import standard_input
 from quotefind.errors import SourceError
 
-# Requests encoded and ranked together at most; more would not make any of them faster.
+# The most queries that are encoded and ranked together; larger batches are not faster.
 _BATCH = 256
 _CHUNK = 1 << 16
-# Bytes of a request at most, which may have no end; models read a thousand.
-LONGEST = 100_000
+# The longest query, in bytes: a stream may hold a line without an end. Models read about a thousand.
+LONGEST_QUERY = 100_000
 
 
-def batches_of_lines(path: Path | None, *, separator: str = "\n") -> Iterator[list[str]]:
-    """Yield the requests in the file at `path`, or on standard input, without blank ones.
+def query_batches(path: Path | None, *, separator: str = "\n") -> Iterator[list[str]]:
+    """Yield the queries in the file at `path`, or on standard input if it is None; blank ones are left out.
 
-    A batch is what is there already, up to 256: a program that writes one request and waits gets its answer.
+    A batch holds the queries that are available, at most 256, so a program that writes one query and waits for the
+    answer gets it.
 
     Raises:
-        SourceError: the file cannot be read, or a request is not UTF-8 or longer than 100,000 bytes.
+        SourceError: the file cannot be read, or a query is not UTF-8 or is longer than 100,000 bytes.
     """
     lines: queue.Queue[str | Exception | None] = queue.Queue(maxsize=4 * _BATCH)
     name = "standard input" if path is None else str(path)
@@ -39,7 +40,7 @@ def batches_of_lines(path: Path | None, *, separator: str = "\n") -> Iterator[li
         batch = [item.strip() for item in items if isinstance(item, str) and item.strip()]
         if batch:
             yield batch
-        last = items[-1]  # nothing comes behind an error or the end
+        last = items[-1]  # nothing follows an error or the end
         if isinstance(last, Exception):
             raise last
         ended = last is None
@@ -49,30 +50,30 @@ def _read(path: Path | None, name: str, separator: str, lines: queue.Queue[str |
     try:
         with nullcontext(standard_input()) if path is None else path.open("rb") as stream:
             for number, line in enumerate(_split(stream, separator.encode()), 1):
-                if len(line) > LONGEST:
-                    lines.put(SourceError(f"{name}:{number}: the request is longer than {LONGEST:,} bytes."))
+                if len(line) > LONGEST_QUERY:
+                    lines.put(SourceError(f"{name}:{number}: the query is longer than {LONGEST_QUERY:,} bytes."))
                     return
                 try:
                     lines.put(line.decode("utf-8-sig" if number == 1 else "utf-8"))
                 except UnicodeDecodeError:
-                    lines.put(SourceError(f"{name}:{number}: the request is not valid UTF-8."))
+                    lines.put(SourceError(f"{name}:{number}: the query is not valid UTF-8."))
                     return
         lines.put(None)
     except OSError as error:
         lines.put(SourceError(f"{name} cannot be read: {error.strerror or error}."))
-    except Exception as error:  # whoever waits for a line must learn of it
+    except Exception as error:  # the thread that waits for a line must see it
         lines.put(error)
 
 
 def _split(stream: BinaryIO, separator: bytes) -> Iterator[bytes]:
-    """Yield what stands between the separators; of what is too long no more than shows that it is."""
+    """Yield the parts between separators; a part that is too long is cut one byte after the limit, and is the last."""
     if separator == b"\n":
-        while line := stream.readline(LONGEST + 1):
+        while line := stream.readline(LONGEST_QUERY + 1):
             yield line
         return
     rest = b""
     # read1 returns what is there; read would wait for a whole chunk.
-    while len(rest) <= LONGEST and (chunk := stream.read1(_CHUNK)):  # type: ignore[attr-defined]
+    while len(rest) <= LONGEST_QUERY and (chunk := stream.read1(_CHUNK)):  # type: ignore[attr-defined]
         *whole, rest = (rest + chunk).split(separator)
         yield from whole
     if rest:

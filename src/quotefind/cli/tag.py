@@ -11,12 +11,12 @@ import typer
 from quotefind.cli import output, proposal_output, session
 from quotefind.cli.options import (
     AuthorOption,
-    Format,
     FormatOption,
     IndexOption,
     MaxCharsOption,
     MinScoreOption,
     NoRefreshOption,
+    OutputFormat,
     QuietOption,
     WaitOption,
     WorkOption,
@@ -101,7 +101,7 @@ def _check_usage(*, write: bool, forget: bool, wait: float) -> None:
 
 
 def _write(
-    location: Location, proposals: Proposals, style: Format, *, wait: float, quiet: bool
+    location: Location, proposals: Proposals, style: OutputFormat, *, wait: float, quiet: bool
 ) -> tuple[Proposals, int]:
     """Store the proposals, then show them: a report that nobody reads to its end is stored all the same.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quotefind.cli import completion, output, session
-from quotefind.cli.options import AuthorOption, Format, FormatOption, IndexOption, MaxCharsOption, ProposedOption
+from quotefind.cli.options import AuthorOption, FormatOption, IndexOption, MaxCharsOption, OutputFormat, ProposedOption
 from quotefind.errors import UsageError
 
 if TYPE_CHECKING:
@@ -62,12 +62,12 @@ def today(
     _show(quote, output.default_format(style))
 
 
-def _show(quote: Quote, style: Format) -> None:
-    if style is Format.table:
+def _show(quote: Quote, style: OutputFormat) -> None:
+    if style is OutputFormat.table:
         sys.stdout.write(output.paragraph(quote))
-    elif style is Format.plain:
+    elif style is OutputFormat.plain:
         sys.stdout.write(f"{output.plain_line(quote)}\n")
-    elif style is Format.markdown:
+    elif style is OutputFormat.markdown:
         sys.stdout.write(f"{output.block_quote(quote)}\n")
     else:
         output.write_records([output.quote_record(quote)], style, output.QUOTE_KEYS)

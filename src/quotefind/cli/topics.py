@@ -10,11 +10,11 @@ import typer
 from quotefind.cli import output, session
 from quotefind.cli.options import (
     AuthorOption,
-    Format,
     FormatOption,
     IndexOption,
     MaxCharsOption,
     NoRefreshOption,
+    OutputFormat,
     ProposedOption,
     QuietOption,
     SeedOption,
@@ -66,21 +66,21 @@ def topics(
         raise typer.Exit(1)
 
 
-def _show(topics: Sequence[Topic], style: Format) -> None:
-    if style is Format.table:
+def _show(topics: Sequence[Topic], style: OutputFormat) -> None:
+    if style is OutputFormat.table:
         _show_table(topics)
-    elif style is Format.plain:
+    elif style is OutputFormat.plain:
         for topic in topics:
             label = output.printable(topic.label)
             for quote in topic.central or (None,):
                 shown = [output.plain_line(quote)] if quote else []
                 print(str(topic.number), str(topic.size), label, *shown, sep="\t")  # noqa: T201
-    elif style is Format.markdown:
+    elif style is OutputFormat.markdown:
         for topic in topics:
             print(f"## {output.escaped(topic.label)} ({topic.size:,})\n")  # noqa: T201
             for quote in topic.central:
                 print(output.block_quote(quote))  # noqa: T201
-    elif style in (Format.csv, Format.tsv):
+    elif style in (OutputFormat.csv, OutputFormat.tsv):
         rows = ({**record, **quote} for record in map(_record, topics) for quote in record["quotes"] or [{}])
         output.write_records(rows, style, ROW_KEYS)
     else:

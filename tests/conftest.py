@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fake_encoder import FakeEncoder
+from hypothesis import settings
 from library import Library
 
 from quotefind.encoders import Encoder, open_encoder
 from quotefind.index.local.writer import open_to_write
 from quotefind.index.sources import Source
+
+# A newcomer's run must not fail by chance: by default Hypothesis tries the same examples each time, however slow the
+# machine. For a longer random search: HYPOTHESIS_PROFILE=search pytest.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("search", max_examples=1000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 # A shell that runs the tests in the background may have them ignore Ctrl-C, and every process that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -138,7 +138,7 @@ def quotes(draw: st.DrawFn) -> Quote:
 
 
 @pytest.mark.parametrize("name", WHOLE)
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 @given(collection=st.lists(quotes(), max_size=4))
 def test_what_is_exported_comes_back(name: str, collection: list[Quote]) -> None:
     """JSON Lines, JSON, CSV and TSV give back every text, author, work, year, tag and note there can be."""
@@ -146,7 +146,7 @@ def test_what_is_exported_comes_back(name: str, collection: list[Quote]) -> None
 
 
 @pytest.mark.parametrize("name", sorted(set(SHAPES) - set(WHOLE)))
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 @given(collection=st.lists(quotes(), max_size=4))
 def test_what_does_not_come_back_is_counted(name: str, collection: list[Quote]) -> None:
     """Markdown, plain and fortune give back text, author and work, or say of how many quotes they could not."""

@@ -53,7 +53,7 @@ def test_a_readwise_file_is_read_without_an_option() -> None:
     path = FIXTURES / "readwise.csv"
     first, second, third, fourth = read_file(path, ReadOptions())
     assert first == Quote(
-        "Silly things do cease to be silly if they are done by sensible people in an impudent way.",
+        "Silly things do cease to be silly\nif they are done by sensible people in an impudent way.",
         "Jane Austen",
         "Emma",
         tags=(".favorite", "Deep Work", "novel"),

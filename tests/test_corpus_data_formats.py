@@ -109,7 +109,7 @@ def test_rows_are_counted_by_their_first_line() -> None:
     rows = 'text,author,tags\n\n"two\nlines",Me\n,,\nshort\na,b,c,d\n,Me,\nlast,"Me"\n'
     records = read(rows, "csv")
     assert [(r.line, r.text, r.author) if isinstance(r, Quote) else (r.where, r.problem) for r in records] == [
-        (3, "two lines", "Me"),
+        (3, "two\nlines", "Me"),
         (6, "short", None),
         ("-:7", "4 cells, expected 3; put a cell that holds the separator in quotes"),
         ("-:8", "the text is empty; expected the words of a quote"),
@@ -276,8 +276,32 @@ def test_records_come_back_as_they_were_written(name: str, records: list[dict[st
     """Whatever is in the cells, newlines, quotation marks, separators, it comes back as a normalised quote."""
     found = read(WRITERS[name](records), name)
     expected = [
-        (normalise(str(r["text"])), " ".join(str(r["author"]).split()) if r["author"] else None, r["year"], r["tags"])
+        (
+            normalise(str(r["text"]), keep_lines=True),
+            " ".join(str(r["author"]).split()) if r["author"] else None,
+            r["year"],
+            r["tags"],
+        )
         for r in records
     ]
     assert [(q.text, q.author, q.year, list(q.tags)) for q in found if isinstance(q, Quote)] == expected
     assert len(found) == len(records)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (
+            "jsonl",
+            '{"text": "One", "place": "ch. 2,  p. 91", "added": "2019-03-03 10:15:33"}\n'
+            '{"text": "Two", "added": "May"}',
+        ),
+        ("csv", 'text,place,added\nOne,"ch. 2,  p. 91",2019-03-03 10:15:33\nTwo,,May'),
+    ],
+)
+def test_place_and_day_are_read(name: str, text: str) -> None:
+    """The keys or columns `place` and `added` are read; a day that is no date is left out."""
+    assert [(q.place, q.added) for q in read(text, name) if isinstance(q, Quote)] == [
+        ("ch. 2, p. 91", "2019-03-03T10:15:33"),
+        (None, None),
+    ]

@@ -111,8 +111,8 @@ def _slices(batch: Any, columns: list[str]) -> Iterator[Any]:
 
 
 def _quote(name: str, number: int, values: list[Any], options: ReadOptions) -> Quote | BadRecord:
-    text, author, work, year, tags, note = values
-    strings = [*(tags if isinstance(tags, list) else [tags]), text, author, work, note]
+    text, author, work, year, tags, note, place, added = values
+    strings = [*(tags if isinstance(tags, list) else [tags]), text, author, work, note, place]
     if problem := raw_problem("".join(value for value in strings if isinstance(value, str)), options.encoding):
         return bad(name, number, problem)
-    return make_quote(name, number, text, author, work, year, tags, note)
+    return make_quote(name, number, text, author, work, year, tags, note, place, added, keep_lines=True)

@@ -21,6 +21,8 @@ USUAL_NAMES: Mapping[str, tuple[str, ...]] = {
     "year": ("year",),
     "tags": ("tags", "themes", "topics", "subjects", "category", "document tags"),
     "note": ("note", "annotation"),
+    "place": ("place",),
+    "added": ("added",),
 }
 
 # What no text can hold: NUL, and half of a surrogate pair.

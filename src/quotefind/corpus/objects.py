@@ -37,7 +37,7 @@ def object_reader(name: str, options: ReadOptions) -> Callable[[int, str, object
         if problem := raw_problem(raw, options.encoding):
             return bad(name, line, problem)
         if isinstance(value, str):
-            record = make_quote(name, line, value)
+            record = make_quote(name, line, value, keep_lines=True)
         elif isinstance(value, dict):
             columns = columns_of(tuple(value))
             if columns[0] is None:
@@ -47,7 +47,8 @@ def object_reader(name: str, options: ReadOptions) -> Callable[[int, str, object
                     "; what KOReader exports: --input-format koreader" if {"entries", "documents"} & set(value) else ""
                 )
                 return bad(name, line, f"no text (expected under {expected}); the keys are {listed(value)}{hint}")
-            record = make_quote(name, line, *[None if column is None else value[column] for column in columns])
+            values = [None if column is None else value[column] for column in columns]
+            record = make_quote(name, line, *values, keep_lines=True)
         else:
             return bad(name, line, f"found {kind(value)}; expected a string or an object")
         if "\\u" in raw and isinstance(record, Quote) and _has_unusable(record):
@@ -59,4 +60,5 @@ def object_reader(name: str, options: ReadOptions) -> Callable[[int, str, object
 
 def _has_unusable(quote: Quote) -> bool:
     """Whether an escape put a character into `quote` that no text can hold."""
-    return any(map(unusable, (quote.text, quote.author or "", quote.work or "", quote.note or "", *quote.tags)))
+    strings = (quote.text, quote.author, quote.work, quote.note, quote.place, *quote.tags)
+    return any(unusable(string) for string in strings if string)

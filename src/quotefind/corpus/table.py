@@ -72,8 +72,9 @@ def _read_table(stream: TextIO, name: str, options: ReadOptions, delimiter: str)
         else:
             row.append("")  # what a column that is not there, or not in this row, holds
             cells = [unguard_formula(row[at]) if at < len(row) else "" for at in positions]
-            text, author, work, year, tags, note, more_tags = cells
-            yield make_quote(name, line, text, author, work, year, split_tags(tags) + split_tags(more_tags), note)
+            text, author, work, year, tags, note, place, added, more_tags = cells
+            tags_of_both = split_tags(tags) + split_tags(more_tags)
+            yield make_quote(name, line, text, author, work, year, tags_of_both, note, place, added, keep_lines=True)
 
 
 def _rows(stream: TextIO, delimiter: str) -> Iterator[_Row]:

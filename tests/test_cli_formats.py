@@ -67,16 +67,33 @@ def test_formats_are_no_rankings(cli: Cli) -> None:
     assert (done.code, done.out) == (2, "")
 
 
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        (
+            "quotes.XLSX",
+            "a spreadsheet cannot be read; save it as CSV; if its columns have unusual names, add --text-co",
+        ),
+        ("notes.docx", "a text document cannot be read; save it as plain text, one quote per line"),
+        ("notes.pdf", "a PDF cannot be read; copy the quotes into a text file, one per line"),
+        ("walden.epub", "a book cannot be read; export your highlights from the reading app and index that file"),
+        ("all.zip", "an archive cannot be read; unpack it and index its files"),
+        ("page.jpg", "a picture cannot be read; type the quotes into a text file, one per line"),
+    ],
+)
+def test_a_file_that_is_not_read_gets_a_sentence_that_says_what_to_do(cli: Cli, name: str, advice: str) -> None:
+    """Documents, books and archives are common mistakes, so each is named with the way out."""
+    Path(name).write_text("x")
+    done = cli("index", name)
+    assert (done.code, f"{name}: {advice}" in done.err) == (3, True)
+
+
 def test_an_unknown_file_gets_a_message_that_says_how_to_map_it(cli: Cli) -> None:
     """A suffix that is not known, or a table without a column of texts: what there is, and the options that help."""
-    Path("notes.pdf").write_text("x")
-    done = cli("index", "notes.pdf")
+    Path("notes.log").write_text("x")
+    done = cli("index", "notes.log")
     assert done.code == 3
-    assert all(part in done.err for part in (".org", "--input-format NAME", "kindle", "quotefind formats shows each"))
-    assert "--text-column NAME" in done.err
-    Path("quotes.XLSX").write_text("x")
-    done = cli("index", "quotes.XLSX")
-    assert (done.code, "save it as CSV, and name its columns with --text-column NAME" in done.err) == (3, True)
+    assert "add --input-format NAME, such as txt (one quote per line)" in done.err
     Path("quotes.csv").write_text("Zitat;Wer\nlove;Me\n")
     assert "'Zitat;Wer'; say which with --text-column NAME, or with --delimiter" in cli("index", "quotes.csv").err
     done = cli("index", "quotes.csv", "--delimiter", ";")

@@ -367,6 +367,16 @@ def test_what_koreader_exports_is_read() -> None:
         records('{"quotes": []}', "koreader")
 
 
+def test_what_koreader_exports_is_recognised_by_its_keys(tmp_path: Path) -> None:
+    """A .json file with the keys of KOReader is read as one of KOReader, without an option."""
+    path = tmp_path / "highlights.json"
+    path.write_text(
+        '{"documents": [{"title": "Emma", "author": "Jane Austen", "entries": [{"text": "Silly things"}]}]}'
+    )
+    [quote] = read_file(path, ReadOptions())
+    assert (quote.author, quote.work) == ("Jane Austen", "Emma")  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [

@@ -135,10 +135,10 @@ def test_the_option_says_it_louder(tmp_path: Path) -> None:
         format_of(tmp_path / "a.txt", ReadOptions(input_format="pdf"))
 
 
-@pytest.mark.parametrize("name", ["a.pdf", "noted", "a.gz", "b.sqlite", "b.lua"])
+@pytest.mark.parametrize("name", ["a.log", "noted", "a.gz", "b.sqlite", "b.lua"])
 def test_an_unknown_name_is_never_guessed(tmp_path: Path, name: str) -> None:
     """Where neither suffix nor name says the format, the error says what would."""
     (tmp_path / name).write_text("Be yourself. — Oscar Wilde\n")
-    with pytest.raises(SourceError, match=r"\.ndjson.*--input-format NAME") as caught:
+    with pytest.raises(SourceError, match=r"--input-format NAME") as caught:
         format_of(tmp_path / name, ReadOptions())
     assert name in str(caught.value)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quotefind.corpus import FORMATS, BadRecord, ReadOptions, read_file, read_stream
+from quotefind.corpus import FORMATS, BadRecord, ReadOptions, format_of, read_file, read_stream
 from quotefind.errors import SourceError, UsageError
 from quotefind.records import Quote
 
@@ -43,6 +43,36 @@ def sample(name: str, source: str) -> list[Quote]:
     """Return what each sample holds, read from `source`."""
     work = "Sayings" if name == "kindle" else None
     return [Quote("Know thyself.", "Thales", work, source=source, line=2 if name in HEADED else 1)]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("all-books.txt", b"Sayings (Thales)\n- Your Highlight on page 1\n\nKnow thyself.\n==========\n", "kindle"),
+        ("quotes.txt", b"Know thyself.\n==========\nNothing in excess.\n", "txt"),
+        ("export", b"SQLite format 3\0" + bytes(84), "kobo"),
+        ("export.bin", b"PAR1", "parquet"),
+        ("export.tmp", b"ARROW1\0\0", "arrow"),
+        ("export.bak", b"\xef\xbb\xbfsep=;\r\nquote;author\r\n", "csv"),
+        ("export.bak", "sep=;\nquote;author\n".encode("utf-16"), "csv"),
+        ("quotes", b'[\n {"text": "Know thyself."}\n]', "json"),
+        ("quotes", b'["Know thyself."]', "json"),
+        ("quotes", b'{"text": "Know thyself."}\n{"text": "Nothing in excess."}\n', "jsonl"),
+        ("quotes.gz", gzip.compress(b'{"quotes": []}'), "json"),
+        ("notes.txt", b'{"quotes": []}', "txt"),
+        ("book.lua.old", b'-- we can read Lua syntax here!\nreturn {\n    ["stats"] = {}}', "koreader"),
+    ],
+)
+def test_a_signature_says_what_the_name_does_not(tmp_path: Path, name: str, content: bytes, expected: str) -> None:
+    """The first bytes decide where the name is unknown, and of a .txt file where they are those of a Kindle."""
+    (tmp_path / name).write_bytes(content)
+    assert format_of(tmp_path / name, ReadOptions()).name == expected
+
+
+def test_the_input_format_beats_a_signature(tmp_path: Path) -> None:
+    """What the user says is never overruled by what a file looks like."""
+    (tmp_path / "a.txt").write_text(SAMPLES["kindle"])
+    assert format_of(tmp_path / "a.txt", ReadOptions(input_format="txt")).name == "txt"
 
 
 def test_every_format_has_a_sample_here() -> None:

@@ -2,8 +2,9 @@
 
 from quotefind.corpus.files import files_of
 from quotefind.corpus.formats import FORMATS, Format, format_of
+from quotefind.corpus.opening import open_regular
 from quotefind.corpus.options import BadRecord, ReadOptions
-from quotefind.corpus.reading import open_regular, read_file, read_stream
+from quotefind.corpus.reading import read_file, read_stream
 
 __all__ = [
     "FORMATS",

@@ -1,7 +1,9 @@
-"""The one table of formats, and which one a file has."""
+"""The one table of formats, and how the format of a file is found: by its name, its first bytes or its JSON keys."""
 
 from __future__ import annotations
 
+import codecs
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -9,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
+from quotefind.corpus.opening import head_of, is_gzip
 from quotefind.corpus.options import BadRecord, ReadOptions
 from quotefind.errors import SourceError, UsageError
 from quotefind.records import Quote
@@ -22,11 +25,17 @@ class Format:
 
     Attributes:
         name: what `--input-format` calls it.
-        suffixes: the endings that say so, in lower case, with the dot; each may have `.gz` behind it.
+        suffixes: the file name endings that mean it, in lower case, with the dot; `.gz` may follow each.
         description: what such a file holds, in one line.
-        reader: the module and function that read it, imported when a file of this kind is.
-        names: well-known names of such files, in any case, with `*` for any part; they go before the suffix.
-        binary: whether the reader takes bytes, not text.
+        reader: the module and the function that parse it, imported when they are needed.
+        names: well-known names of such files, in any case, with `*` for any part; they win over the suffix.
+        binary: whether the parser takes bytes, not text.
+        signature: a pattern that the first 65,536 bytes of such a file match from their beginning, without a byte order
+            mark and in UTF-8. It finds the format where the name of a file says nothing, or only one of `inside`.
+        inside: names of the general formats that such a file may look like by its name, as "txt" or "csv".
+        shapes: for JSON, the keys that identify such a file: each tuple holds keys that must all be there. "a.b" is the
+            key b in the object under a; of an array the first object counts. A `.json` file with such keys has this
+            format.
     """
 
     name: str
@@ -35,12 +44,19 @@ class Format:
     reader: tuple[str, str]
     names: tuple[str, ...] = ()
     binary: bool = False
+    signature: re.Pattern[bytes] | None = None
+    inside: tuple[str, ...] = ()
+    shapes: tuple[tuple[str, ...], ...] = ()
 
     def read(self, stream: TextIO | BinaryIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
-        """Return the records in `stream`, decoded unless the format is binary, whose source is called `name`."""
+        """Return the records in `stream`, which holds text unless the format is binary, and is called `name`."""
         module, function = self.reader
         read: _Read = getattr(import_module(f"quotefind.corpus.{module}"), function)
         return read(stream, name, options)
+
+
+def _begins(pattern: bytes) -> re.Pattern[bytes]:
+    return re.compile(pattern, re.DOTALL | re.IGNORECASE | re.MULTILINE)
 
 
 _TABLE = (
@@ -55,18 +71,36 @@ _TABLE = (
         "tfortune", (".tfortunes",), "entries, each with a line `---- tag, tag` below", ("fortune", "read_tfortune")
     ),
     Format("jotquote", (), "a line a quote: `quote | author | publication | tag, tag`", ("jotquote", "read_jotquote")),
-    Format("csv", (".csv",), "a table with a header, cells separated by commas", ("table", "read_csv")),
-    Format("tsv", (".tsv",), "a table with a header, cells separated by tabs", ("table", "read_tsv")),
+    Format(
+        "csv",
+        (".csv",),
+        "a table with a header; cells separated by commas, semicolons, tabs or |",
+        ("table", "read_csv"),
+        signature=_begins(rb"sep=.\r?\n"),
+    ),
+    Format("tsv", (".tsv", ".tab"), "a table with a header, cells separated by tabs", ("table", "read_tsv")),
     Format(
         "readwise",
         (),
         "the CSV file that Readwise exports (a .csv file of it is read as well)",
         ("table", "read_readwise"),
+        signature=_begins(rb'"?Highlight"?,"?Book Title"?,"?Book Author"?,'),
+        inside=("csv", "txt"),
     ),
     Format(
-        "json", (".json",), "an array of strings or objects, or an object that holds one", ("json_file", "read_json")
+        "json",
+        (".json",),
+        "an array of strings or objects, also inside other objects",
+        ("json_file", "read_json"),
+        signature=_begins(rb'\s*(?:\[\s*(?:"|\{\s*")|\{\s*"[^"\n]{1,80}"\s*:(?!.*\}[ \t\r]*\n\{))'),
     ),
-    Format("jsonl", (".jsonl", ".ndjson"), "one JSON string or object a line", ("json_lines", "read_json_lines")),
+    Format(
+        "jsonl",
+        (".jsonl", ".ndjson"),
+        "one JSON string or object per line",
+        ("json_lines", "read_json_lines"),
+        signature=_begins(rb'\s*\{\s*"[^"\n]{1,80}"\s*:[^\n]*\}[ \t\r]*\n\{'),
+    ),
     Format(
         "md",
         (".md", ".markdown"),
@@ -80,6 +114,8 @@ _TABLE = (
         "the clippings of a Kindle: highlights, with the notes beside them",
         ("kindle", "read_kindle"),
         names=("My Clippings*.txt", "Meine Clippings*.txt", "Mis recortes*.txt"),
+        signature=_begins(rb"[^\n]+\n- [^\n]+\n.{0,20000}?^={10}\r?$"),
+        inside=("txt",),
     ),
     Format(
         "kobo",
@@ -88,6 +124,7 @@ _TABLE = (
         ("kobo", "read_kobo"),
         names=("KoboReader.sqlite",),
         binary=True,
+        signature=_begins(rb"SQLite format 3\0"),
     ),
     Format(
         "koreader",
@@ -95,47 +132,101 @@ _TABLE = (
         "KOReader's file beside a book, or the JSON file that it exports",
         ("koreader", "read_koreader"),
         names=("metadata.*.lua",),
+        signature=_begins(rb"(?:--[^\n]*\n)?\s*return \{\s*\[?\W"),
+        shapes=(("documents.entries",), ("entries", "title", "author")),
     ),
-    Format("parquet", (".parquet",), "a table; needs `quotefind[arrow]`", ("arrow", "read_parquet"), binary=True),
+    Format(
+        "parquet",
+        (".parquet",),
+        "a table; needs `quotefind[arrow]`",
+        ("arrow", "read_parquet"),
+        binary=True,
+        signature=_begins(rb"PAR1"),
+    ),
     Format(
         "arrow",
         (".arrow", ".feather"),
         "a table, as a file or a stream; needs `quotefind[arrow]`",
         ("arrow", "read_arrow"),
         binary=True,
+        signature=_begins(rb"ARROW1"),
     ),
 )
 FORMATS: dict[str, Format] = {entry.name: entry for entry in _TABLE}
 
-_SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers", ".gsheet")
+# What people have that is not read, and what to do with it.
+_UNREADABLE = {
+    "a spreadsheet": (
+        (".xlsx", ".xls", ".xlsm", ".ods", ".numbers", ".gsheet"),
+        "save it as CSV; if its columns have unusual names, add --text-column NAME, --author-column NAME and so on",
+    ),
+    "a text document": ((".docx", ".doc", ".odt", ".rtf", ".pages"), "save it as plain text, one quote per line"),
+    "a PDF": ((".pdf",), "copy the quotes into a text file, one per line"),
+    "a book": (
+        (".epub", ".mobi", ".azw", ".azw3", ".kfx", ".fb2"),
+        "export your highlights from the reading app and index that file",
+    ),
+    "a presentation": ((".pptx", ".ppt", ".odp", ".key"), "copy the quotes into a text file, one per line"),
+    "a picture": (
+        (".png", ".jpg", ".jpeg", ".gif", ".webp", ".heic", ".svg"),
+        "type the quotes into a text file, one per line",
+    ),
+    "an archive": ((".zip", ".7z", ".rar", ".tar", ".tgz", ".bz2", ".xz", ".zst"), "unpack it and index its files"),
+}
+_ADVICE = {
+    suffix: f"{what} cannot be read; {advice}"
+    for what, (suffixes, advice) in _UNREADABLE.items()
+    for suffix in suffixes
+}
 _NAMES = [(name.casefold(), entry) for entry in _TABLE for name in entry.names]
 _BY_NAME = {name: entry for name, entry in _NAMES if "*" not in name}
 _BY_PATTERN = [(name, entry) for name, entry in _NAMES if "*" in name]
 _BY_SUFFIX = {suffix: entry for entry in FORMATS.values() for suffix in entry.suffixes}
+_DISGUISES = {name for entry in _TABLE for name in entry.inside}
 
 
 def format_of(path: Path, options: ReadOptions) -> Format:
-    """Return the format of a file: the one that `options` name, else by its suffix, else by its well-known name.
+    """Return the format of a file: the one that `options` name, else by its name, else by its first bytes.
+
+    A name that only says what a file looks like, as `.txt`, yields to the signature of a more special format.
 
     Raises:
-        SourceError: neither its suffix nor its name says.
-        UsageError: `options` name a format that there is not.
+        SourceError: nothing says which format it is.
+        UsageError: `options` name a format that does not exist.
     """
     if options.input_format is not None:
         return format_named(options.input_format)
-    found = known_format(path)
-    if found is None and path.suffix.lower() in _SPREADSHEETS:
-        raise SourceError(
-            f"{path}: a spreadsheet; save it as CSV, and name its columns with --text-column NAME, --author-column "
-            "NAME and so on, which are remembered"
-        )
+    named = _named_format(path)
+    if named is not None:
+        return named
+    suffix = (path.with_suffix("") if is_gzip(path) else path).suffix.lower()
+    if suffix in _ADVICE:
+        raise SourceError(f"{path}: {_ADVICE[suffix]}")
+    known = known_format(path)
+    if known is not None and known.name not in _DISGUISES:
+        return known
+    found = recognised(head_of(path), known)
     if found is None:
         raise SourceError(
-            f"{path}: its name does not say what it holds (known suffixes: {', '.join(_BY_SUFFIX)}, "
-            f"each also with .gz); say --input-format NAME ({', '.join(FORMATS)}); quotefind formats shows each. "
-            "What is none of these can be made a CSV file, whose columns --text-column NAME and the like name"
+            f"{path}: neither its name nor its first bytes say which format it has; add --input-format NAME, such as "
+            "txt (one quote per line) or csv (a table with a header); quotefind formats lists all of them"
         )
     return found
+
+
+def recognised(head: bytes, known: Format | None) -> Format | None:
+    """Return the format whose signature the first bytes of a file match, else `known`, what its name says."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        head = head.decode("utf-16", "replace").encode("utf-8")
+    head = head.removeprefix(codecs.BOM_UTF8)
+    for entry in _TABLE:
+        if (
+            entry.signature is not None
+            and (known is None or known.name in entry.inside)
+            and entry.signature.match(head)
+        ):
+            return entry
+    return known
 
 
 def format_named(name: str) -> Format:
@@ -153,18 +244,38 @@ def format_named(name: str) -> Format:
 
 def known_format(path: Path) -> Format | None:
     """Return the format that the name of a file says, or None."""
+    if (named := _named_format(path)) is not None:
+        return named
     if is_gzip(path):
         path = path.with_suffix("")
-    name = path.name.casefold()
-    named = _BY_NAME.get(name) or next((entry for like, entry in _BY_PATTERN if fnmatchcase(name, like)), None)
-    if named is not None:
-        return named
     suffix = path.suffix.lower()
     if suffix:
         return _BY_SUFFIX.get(suffix)
     return FORMATS["fortune"] if path.with_name(f"{path.name}.dat").is_file() else None
 
 
-def is_gzip(path: Path) -> bool:
-    """Whether the name of a file says that it is compressed by gzip."""
-    return path.suffix.lower() == ".gz"
+def _named_format(path: Path) -> Format | None:
+    """Return the format of a file with a well-known name, or None."""
+    name = (path.with_suffix("") if is_gzip(path) else path).name.casefold()
+    return _BY_NAME.get(name) or next((entry for like, entry in _BY_PATTERN if fnmatchcase(name, like)), None)
+
+
+def format_of_json(value: object) -> Format | None:
+    """Return the format that the keys of a JSON value identify, or None for JSON of no special shape."""
+    if not isinstance(value, dict | list):
+        return None
+    for entry in FORMATS.values():
+        if any(all(_has(value, key.split(".")) for key in keys) for keys in entry.shapes):
+            return entry
+    return None
+
+
+def _has(value: object, keys: list[str]) -> bool:
+    """Whether `keys` lead into a JSON value, by the first object of an array."""
+    for key in keys:
+        if isinstance(value, list):
+            value = next((part for part in value[:10] if isinstance(part, dict)), None)
+        if not isinstance(value, dict) or key not in value:
+            return False
+        value = value[key]
+    return True

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import TextIO
 
 from quotefind.corpus.fields import listed
+from quotefind.corpus.formats import format_of_json
 from quotefind.corpus.objects import object_reader
 from quotefind.corpus.options import BadRecord, ReadOptions
 from quotefind.errors import SourceError
@@ -25,6 +28,9 @@ def read_json(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote
     opening = cursor.peek()
     if not opening:
         return
+    if opening in "{[" and options.input_format is None and (special := format_of_json(_sample(Cursor(text, name)))):
+        yield from special.read(io.StringIO(text), name, options)
+        return
     if opening == "{":
         cursor.at = _array_within(cursor)  # the whole object has been read here, and is sound
     elif opening != "[":
@@ -34,6 +40,13 @@ def read_json(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote
         yield read(cursor.line(begin), text[begin : cursor.at], value)
     if opening == "[":
         cursor.finish()
+
+
+def _sample(cursor: Cursor) -> object:
+    """Return the object at the cursor, or an array of the first element of the array there."""
+    if cursor.peek() == "{":
+        return {key: value for key, _, value in cursor.members()}
+    return [value for _, value in islice(cursor.elements(), 1)]
 
 
 def _array_within(cursor: Cursor) -> int:

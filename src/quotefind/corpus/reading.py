@@ -5,35 +5,19 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
-import os
-import stat
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from quotefind.corpus.formats import Format, format_named, format_of, is_gzip
+from quotefind.corpus.formats import Format, format_named, format_of
+from quotefind.corpus.opening import is_gzip, open_regular
 from quotefind.corpus.options import BadRecord, ReadOptions
 from quotefind.errors import SourceError, UsageError
 from quotefind.records import Quote
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
-
-
-def open_regular(path: Path) -> BinaryIO:
-    """Open a file to read its bytes; what is no regular file, and might never end, is not waited for.
-
-    Raises:
-        SourceError: it is no regular file; one may have been when it was looked at before.
-        OSError: it cannot be opened.
-    """
-    # A FIFO would be waited for until somebody writes; Windows knows neither FIFOs nor this flag.
-    stream = open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))  # noqa: SIM115
-    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-        stream.close()
-        raise SourceError(f"{path}: not a file any more; read a pipe as - with --input-format NAME")
-    return stream
 
 
 def read_file(path: Path, options: ReadOptions, *, size: int | None = None) -> Iterator[Quote | BadRecord]:

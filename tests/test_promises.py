@@ -124,6 +124,24 @@ def test_starting_imports_nothing_heavy_and_makes_nothing(home: Path, tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "variables"),
+    [
+        (["find", "--help"], {}),
+        (["find", "--nonsense"], {}),
+        ([], COMPLETED["fish"] | {"_TYPER_COMPLETE_ARGS": "quotefind find --author "}),
+    ],
+    ids=["help", "wrong usage", "completion"],
+)
+def test_a_command_loads_its_own_module_alone(home: Path, arguments: list[str], variables: dict[str, str]) -> None:
+    """Of the modules that hold a command, only that of the command on the line is imported."""
+    done = run(program(), *arguments, home=home, **variables)
+    imported = done.err.partition("MODULES ")[2].split()
+    others = {f"quotefind.cli.{name.split()[0]}" for name in commands(typer.main.get_command(app))}
+    assert "quotefind.cli.find" in imported
+    assert others & set(imported) == {"quotefind.cli.find"}
+
+
 @pytest.mark.parametrize("option", ["--author", "--work", "--tag"])
 def test_completing_names_imports_no_numbers(bundled_home: Path, option: str) -> None:
     """Names out of an index are completed without NumPy and without any model library."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from importlib import import_module
 from io import TextIOWrapper
 from typing import Annotated, Any, TextIO
 
@@ -13,23 +15,7 @@ import typer.main
 from typer.core import TyperCommand, TyperGroup
 
 from quotefind import interrupts, limits
-from quotefind.cli import (
-    completion,
-    evaluate,
-    export,
-    find,
-    formats,
-    index,
-    info,
-    model,
-    pair,
-    serve,
-    tag,
-    today,
-    topics,
-    train,
-)
-from quotefind.cli import map as map_command
+from quotefind.cli import completion
 from quotefind.errors import ModelError, QuotefindError
 
 _EPILOG = (
@@ -38,8 +24,15 @@ _EPILOG = (
 )
 
 
-class _ErrorBoundary(TyperGroup):
-    """Turns the errors that a user can mend into a message on stderr and an exit code; bugs keep their traceback."""
+class _Program(TyperGroup):
+    """The group of all commands, and the place where errors that a user can fix become a message and an exit code.
+
+    Bugs keep their traceback.
+    """
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = _Commands()  # type: ignore[assignment]  # none is added
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
@@ -81,12 +74,58 @@ def _known(error: Exception) -> tuple[str, int] | None:
 
 
 class _Command(TyperCommand):
-    """A command that needs numbers, and so memory for the libraries that reckon with them."""
+    """A command that computes, and so needs memory for the libraries that do."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run it."""
         limits.check(limits.LIBRARIES)
         return super().invoke(ctx)
+
+
+# In the order of the help. Each is a function, or a group of its own, in the module of the same name.
+_COMMANDS = (
+    "index",
+    "find",
+    "pair",
+    "today",
+    "export",
+    "topics",
+    "map",
+    "tag",
+    "info",
+    "formats",
+    "serve",
+    "train",
+    "evaluate",
+    "model",
+)
+_OTHERWISE_NAMED = {"map": "map_", "model": "app"}
+_DO_NOT_COMPUTE = ("today", "formats")
+
+
+class _Commands(Mapping[str, Any]):
+    """The commands by name; the module of a command is imported when the command is first looked up."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in _COMMANDS:
+            raise KeyError(name)
+        if name not in self._loaded:
+            found = getattr(import_module(f"quotefind.cli.{name}"), _OTHERWISE_NAMED.get(name, name))
+            if not isinstance(found, typer.Typer):
+                function = found
+                found = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+                found.command(name, cls=TyperCommand if name in _DO_NOT_COMPUTE else _Command)(function)
+            self._loaded[name] = typer.main.get_command(found)
+        return self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_COMMANDS)
+
+    def __len__(self) -> int:
+        return len(_COMMANDS)
 
 
 def _say(message: str) -> None:
@@ -105,7 +144,7 @@ def _version(wanted: bool) -> None:
 
 
 app = typer.Typer(
-    cls=_ErrorBoundary,
+    cls=_Program,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -126,32 +165,6 @@ def quotefind(
     """
 
 
-app.command("index", cls=_Command)(index.index)
-app.command("find", cls=_Command)(find.find)
-app.command("pair", cls=_Command)(pair.pair)
-app.command("today")(today.today)
-app.command("export", cls=_Command)(export.export)
-app.command("topics", cls=_Command)(topics.topics)
-app.command("map", cls=_Command)(map_command.map_)
-app.command("tag", cls=_Command)(tag.tag)
-app.command("info", cls=_Command)(info.info)
-app.command("formats")(formats.formats)
-app.command("serve", cls=_Command)(serve.serve)
-app.command("train", cls=_Command)(train.train)
-app.command("evaluate", cls=_Command)(evaluate.evaluate)
-app.add_typer(model.app, name="model")
-
-
-def _keep_only(first: list[str]) -> None:
-    """Leave out the commands that are not meant: Typer takes 3 ms to make each ready, whichever is called."""
-    if completion.VARIABLE in os.environ:
-        first = completion.words_typed()[1:2]
-    meant = [command for command in app.registered_commands if [command.name] == first]
-    if meant:
-        app.registered_commands = meant
-        app.registered_groups = []
-
-
 def _complete() -> None:
     """Answer a shell that asks what could come next, and end; do nothing where none does."""
     if sys.argv[1:2] in (["--install-completion"], ["--show-completion"]):
@@ -167,7 +180,6 @@ def _complete() -> None:
 def main() -> None:
     """Run the program; it ends with its exit code. See `quotefind.__main__`, which begins earlier."""
     streams = _standard_streams()
-    _keep_only(sys.argv[1:2])
     if sys.argv[1:3] != ["model", "download"]:  # nothing else may ask the hub, whatever library it calls
         os.environ["HF_HUB_OFFLINE"] = "1"
     code: str | int | None = 0

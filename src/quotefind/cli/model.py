@@ -10,7 +10,9 @@ import typer
 from quotefind.cli import output, session
 from quotefind.cli.options import QuietOption
 
-app = typer.Typer(help="Show the card of a model, or fetch one.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Show the card of a model, or fetch one.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
+)
 
 
 @app.callback()

@@ -46,17 +46,17 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imports_of(tree: ast.AST) -> Iterator[str]:
-    """Yield the modules of this package that are imported anywhere in a module, but for typing alone."""
+def imports_of(tree: ast.AST, *, for_typing: bool = False) -> Iterator[str]:
+    """Yield the modules and names of this package that a module imports; those under TYPE_CHECKING if asked."""
     for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test) and not for_typing:
             continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "quotefind")
         elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "quotefind":
             base = node.module or ""
             yield from (f"{base}.{alias.name}" for alias in node.names)
-        yield from imports_of(node)
+        yield from imports_of(node, for_typing=for_typing)
 
 
 def layer(part: str) -> int:
@@ -77,6 +77,17 @@ def test_imports_go_one_way(path: Path) -> None:
         and (own, part) not in ALSO
     ]
     assert upward == []
+
+
+def test_an_index_knows_neither_store() -> None:
+    """What both stores share imports neither of them."""
+    imported = {
+        (path.name, name)
+        for path in (PACKAGE / "index").glob("*.py")
+        for name in imports_of(ast.parse(path.read_text(encoding="utf-8")), for_typing=True)
+        if name.startswith(("quotefind.index.local", "quotefind.index.lance"))
+    }
+    assert imported == set()
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
@@ -138,6 +149,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
         "escaping",
         "corpus",
         "index.sources",
+        "index.changes",
         "index.local.lookup",
         "today",
         "progress",

@@ -19,8 +19,8 @@ from cli_tools import Cli, Run, WordEncoder, write_records
 
 from quotefind.errors import IndexUnusableError
 from quotefind.index.filters import Filter
-from quotefind.index.local.database import seal
 from quotefind.index.local.verify import verify
+from quotefind.index.schema import quote_checksum
 from quotefind.pairs import companions
 from quotefind.records import Hit
 from quotefind.search import FindOptions, find
@@ -152,7 +152,7 @@ def test_a_file_of_another_index_is_an_error(cli: Cli, directory: Path, name: st
 
 
 def found(directory: Path, where: Filter) -> list[tuple[object, ...]]:
-    """Return what is shown of the hits of two requests, but for where it was read, which has no seal."""
+    """Return what is shown of the hits of two requests, but for where it was read, which has no checksum."""
     encoder = WordEncoder()
     with open_index(directory) as index:
         hits = find(index, encoder, ["love war", "sea"], FindOptions(top=7, where=where))
@@ -251,7 +251,7 @@ def test_a_damaged_log_of_a_killed_run_gives_an_older_state(tmp_path: Path, suff
 
 
 def test_a_seal_is_the_same_in_every_version_of_python() -> None:
-    """The seal of a quote is a fixed number, also with characters that some versions print and others escape."""
-    assert seal("00ff", "Zoë \U0001fae9\u2028", "A", None, -44, "[]") == zlib.crc32(
+    """The checksum of a quote is a fixed number, also with characters that some versions print and others escape."""
+    assert quote_checksum("00ff", "Zoë \U0001fae9\u2028", "A", None, -44, "[]") == zlib.crc32(
         rb'["00ff", "Zo\u00eb \ud83e\udee9\u2028", "A", null, -44, "[]"]'
     )

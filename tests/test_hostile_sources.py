@@ -21,7 +21,7 @@ from quotefind.corpus.fields import LONGEST_NAME, LONGEST_TEXT, MOST_TAGS
 from quotefind.corpus.lines import LONGEST_RECORD, Lines, each_line
 from quotefind.corpus.pair_rows import read_rows
 from quotefind.errors import SourceError
-from quotefind.index.sources import is_stale
+from quotefind.index.changes import is_stale
 from quotefind.records import Quote
 from quotefind.stores import open_index
 
@@ -236,7 +236,7 @@ def test_what_is_added_while_a_file_is_read_comes_the_next_time(
             out.write("\nDust was added\n")
         return whole(file, options, size=size)
 
-    monkeypatch.setattr("quotefind.index.sources.read_file", grown)
+    monkeypatch.setattr("quotefind.index.changes.read_file", grown)
     library.update(path)
     monkeypatch.undo()
     assert library.texts() == ["Hope is here"]

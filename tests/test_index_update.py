@@ -16,11 +16,12 @@ from library import Library
 
 from quotefind.corpus import BadRecord, ReadOptions
 from quotefind.errors import IndexUnusableError, SourceError, UsageError
-from quotefind.index import sources
+from quotefind.index import changes
+from quotefind.index.changes import ChangedFile, is_stale
 from quotefind.index.interface import SourceInfo
 from quotefind.index.local import merge
 from quotefind.index.local.writer import Summary, open_to_write
-from quotefind.index.sources import ChangedFile, Source, is_stale
+from quotefind.index.sources import Source
 from quotefind.index.update import TooLongError
 from quotefind.records import Quote
 from quotefind.stores import index_exists, open_index
@@ -52,7 +53,7 @@ def state(directory: Path) -> tuple[list[str], bytes]:
 def read_files(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files whose records were read, in order."""
     names: list[str] = []
-    original = sources.quotes_of
+    original = changes.quotes_of
 
     def counted(file: ChangedFile, stream: BinaryIO | None) -> Iterator[Quote | BadRecord]:
         names.append(Path(file.name).name)

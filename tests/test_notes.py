@@ -1,4 +1,4 @@
-"""Notes in an index: what whoever collected a quote wrote beside it comes in, changes, goes and is sealed."""
+"""Notes in an index: what whoever collected a quote wrote beside it comes in, changes, goes and has a checksum."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_the_first_file_decides_on_the_note(library: Library) -> None:
 
 
 def test_a_note_that_was_damaged_is_found(library: Library) -> None:
-    """The seal of a quote covers its note: a search that shows it, and a verification, say that it was changed."""
+    """The checksum of a quote covers its note: a search that shows it, and a verification, say that it was changed."""
     library.update(library.write("a.jsonl", json.dumps({**HOPE, "note": "mine"})))
     with open_to_write(library.directory, library.models) as writer:
         writer.connection.execute("UPDATE quotes SET note = 'yours'")

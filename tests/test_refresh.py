@@ -117,7 +117,7 @@ def test_the_first_search_makes_the_default_index(
     """Where there is no default index, it is made from the bundled quotes, and the user is told."""
     bundled = tmp_path / "quotes.jsonl"
     bundled.write_text(json.dumps({"text": "hope", "author": "Ann", "work": "W"}) + "\n", encoding="utf-8")
-    monkeypatch.setattr("quotefind.index.sources.bundled_quotes", lambda: bundled)
+    monkeypatch.setattr("quotefind.index.changes.bundled_quotes", lambda: bundled)
     default = Library(index_location(None), library.folder, library.encoder)
     assert texts(default, told) == ["hope"]
     assert told == ["There is no index yet; making it from the bundled quotes."]

@@ -419,7 +419,7 @@ DAMAGES = {
 
 @pytest.mark.parametrize("name", DAMAGES)
 def test_verification_finds_damaged_proposals(filled: Library, name: str) -> None:
-    """Verification compares what is proposed with its seal, and with what conditions look at."""
+    """Verification compares what is proposed with its checksum, and with what conditions look at."""
     write(filled)
     change(filled, *DAMAGES[name])
     with (
@@ -430,7 +430,7 @@ def test_verification_finds_damaged_proposals(filled: Library, name: str) -> Non
 
 
 @pytest.mark.parametrize("name", ["another proposal", "a proposal lost"])
-def test_a_shown_proposal_is_compared_with_its_seal(filled: Library, name: str) -> None:
+def test_a_shown_proposal_is_compared_with_its_checksum(filled: Library, name: str) -> None:
     """A proposal that is not what was written is never shown, nor one that is lost passed over."""
     write(filled)
     change(filled, *DAMAGES[name])
@@ -438,8 +438,8 @@ def test_a_shown_proposal_is_compared_with_its_seal(filled: Library, name: str) 
         index.quotes(index.rows_where(Filter()))
 
 
-def test_damage_is_not_sealed_anew(filled: Library) -> None:
-    """A damaged quote is not given a right seal, neither where proposals are stored nor where they are forgotten."""
+def test_damage_gets_no_right_checksum(filled: Library) -> None:
+    """A damaged quote gets no right checksum, neither when proposals are stored nor when they are forgotten."""
     write(filled)
     change(filled, "UPDATE quotes SET text = 'hate and hate' WHERE text = 'love and love'")
     with pytest.raises(IndexUnusableError, match="is not what was written"):

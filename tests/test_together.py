@@ -13,9 +13,9 @@ import pytest
 import reading
 from library import Library
 
-from quotefind.index import merge
-from quotefind.index.local import database, rewrite, writer
+from quotefind.index import merge, schema
 from quotefind.index.local import merge as local_merge
+from quotefind.index.local import rewrite, writer
 from quotefind.index.local.writer import open_to_write
 from quotefind.stores import open_index
 
@@ -31,7 +31,7 @@ def test_readers_beside_a_writer(tmp_path: Path, library: Library, monkeypatch: 
 
     @contextmanager
     def transaction(connection: object) -> Iterator[None]:
-        with database.transaction(connection):  # type: ignore[arg-type]
+        with schema.transaction(connection):  # type: ignore[arg-type]
             yield
         with open_index(library.directory) as index:
             states.add(reading.state_of(index, library.encoder))

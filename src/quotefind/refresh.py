@@ -7,16 +7,17 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from quotefind.errors import IndexLockedError, IndexUnusableError, QuotefindError
+from quotefind.index.changes import is_stale
 from quotefind.index.interface import Index
-from quotefind.index.sources import Source, is_stale
+from quotefind.index.sources import Source
 from quotefind.paths import BUNDLED, DEFAULT_INDEX, Location, index_argument, index_location
 from quotefind.progress import Progress, silent
 from quotefind.stores import index_exists, open_index, open_to_write
 
 if TYPE_CHECKING:
     from quotefind.encoders import Encoder
+    from quotefind.index.interface import OpenEncoder
     from quotefind.index.lance.ray_cluster import Cluster
-    from quotefind.index.local.state import OpenEncoder
 
 # A search waits so many seconds for a refresh at most.
 PATIENCE = 10.0

@@ -11,9 +11,8 @@ from quotefind.errors import UsageError
 from quotefind.paths import Location, is_lance
 
 if TYPE_CHECKING:
-    from quotefind.index.interface import Index, IndexWriter, Lookup
+    from quotefind.index.interface import Index, IndexWriter, Lookup, OpenEncoder
     from quotefind.index.lance.ray_cluster import Cluster
-    from quotefind.index.local.state import OpenEncoder
 
 
 def index_exists(location: Location) -> bool:

@@ -48,7 +48,7 @@ def info(index: IndexOption = None, json: JsonOption = False) -> None:
 
 def facts_of(index: Index) -> dict[str, Any]:
     """Return what JSON output says of `index`."""
-    from quotefind.index.sources import is_stale
+    from quotefind.index.changes import is_stale
 
     manifest = index.manifest
     return {

@@ -1,14 +1,17 @@
-"""What an index is, whatever stores it: its interface, its sources, its filters, and how an update is decided.
+"""What an index is, wherever it is stored: its interface, its sources, its filters, and how an update works.
 
 | module | what |
 |---|---|
 | `interface` | `Index`, `IndexWriter`, `Lookup` and `Manifest`: what the rest of the program knows of an index |
-| `sources` | what an index is made from, and what has changed there |
-| `filters` | `Filter`: which quotes may answer |
-| `staging` | what the sources hold now, in a temporary table |
-| `merge` | which of the staged quotes are new, and what the others say differently |
-| `update` | the course of an update |
+| `sources` | `Source`: what an index is made from, and how it is read |
+| `changes` | what has changed in the sources since the last update |
+| `filters` | `Filter`: which quotes may be found |
+| `schema` | the tables of an index and the checksum of a quote, the same for both stores |
+| `staging` | what the changed files hold now, in a temporary table |
+| `merge` | which of these quotes are new, and what is different in the others |
+| `update` | the steps of an update |
 | `summary` | what a run did |
 
 The two stores are `index.local`, a directory with a SQLite database and one matrix, and `index.lance`, a Lance dataset.
+The modules here import neither of them.
 """

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quotefind.errors import UsageError
-from quotefind.index.local.database import integers
+from quotefind.index.schema import integers
 from quotefind.text import fold
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from quotefind.progress import Progress, silent
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from quotefind.encoders import Encoder
     from quotefind.index.filters import Filter
     from quotefind.index.sources import Source
     from quotefind.index.summary import Summary
@@ -52,6 +54,11 @@ class Manifest:
     updated: str
     dtype: str = "float32"
     rate: float = 0.0
+
+
+def now() -> str:
+    """Return the current time in UTC, in ISO 8601, as a manifest holds it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +101,7 @@ class Index(ABC):
     @property
     @abstractmethod
     def ledger(self) -> sqlite3.Connection:
-        """A database with the tables `sources` and `files` of `database.SCHEMA`: what the index was made from."""
+        """A database with the tables `sources` and `files` of `schema.SCHEMA`: what the index was made from."""
 
     def __enter__(self) -> Self:
         """Return the index."""
@@ -204,6 +211,13 @@ class Index(ABC):
         Raises:
             IndexUnusableError: something is wrong; the message lists the first finds and says what mends them.
         """
+
+
+class OpenEncoder(Protocol):
+    """Opens the encoder for a model; it is called only when texts must be encoded."""
+
+    def __call__(self, model: str | None, fingerprint: str | None, /) -> Encoder:
+        """Return the encoder for `model` (None: the default), which must have `fingerprint` if that is given."""
 
 
 class Lookup(Protocol):

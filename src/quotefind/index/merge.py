@@ -8,8 +8,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
-from quotefind.index.local.database import FORGET_TAGS, SEAL_QUOTES, seal, transaction
-from quotefind.index.sources import STANDARD_INPUT, ChangedFile, Changes, Source, options_text
+from quotefind.index.changes import ChangedFile, Changes
+from quotefind.index.schema import DROP_UNUSED_TAGS, RENEW_CHECKSUMS, quote_checksum, transaction
+from quotefind.index.sources import STANDARD_INPUT, Source, options_text
 from quotefind.index.summary import Summary
 from quotefind.text import fold
 
@@ -87,7 +88,7 @@ class Application(ABC):
             self._register_files()
             self._resolve()
             self._update_attributions()
-            self._connection.executemany(f"{SEAL_QUOTES} WHERE id = ?", ((quote_id,) for quote_id in self._updated))
+            self._connection.executemany(f"{RENEW_CHECKSUMS} WHERE id = ?", ((quote_id,) for quote_id in self._updated))
         self._add_new()
         with transaction(self._connection):
             self._settle_places(gone)
@@ -222,7 +223,7 @@ class Application(ABC):
                 tags,
                 note,
                 truncated,
-                seal(name, text, author, work, year, tags, note=note),
+                quote_checksum(name, text, author, work, year, tags, note=note),
             ),
         )
         quote_id = inserted.lastrowid or 0
@@ -304,7 +305,7 @@ class Application(ABC):
                 self._connection.execute(
                     f"DELETE FROM {table} WHERE NOT EXISTS (SELECT 1 FROM quotes WHERE {column} = {table}.id)"
                 )
-            self._connection.execute(FORGET_TAGS)
+            self._connection.execute(DROP_UNUSED_TAGS)
 
     def _unsettle(self) -> None:
         """Have the files read again that are left to say what a quote is, now that another said so and is gone."""

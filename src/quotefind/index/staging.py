@@ -11,7 +11,8 @@ from typing import BinaryIO
 
 from quotefind.corpus import BadRecord
 from quotefind.errors import SourceError
-from quotefind.index.sources import ChangedFile, options_argument, quotes_of
+from quotefind.index.changes import ChangedFile, quotes_of
+from quotefind.index.sources import options_argument
 from quotefind.progress import Progress
 from quotefind.text import quote_id, text_digest
 

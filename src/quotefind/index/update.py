@@ -9,10 +9,10 @@ from typing import BinaryIO
 
 from quotefind.encoders import Encoder
 from quotefind.errors import IndexUnusableError, SourceError, UsageError
-from quotefind.index.interface import Manifest
-from quotefind.index.local.state import OpenEncoder
+from quotefind.index.changes import Changes, find_changes
+from quotefind.index.interface import Manifest, OpenEncoder
 from quotefind.index.merge import Application
-from quotefind.index.sources import Changes, Source, find_changes, location_of, remembered
+from quotefind.index.sources import Source, location_of, remembered
 from quotefind.index.staging import Staged, stage
 from quotefind.index.summary import Summary
 from quotefind.paths import Location

@@ -25,7 +25,7 @@ from quotefind.training.extra import require
 from quotefind.training.judgements import JudgedQuery
 
 if TYPE_CHECKING:
-    from quotefind.index.local.state import OpenEncoder
+    from quotefind.index.interface import OpenEncoder
 
 # As ir-measures names them; RR is the reciprocal rank whose mean is MRR, R the recall, P the precision.
 MEASURES = ("nDCG@10", "RR@10", "R@10", "R@100", "P@10")

@@ -10,7 +10,7 @@ from contextlib import closing
 import numpy as np
 from numpy.typing import NDArray
 
-from quotefind.index.local.database import TOKENIZER
+from quotefind.index.schema import TOKENIZER
 
 # The parameters of BM25 in FTS5.
 K1, B = 1.2, 0.75

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import getnode, uuid4
 
 from quotefind.errors import IndexLockedError
+from quotefind.index.interface import now
 from quotefind.index.lance.dataset import import_lance, reported, storage_options
-from quotefind.index.local.state import now
 from quotefind.paths import index_argument
 
 if TYPE_CHECKING:

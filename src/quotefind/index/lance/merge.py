@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 
 from quotefind.index.lance.workspace import Working
-from quotefind.index.local.database import transaction
 from quotefind.index.merge import Application
+from quotefind.index.schema import transaction
 
 # Records at a time.
 _CHUNK = 10_000

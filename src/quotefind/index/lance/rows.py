@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from quotefind.index.lance.bm25 import tokens_of
-from quotefind.index.local.database import seal
+from quotefind.index.schema import quote_checksum
 from quotefind.records import Quote
 from quotefind.similarity import Vectors
 from quotefind.text import fold
@@ -55,7 +55,7 @@ def record_of(
         "work_folded": f" {fold(work)}" if work else None,
         "tags_folded": folded(own),
         "proposed_folded": folded(others),
-        "seal": seal(name, text, author, work, year, tags, proposed, note),
+        "seal": quote_checksum(name, text, author, work, year, tags, proposed, note),
         "files": [file for file, _ in placed],
         "lines": [line for _, line in placed],
     }
@@ -70,7 +70,7 @@ def sealed(record: Mapping[str, Any]) -> bool:
     """Whether what a hit shows of `record` is what was written."""
     shown = (record["id"], record["text"], record["author"], record["work"], record["year"])
     stored: int = record["seal"]
-    return seal(*shown, json_of(record["tags"]), json_of(record["proposed"]), record["note"]) == stored
+    return quote_checksum(*shown, json_of(record["tags"]), json_of(record["proposed"]), record["note"]) == stored
 
 
 def json_of(tags: Sequence[str]) -> str:
@@ -85,7 +85,7 @@ def proposing(record: dict[str, Any], tags: Sequence[str]) -> dict[str, Any]:
         **record,
         "proposed": list(tags),
         "proposed_folded": folded(tags),
-        "seal": seal(*shown, json_of(tags), record["note"]),
+        "seal": quote_checksum(*shown, json_of(tags), record["note"]),
     }
 
 

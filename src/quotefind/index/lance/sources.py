@@ -10,12 +10,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from quotefind.index.local import database
+from quotefind.index.schema import SCHEMA, statements
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The rows of the tables `sources` and `files` of `index.database`.
+    """The rows of the tables `sources` and `files` of `index.schema`.
 
     Attributes:
         sources: number, location and options of each.
@@ -66,7 +66,7 @@ class Ledger:
     def database(self) -> sqlite3.Connection:
         """Return it as a database in memory; errors as for `fill`."""
         connection = sqlite3.connect(":memory:", isolation_level=None)
-        for statement in database.statements(database.SCHEMA):
+        for statement in statements(SCHEMA):
             if "TABLE sources" in statement or "TABLE files" in statement:
                 connection.execute(statement)
         self.fill(connection)

@@ -12,6 +12,7 @@ import numpy as np
 
 from quotefind.encoders import Encoder
 from quotefind.errors import IndexLockedError, IndexUnusableError
+from quotefind.index.interface import now
 from quotefind.index.lance.dataset import (
     CHANGE,
     UPDATE,
@@ -32,7 +33,6 @@ from quotefind.index.lance.filters import listed, standing_in
 from quotefind.index.lance.lock import Lease
 from quotefind.index.lance.rows import proposing
 from quotefind.index.lance.sources import Ledger
-from quotefind.index.local.state import now
 from quotefind.paths import Location, index_argument
 from quotefind.text import counted
 

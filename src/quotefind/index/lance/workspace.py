@@ -12,11 +12,10 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from quotefind.index.changes import Changes
 from quotefind.index.lance.dataset import readable_ledger
 from quotefind.index.lance.rows import in_parts, json_of, record_of
-from quotefind.index.local import database
-from quotefind.index.local.database import transaction
-from quotefind.index.sources import Changes
+from quotefind.index.schema import SCHEMA, add_functions, statements, transaction
 from quotefind.text import fold
 
 if TYPE_CHECKING:
@@ -54,8 +53,8 @@ def open_working() -> sqlite3.Connection:
     connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA cache_size = -65536")
     connection.execute("PRAGMA foreign_keys = ON")
-    connection.create_function("seal", 8, database.seal, deterministic=True)
-    for statement in database.statements(database.SCHEMA):
+    add_functions(connection)
+    for statement in statements(SCHEMA):
         if "VIRTUAL TABLE" not in statement:  # full-text search is not needed here
             connection.execute(statement)
     connection.execute(_STORED)

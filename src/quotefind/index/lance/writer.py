@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from quotefind.encoders import Encoder
 from quotefind.errors import IndexUnusableError
+from quotefind.index.changes import Changes, is_there
+from quotefind.index.interface import OpenEncoder
 from quotefind.index.lance import versions
 from quotefind.index.lance.dataset import (
     CHANGE,
@@ -33,9 +35,8 @@ from quotefind.index.lance.publish import publish, show
 from quotefind.index.lance.sources import Ledger
 from quotefind.index.lance.versions import Store
 from quotefind.index.lance.workspace import Working, open_working
-from quotefind.index.local.state import OpenEncoder
 from quotefind.index.merge import Application
-from quotefind.index.sources import Changes, is_there, remembered
+from quotefind.index.sources import remembered
 from quotefind.index.summary import Summary
 from quotefind.index.update import Updating
 from quotefind.paths import Location, bundled_themes, index_argument, is_named, make_private

@@ -1,23 +1,17 @@
-"""The SQLite database of an index: its schema and how it is opened."""
+"""The SQLite database of a local index: how it is opened, and what to say when it is damaged."""
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from quotefind.errors import IndexUnusableError
+from quotefind.index.schema import add_functions
 from quotefind.paths import index_argument
 from quotefind.private_files import OTHER_KINDS, check_own, open_own
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 FILE_NAME = "index.sqlite"
 FORMAT = 3
@@ -25,114 +19,6 @@ FORMAT = 3
 UPGRADABLE = ("1", "2")
 # Who wants to write waits so long for another process that commits, or that verifies full-text search.
 _BUSY_SECONDS = 120.0
-
-# How full-text search takes texts apart.
-TOKENIZER = "porter unicode61 remove_diacritics 2"
-
-# What `quotefind tag` proposed, for conditions to look at; what a hit shows of it is `quotes.proposed`.
-PROPOSED_TAGS = """
-CREATE TABLE proposed_tags (
-    tag_id INTEGER NOT NULL REFERENCES tags (id),
-    quote_id INTEGER NOT NULL REFERENCES quotes (id) ON DELETE CASCADE,
-    PRIMARY KEY (tag_id, quote_id)
-) WITHOUT ROWID;
-CREATE INDEX proposed_tags_quote ON proposed_tags (quote_id);
-"""
-SCHEMA = f"""
-CREATE TABLE manifest (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-
--- What the user named, and the files found there.
-CREATE TABLE sources (id INTEGER PRIMARY KEY, location TEXT NOT NULL UNIQUE, options TEXT NOT NULL);
-CREATE TABLE files (
-    id INTEGER PRIMARY KEY,
-    source_id INTEGER NOT NULL REFERENCES sources (id),
-    path TEXT NOT NULL,
-    size INTEGER, modified INTEGER, digest BLOB,  -- null until the file was indexed whole
-    UNIQUE (source_id, path)
-);
-
-CREATE TABLE authors (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, folded TEXT NOT NULL);
-CREATE TABLE works (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, folded TEXT NOT NULL);
-CREATE TABLE tags (id INTEGER PRIMARY KEY, folded TEXT NOT NULL UNIQUE);
-
-CREATE TABLE quotes (
-    id INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE,      -- text.quote_id
-    digest BLOB NOT NULL,           -- text.text_digest: what vectors are reused by
-    row INTEGER NOT NULL,           -- in the matrix
-    checksum INTEGER NOT NULL,      -- CRC-32 of the row
-    text TEXT NOT NULL,
-    chars INTEGER NOT NULL,
-    author_id INTEGER REFERENCES authors (id),
-    work_id INTEGER REFERENCES works (id),
-    year INTEGER,
-    tags TEXT NOT NULL,             -- a JSON array, as the source gives them
-    proposed TEXT NOT NULL DEFAULT '[]',  -- a JSON array of what `quotefind tag` proposed; never among `tags`
-    note TEXT,                      -- what whoever collected it wrote beside it
-    truncated INTEGER NOT NULL,     -- whether the encoder cut it
-    seal INTEGER NOT NULL           -- CRC-32 of all that a hit shows of it, see `seal`
-);
-CREATE UNIQUE INDEX quotes_row ON quotes (row);
-CREATE INDEX quotes_digest ON quotes (digest);
-CREATE INDEX quotes_author ON quotes (author_id);
-CREATE INDEX quotes_work ON quotes (work_id);
-CREATE TABLE quote_tags (
-    tag_id INTEGER NOT NULL REFERENCES tags (id),
-    quote_id INTEGER NOT NULL REFERENCES quotes (id) ON DELETE CASCADE,
-    PRIMARY KEY (tag_id, quote_id)
-) WITHOUT ROWID;
-CREATE INDEX quote_tags_quote ON quote_tags (quote_id);
-{PROPOSED_TAGS}
-CREATE TABLE places (
-    file_id INTEGER NOT NULL REFERENCES files (id),
-    quote_id INTEGER NOT NULL REFERENCES quotes (id) ON DELETE CASCADE,
-    line INTEGER,
-    PRIMARY KEY (file_id, quote_id)
-) WITHOUT ROWID;
-CREATE INDEX places_quote ON places (quote_id);
--- Rows of the matrix that no quote owns any more.
-CREATE TABLE dead (row INTEGER PRIMARY KEY);
--- What has been written of a matrix that is to replace this one.
-CREATE TABLE rewritten (
-    quote_id INTEGER PRIMARY KEY REFERENCES quotes (id) ON DELETE CASCADE,
-    row INTEGER NOT NULL, checksum INTEGER NOT NULL, truncated INTEGER NOT NULL
-);
-
-CREATE VIRTUAL TABLE words USING fts5 (
-    text, content = 'quotes', content_rowid = 'id', tokenize = '{TOKENIZER}'
-);
-"""
-
-# What the seal of a quote is made from, but for what was proposed and its note.
-SEALED = """
-name, text, (SELECT name FROM authors WHERE id = author_id), (SELECT name FROM works WHERE id = work_id), year, tags
-"""
-# Seals quotes whose attribution was changed; a condition may follow.
-SEAL_QUOTES = f"UPDATE quotes SET seal = seal({SEALED}, proposed, note)"
-
-# Deletes the tags that nothing carries any more.
-FORGET_TAGS = """
-DELETE FROM tags WHERE NOT EXISTS (SELECT 1 FROM quote_tags WHERE tag_id = tags.id)
-AND NOT EXISTS (SELECT 1 FROM proposed_tags WHERE tag_id = tags.id)
-"""
-
-
-def seal(
-    name: str,
-    text: str,
-    author: str | None,
-    work: str | None,
-    year: int | None,
-    tags: str,
-    proposed: str = "[]",
-    note: str | None = None,
-) -> int:
-    """Return the CRC-32 of all that a hit shows of a quote: SQLite does not notice when a byte of a text changes."""
-    # Where nothing is proposed and no note is there the seal is that of format 2, which did not know of these.
-    more = [proposed, note] if note is not None else [proposed] if proposed != "[]" else []
-    shown = (name, text, author, work, year, tags, *more)
-    # As JSON in ASCII, which every version of Python writes alike; what `repr` escapes depends on its Unicode tables.
-    return zlib.crc32(json.dumps(shown).encode("ascii"))
 
 
 def connect_to_write(directory: Path) -> sqlite3.Connection:
@@ -152,7 +38,7 @@ def connect_to_write(directory: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA wal_autocheckpoint = 16384")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA trusted_schema = OFF")
-        connection.create_function("seal", 8, seal, deterministic=True)
+        add_functions(connection)
         return connection
 
 
@@ -216,43 +102,6 @@ def _connect(address: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-def integers(found: Iterable[tuple[int, ...]]) -> NDArray[np.int64]:
-    """Return the numbers of all rows of a result, one behind the other.
-
-    Raises:
-        sqlite3.DatabaseError: one of them is no whole number, because the database is damaged.
-    """
-    import numpy as np  # not at the top: `today` must not wait for it
-
-    try:
-        return np.fromiter((number for row in found for number in row), np.int64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise sqlite3.DatabaseError(f"no whole number where one was written: {error}") from error
-
-
-def statements(script: str) -> Iterator[str]:
-    """Yield the statements of `script` one by one, so that they can share a transaction."""
-    part = ""
-    for line in script.splitlines(keepends=True):
-        part += line
-        if sqlite3.complete_statement(part):
-            yield part
-            part = ""
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Commit at the end; undo everything where an error or an interrupt comes before."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
 
 
 @contextmanager

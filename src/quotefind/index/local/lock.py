@@ -12,7 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from quotefind.errors import IndexLockedError, IndexUnusableError
-from quotefind.index.local.state import now
+from quotefind.index.interface import now
 from quotefind.paths import index_argument, make_private
 from quotefind.private_files import OTHER_KINDS, check_own, open_own
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from quotefind.index.filters import Filter, sql
 from quotefind.index.local import database
 from quotefind.index.local.manifest import missing_index, read_manifest
-from quotefind.index.local.quotes import sealed_quotes
+from quotefind.index.local.quotes import checked_quotes
 from quotefind.records import Quote
 
 
@@ -48,7 +48,7 @@ class LightIndex:
         Raises:
             IndexUnusableError: it is not what was written.
         """
-        for _, _, quote in sealed_quotes(self._directory, self._connection, "name = ?", [quote_id]):
+        for _, _, quote in checked_quotes(self._directory, self._connection, "name = ?", [quote_id]):
             return quote
         raise database.damaged(self._directory, f"quote {quote_id} cannot be found again")
 

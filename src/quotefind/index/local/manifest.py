@@ -12,6 +12,8 @@ from quotefind.index.interface import Manifest
 from quotefind.index.local.database import FILE_NAME, FORMAT, UPGRADABLE, index_again
 from quotefind.paths import index_argument
 
+# The key of a value where it is not the name of its attribute: this one dates from format 2.
+_KEYS = {"matrix_checksum": "word_sum"}
 _MATRIX = re.compile(r"vectors-[0-9]{1,9}\.npy")
 
 
@@ -22,7 +24,7 @@ class MatrixManifest(Manifest):
     Attributes:
         matrix: the file name of the matrix.
         rows: how many rows of it count, dead ones among them.
-        word_sum: what `matrix.word_sum` gives for these rows.
+        matrix_checksum: `vectors.matrix_checksum` of these rows.
         rewrite: the file name of a matrix that is being made to replace this one; empty where none is.
         rewrite_fingerprint: the fingerprint of the model that it is encoded with.
     """
@@ -30,7 +32,7 @@ class MatrixManifest(Manifest):
     matrix: str
     format: int = FORMAT
     rows: int = 0
-    word_sum: int = 0
+    matrix_checksum: int = 0
     rewrite: str = ""
     rewrite_fingerprint: str = ""
 
@@ -53,7 +55,9 @@ def read_manifest(connection: sqlite3.Connection, directory: Path) -> MatrixMani
         )
     kinds = {"int": int, "float": float, "str": str}
     try:
-        manifest = MatrixManifest(**{f.name: kinds[str(f.type)](values[f.name]) for f in fields(MatrixManifest)})
+        manifest = MatrixManifest(
+            **{f.name: kinds[str(f.type)](values[_KEYS.get(f.name, f.name)]) for f in fields(MatrixManifest)}
+        )
         # These files are opened and deleted: none may lie elsewhere.
         if not (_MATRIX.fullmatch(manifest.matrix) and _MATRIX.fullmatch(manifest.rewrite or manifest.matrix)):
             raise ValueError(f"no name of a matrix: {manifest.matrix!r}, {manifest.rewrite!r}")
@@ -86,5 +90,5 @@ def missing_index(directory: Path) -> IndexUnusableError:
 
 def write_manifest(connection: sqlite3.Connection, manifest: MatrixManifest) -> None:
     """Store `manifest`, in the transaction that the caller has begun."""
-    values = [(key, str(value)) for key, value in asdict(manifest).items()]
+    values = [(_KEYS.get(key, key), str(value)) for key, value in asdict(manifest).items()]
     connection.executemany("INSERT OR REPLACE INTO manifest (key, value) VALUES (?, ?)", values)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from quotefind.encoders import Encoder
-from quotefind.index.local.database import transaction
 from quotefind.index.local.encoding import Encoding
 from quotefind.index.local.state import WriteState
-from quotefind.index.local.vectors import MatrixWriter, checksum_of, word_sum
+from quotefind.index.local.vectors import MatrixWriter, matrix_checksum, row_checksum
 from quotefind.index.merge import Application
+from quotefind.index.schema import transaction
 from quotefind.progress import Progress
 
 # Quotes committed at a time: what a killed run can lose.
@@ -58,10 +58,10 @@ class MatrixApplication(Application):
         with transaction(self._connection):
             matrix.append(rows)
             for row, (vector, record) in enumerate(zip(rows, records, strict=True), first):
-                quote_id = self._insert(row, checksum_of(vector), record, truncated=cut[record[4]])
+                quote_id = self._insert(row, row_checksum(vector), record, truncated=cut[record[4]])
                 self._connection.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (quote_id, record[5]))
-            known_sum = self._index.require_manifest().word_sum
-            self._index.store(rows=matrix.rows, word_sum=(known_sum + word_sum(rows)) % 2**32)
+            known_sum = self._index.require_manifest().matrix_checksum
+            self._index.store(rows=matrix.rows, matrix_checksum=(known_sum + matrix_checksum(rows)) % 2**32)
         self._added += len(records)
         self._truncated += sum(cut[record[4]] for record in records)
 

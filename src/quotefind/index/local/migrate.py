@@ -1,4 +1,4 @@
-"""An index of an earlier version brought up to date in place; nothing is encoded again."""
+"""Bring an index of an earlier format up to date in place; nothing is encoded again."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import sqlite3
 from pathlib import Path
 
 from quotefind.errors import IndexUnusableError
-from quotefind.index.local.database import FORMAT, PROPOSED_TAGS, SEAL_QUOTES, UPGRADABLE, statements, transaction
-from quotefind.index.local.vectors import open_matrix, word_sum
+from quotefind.index.local.database import FORMAT, UPGRADABLE
+from quotefind.index.local.vectors import matrix_checksum, open_matrix
+from quotefind.index.schema import PROPOSED_TAGS, RENEW_CHECKSUMS, statements, transaction
 
 
 def upgrade(connection: sqlite3.Connection, directory: Path) -> None:
     """Bring the index in `directory` to the present format.
 
-    Format 1 had no seals and no sum; where its matrix is damaged the sum cannot be right, so that the next search says
-    so. Format 2 had no proposed tags and no notes.
+    Format 1 had no checksums of quotes and of the matrix. Where its matrix is damaged, no checksum is right, so that
+    the next search reports it. Format 2 had no proposed tags and no notes.
     """
     if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'manifest'").fetchone():
         return
@@ -23,7 +24,7 @@ def upgrade(connection: sqlite3.Connection, directory: Path) -> None:
         return
     changes = [("format", str(FORMAT))]
     if manifest["format"] == "1":
-        changes.append(("word_sum", str(_sum_of(manifest, directory))))
+        changes.append(("word_sum", str(_checksum_of(manifest, directory))))
     with transaction(connection):
         connection.execute("ALTER TABLE quotes ADD COLUMN proposed TEXT NOT NULL DEFAULT '[]'")
         connection.execute("ALTER TABLE quotes ADD COLUMN note TEXT")
@@ -31,13 +32,13 @@ def upgrade(connection: sqlite3.Connection, directory: Path) -> None:
             connection.execute(statement)
         if manifest["format"] == "1":
             connection.execute("ALTER TABLE quotes ADD COLUMN seal INTEGER NOT NULL DEFAULT 0")
-            connection.execute(SEAL_QUOTES)
+            connection.execute(RENEW_CHECKSUMS)
         connection.executemany("INSERT OR REPLACE INTO manifest VALUES (?, ?)", changes)
 
 
-def _sum_of(manifest: dict[str, str], directory: Path) -> int:
+def _checksum_of(manifest: dict[str, str], directory: Path) -> int:
     try:
         rows, dim = int(manifest["rows"]), int(manifest["dimension"])
-        return word_sum(open_matrix(directory / manifest["matrix"], rows=rows, dim=dim, mend=""))
+        return matrix_checksum(open_matrix(directory / manifest["matrix"], rows=rows, dim=dim, mend=""))
     except (OSError, KeyError, ValueError, IndexUnusableError):
         return -1

@@ -6,14 +6,14 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-from quotefind.index.local.database import FORGET_TAGS, SEALED, seal, transaction
+from quotefind.index.schema import CHECKED, DROP_UNUSED_TAGS, quote_checksum, transaction
 from quotefind.records import Quote
 from quotefind.text import fold
 
-# A quote that is damaged keeps what it has, and the seal that says so.
+# A quote that is damaged keeps what it has, and the checksum that says so.
 _FORGET = f"""
-UPDATE quotes SET proposed = '[]', seal = seal({SEALED}, '[]', note)
-WHERE proposed <> '[]' AND seal = seal({SEALED}, proposed, note)
+UPDATE quotes SET proposed = '[]', seal = quote_checksum({CHECKED}, '[]', note)
+WHERE proposed <> '[]' AND seal = quote_checksum({CHECKED}, proposed, note)
 """
 
 
@@ -27,7 +27,7 @@ def store(connection: sqlite3.Connection, proposals: Iterable[tuple[Quote, Seque
         for quote, tags in proposals:
             if tuple(tags) != quote.proposed:
                 changed += not _replace(connection, quote, tags)
-        connection.execute(FORGET_TAGS)
+        connection.execute(DROP_UNUSED_TAGS)
     return changed
 
 
@@ -42,7 +42,7 @@ def forget(connection: sqlite3.Connection) -> int:
     if damaged:
         raise sqlite3.DatabaseError(f"quote {damaged[0]} is not what was written")
     connection.execute("DELETE FROM proposed_tags")
-    connection.execute(FORGET_TAGS)
+    connection.execute(DROP_UNUSED_TAGS)
     return count
 
 
@@ -52,7 +52,7 @@ def _replace(connection: sqlite3.Connection, quote: Quote, tags: Sequence[str]) 
     before, after = (json.dumps(list(proposed), ensure_ascii=False) for proposed in (quote.proposed, tags))
     found = connection.execute(
         "UPDATE quotes SET proposed = ?, seal = ? WHERE name = ? AND seal = ? AND tags = '[]' RETURNING id",
-        (after, seal(*shown, after, quote.note), quote.id, seal(*shown, before, quote.note)),
+        (after, quote_checksum(*shown, after, quote.note), quote.id, quote_checksum(*shown, before, quote.note)),
     ).fetchone()
     if found is None:
         return False

@@ -1,4 +1,4 @@
-"""Quotes as the database holds them, each compared with its seal."""
+"""Quotes as the database holds them, each compared with its checksum."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from quotefind.index.local import database
+from quotefind.index.schema import quote_checksum
 from quotefind.records import Quote
 
 _QUOTES = """
@@ -23,7 +24,7 @@ GROUP BY quotes.id
 """
 
 
-def sealed_quotes(
+def checked_quotes(
     directory: Path, connection: sqlite3.Connection, condition: str, values: Sequence[int | str]
 ) -> Iterator[tuple[int, int, Quote]]:
     """Yield row, CRC-32 of the row, and quote for each of the index in `directory` that satisfies `condition`.
@@ -33,11 +34,11 @@ def sealed_quotes(
     Raises:
         IndexUnusableError: a quote is not what was written.
     """
-    for row, checksum, seal, name, *shown, path, _, line in connection.execute(
+    for row, of_row, of_quote, name, *shown, path, _, line in connection.execute(
         _QUOTES.format(condition=condition), values
     ):
-        if database.seal(name, *shown) != seal:
+        if quote_checksum(name, *shown) != of_quote:
             raise database.damaged(directory, f"quote {name} is not what was written")
         text, author, work, year, tags, proposed, note = shown
         own, others = tuple(json.loads(tags)), tuple(json.loads(proposed))
-        yield row, checksum, Quote(text, author, work, year, own, path, line, name, others, note)
+        yield row, of_row, Quote(text, author, work, year, own, path, line, name, others, note)

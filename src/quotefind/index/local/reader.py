@@ -17,8 +17,9 @@ from quotefind.index.filters import Filter, matching_rows
 from quotefind.index.interface import Index, SourceInfo
 from quotefind.index.local import database
 from quotefind.index.local.manifest import MatrixManifest, missing_index, read_manifest
-from quotefind.index.local.quotes import sealed_quotes
-from quotefind.index.local.vectors import damaged_matrix, first_changed, has_rows, open_matrix, word_sum
+from quotefind.index.local.quotes import checked_quotes
+from quotefind.index.local.vectors import damaged_matrix, first_changed, has_rows, matrix_checksum, open_matrix
+from quotefind.index.schema import integers
 from quotefind.paths import index_argument
 from quotefind.progress import Progress, silent
 from quotefind.records import Quote
@@ -213,7 +214,7 @@ class MatrixIndex(Index):
 
     @cached_property
     def _whole(self) -> bool:
-        return word_sum(self.matrix) == self.manifest.word_sum
+        return matrix_checksum(self.matrix) == self.manifest.matrix_checksum
 
     def _check_rows(self, rows: NDArray[np.int64], checksums: Iterable[int]) -> None:
         if len(rows) and not 0 <= rows.min() <= rows.max() < len(self.matrix):
@@ -232,7 +233,7 @@ class MatrixIndex(Index):
 
         with database.damage_reported(self.directory):
             stored = self._connection.execute("SELECT row, checksum FROM quotes ORDER BY row")
-            known = database.integers(stored).reshape(-1, 2)
+            known = integers(stored).reshape(-1, 2)
         wanted = known[np.isin(known[:, 0], rows)]
         return sha256(self.manifest.fingerprint.encode() + wanted.tobytes()).hexdigest()
 
@@ -249,7 +250,7 @@ class MatrixIndex(Index):
                 part = wanted[start : start + _PARAMETERS]
                 marks = ", ".join("?" for _ in part)
                 rows, checksums = [], []
-                for row, checksum, quote in sealed_quotes(self.directory, self._connection, f"row IN ({marks})", part):
+                for row, checksum, quote in checked_quotes(self.directory, self._connection, f"row IN ({marks})", part):
                     found[row] = quote
                     rows.append(row)
                     checksums.append(checksum)
@@ -277,9 +278,7 @@ class MatrixIndex(Index):
     def rows_with_proposals(self) -> NDArray[np.int64]:
         """Return the rows (n,) of the quotes that carry proposed tags, ascending."""
         with database.damage_reported(self.directory):
-            return database.integers(
-                self._connection.execute("SELECT row FROM quotes WHERE proposed <> '[]' ORDER BY row")
-            )
+            return integers(self._connection.execute("SELECT row FROM quotes WHERE proposed <> '[]' ORDER BY row"))
 
     def ids_by_tag(self) -> dict[str, list[str]]:
         """Return for each tag, folded, the ids of the quotes that carry it as their own."""
@@ -357,7 +356,7 @@ class MatrixIndex(Index):
         """The rows (n,) of the matrix that belong to no quote, ascending."""
         with database.damage_reported(self.directory):
             rows = self._connection.execute("SELECT row FROM dead WHERE row < ? ORDER BY row", (self.manifest.rows,))
-            return database.integers(rows)
+            return integers(rows)
 
     def _damaged_matrix(self, what: str) -> IndexUnusableError:
         return damaged_matrix(self.directory / self.manifest.matrix, what, self._argument)

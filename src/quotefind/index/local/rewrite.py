@@ -15,10 +15,17 @@ import numpy as np
 
 from quotefind.encoders import Encoder
 from quotefind.errors import IndexUnusableError
-from quotefind.index.local.database import transaction
 from quotefind.index.local.proposals import forget
 from quotefind.index.local.state import WriteState
-from quotefind.index.local.vectors import MatrixWriter, checksum_of, first_changed, open_matrix, rows_in, word_sum
+from quotefind.index.local.vectors import (
+    MatrixWriter,
+    first_changed,
+    matrix_checksum,
+    open_matrix,
+    row_checksum,
+    rows_in,
+)
+from quotefind.index.schema import transaction
 from quotefind.progress import Progress
 from quotefind.similarity import Vectors
 
@@ -131,7 +138,9 @@ def _rewrite(index: WriteState, changes: dict[str, str | int], make: _Make, prog
             " INSERT INTO dead SELECT row FROM number WHERE row NOT IN (SELECT row FROM quotes) AND ? > ?",
             (rows, rows, total),
         )
-        index.store(matrix=path.name, rows=rows, word_sum=checked_sum, rewrite="", rewrite_fingerprint="", **changes)
+        index.store(
+            matrix=path.name, rows=rows, matrix_checksum=checked_sum, rewrite="", rewrite_fingerprint="", **changes
+        )
     with suppress(OSError):  # see remove_leftovers
         old.unlink(missing_ok=True)
     return forgotten
@@ -145,7 +154,7 @@ def _can_go_on(index: WriteState, dim: int) -> bool:
 
 
 def _check_copy(index: WriteState, path: Path, rows: int, dim: int) -> int:
-    """Compare the new matrix with what was written, perhaps by an earlier run, and return its `word_sum`.
+    """Compare the new matrix with what was written, perhaps by an earlier run, and return its `matrix_checksum`.
 
     Raises:
         IndexUnusableError: it was damaged since; the next run begins it anew.
@@ -156,7 +165,7 @@ def _check_copy(index: WriteState, path: Path, rows: int, dim: int) -> int:
         if first_changed(matrix[[row for row, _ in part]], (checksum for _, checksum in part)) is not None:
             path.unlink()
             raise IndexUnusableError(f"{path} was damaged while it was made, and is deleted. Run the command again.")
-    return word_sum(matrix)
+    return matrix_checksum(matrix)
 
 
 def _copy_chunk(index: WriteState, matrix: MatrixWriter, make: _Make) -> int:
@@ -174,7 +183,7 @@ def _copy_chunk(index: WriteState, matrix: MatrixWriter, make: _Make) -> int:
         index.connection.executemany(
             "INSERT INTO rewritten (quote_id, row, checksum, truncated) VALUES (?, ?, ?, ?)",
             [
-                (quote_id, row, checksum_of(vector), was_cut)
+                (quote_id, row, row_checksum(vector), was_cut)
                 for row, (quote_id, vector, was_cut) in enumerate(zip(ids, vectors, cut, strict=True), first)
             ],
         )

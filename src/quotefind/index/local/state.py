@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from quotefind.encoders import Encoder
 from quotefind.errors import IndexUnusableError
+from quotefind.index.interface import OpenEncoder, now
 from quotefind.index.local.manifest import MatrixManifest, missing_index, read_manifest, write_manifest
 from quotefind.index.local.vectors import MatrixWriter, damaged_matrix, first_changed, has_rows, rows_in
 from quotefind.paths import Location, index_argument
 from quotefind.similarity import Vectors
-
-# Called with a model and the fingerprint that it must have; either may be None.
-OpenEncoder = Callable[[str | None, str | None], Encoder]
 
 
 class WriteState:
@@ -95,8 +92,3 @@ class WriteState:
         if position is not None:
             path = self.directory / self.require_manifest().matrix
             raise damaged_matrix(path, f"row {rows[position]} is not what was written", self.argument)
-
-
-def now() -> str:
-    """Return the present moment, UTC, as ISO 8601 writes it."""
-    return datetime.now(UTC).isoformat(timespec="seconds")

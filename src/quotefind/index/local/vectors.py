@@ -131,7 +131,7 @@ def damaged_matrix(path: Path, what: str, argument: str) -> IndexUnusableError:
     return IndexUnusableError(f"{path} is damaged: {what}. To mend it: quotefind index --rebuild{argument}")
 
 
-def word_sum(rows: Vectors) -> int:
+def matrix_checksum(rows: Vectors) -> int:
     """Return the sum of all 32-bit words of `rows` (n, d) modulo 2^32.
 
     It tells a damaged matrix from a whole one at the speed of memory, which a CRC does not. That two rows have changed
@@ -144,11 +144,11 @@ def word_sum(rows: Vectors) -> int:
 def first_changed(rows: Vectors, checksums: Iterable[int]) -> int | None:
     """Return the position of the first of `rows` (n, d) whose CRC-32 is not the one in `checksums`; None: all are."""
     for position, (row, checksum) in enumerate(zip(np.ascontiguousarray(rows), checksums, strict=True)):
-        if checksum_of(row) != checksum:
+        if row_checksum(row) != checksum:
             return position
     return None
 
 
-def checksum_of(row: Vectors) -> int:
+def row_checksum(row: Vectors) -> int:
     """Return the CRC-32 of the bytes of a row (d,)."""
     return zlib.crc32(row.data)

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from quotefind.errors import IndexUnusableError
-from quotefind.index.local.database import FILE_NAME, address_of, damage_reported, index_again, seal
+from quotefind.index.local.database import FILE_NAME, address_of, damage_reported, index_again
 from quotefind.index.local.reader import MatrixIndex
-from quotefind.index.local.vectors import checksum_of, damaged_matrix, word_sum
+from quotefind.index.local.vectors import damaged_matrix, matrix_checksum, row_checksum
+from quotefind.index.schema import quote_checksum
 from quotefind.paths import index_argument
 from quotefind.progress import Progress, silent
 from quotefind.text import fold, quote_id, text_digest
@@ -35,9 +36,9 @@ ORDER BY row
 def verify(index: MatrixIndex, progress: Progress = silent) -> int:
     """Check that database and matrix are whole and belong together; return how many quotes were checked.
 
-    Every row is finite, of length 1 and the one that was written (CRC-32); every text and name has its hash, every
-    quote its seal; what conditions look at is what the quotes say; every row of the matrix belongs to one quote or is
-    known to be dead; full-text search knows every quote.
+    Every row is finite, has length 1 and its CRC-32. Every text and author has its hash, every quote its checksum.
+    What filters look at is what the quotes say. Every row of the matrix belongs to one quote or is known to be dead.
+    Full-text search knows every quote.
 
     Raises:
         IndexUnusableError: something is wrong; the message lists the first finds and says what mends them.
@@ -55,8 +56,8 @@ def verify(index: MatrixIndex, progress: Progress = silent) -> int:
         (placed,) = connection.execute("SELECT count(DISTINCT quote_id) FROM places").fetchone()
     if quotes + len(np.unique(index.dead)) != manifest.rows:
         in_matrix.append(f"{manifest.rows} rows, but {quotes} quotes and {len(index.dead)} dead rows")
-    if not in_matrix and word_sum(index.matrix) != manifest.word_sum:
-        in_matrix.append("its sum is not that of what was written")
+    if not in_matrix and matrix_checksum(index.matrix) != manifest.matrix_checksum:
+        in_matrix.append("its checksum is not that of what was written")
     if known != quotes:
         in_database.append(f"full-text search knows {known} of {quotes} quotes")
     elif not _words_are_whole(index.directory):
@@ -82,7 +83,7 @@ def _check_quotes(index: MatrixIndex, progress: Progress) -> tuple[list[str], li
         vector = index.matrix[row]
         if not abs(float(np.linalg.norm(vector)) - 1) < _LENGTH:  # also where it is not a number
             in_matrix.append(f"row {row} is no unit vector")
-        elif checksum_of(vector) != checksum:
+        elif row_checksum(vector) != checksum:
             in_matrix.append(f"row {row} is not what was written")
         if number % _TELL_EVERY == 0:
             progress("verifying", number, index.count)
@@ -91,10 +92,10 @@ def _check_quotes(index: MatrixIndex, progress: Progress) -> tuple[list[str], li
 
 def _check_quote(values: tuple[Any, ...]) -> Iterator[str]:
     """Yield what is wrong with a row of `_QUOTES`."""
-    _, digest, _, sealed, chars, name, text, author, work, year, tags, proposed, note, *found_by = values
+    _, digest, _, checksum, chars, name, text, author, work, year, tags, proposed, note, *found_by = values
     if not isinstance(text, str) or text_digest(text) != digest or quote_id(text, author) != name:
         yield f"quote {name} has not the text or author that it was stored with"
-    elif seal(name, text, author, work, year, tags, proposed, note) != sealed:
+    elif quote_checksum(name, text, author, work, year, tags, proposed, note) != checksum:
         yield f"quote {name} has not the work, year, tags, proposals or note that it was stored with"
     elif len(text) != chars or _folded(tags) != set(json.loads(found_by[0])):
         yield f"quote {name} is found by a length or tag that it has not"

@@ -8,14 +8,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from quotefind.encoders import Encoder
+from quotefind.index.changes import Changes
+from quotefind.index.interface import OpenEncoder, now
 from quotefind.index.local import database, migrate, proposals, rewrite
-from quotefind.index.local.database import transaction
 from quotefind.index.local.lock import release_for_good, writer_lock
 from quotefind.index.local.manifest import MatrixManifest, write_manifest
 from quotefind.index.local.merge import MatrixApplication
-from quotefind.index.local.state import OpenEncoder, WriteState, now
+from quotefind.index.local.state import WriteState
 from quotefind.index.merge import Application
-from quotefind.index.sources import Changes
+from quotefind.index.schema import SCHEMA, statements, transaction
 from quotefind.index.summary import Summary
 from quotefind.index.update import Updating
 from quotefind.progress import Progress, silent
@@ -91,7 +92,7 @@ class MatrixIndexWriter(WriteState, Updating):
     def _create_schema(self) -> None:
         if self.connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'manifest'").fetchone():
             return
-        for statement in database.statements(database.SCHEMA):
+        for statement in statements(SCHEMA):
             self.connection.execute(statement)
 
     def _begin(self, model: str | None) -> Encoder | None:

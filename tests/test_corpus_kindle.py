@@ -82,6 +82,18 @@ LANGUAGES = {
     ),
 }
 
+# Of each fixture: the place of its first quote, and the place and the date of the other one.
+PLACES = {
+    "en": ("p. 205, location 3140-3142", "location 1234-1236", "2011-12-05T19:12:00"),
+    "de": ("p. 17, location 317-318", "location 12-13", "2019-03-04T21:12:45"),
+    "fr": ("p. 88, location 1340-1342", "location 2210-2211", "2019-03-04T08:27:45"),
+    "es": ("p. 31, location 471-473", "location 90-91", "2019-03-04T00:43:38"),
+    "it": ("p. 5, location 72-74", "location 166-167", "2019-03-04T15:32:02"),
+    "pt": ("p. 11, location 160-161", "location 333-334", "2019-03-04T13:16:48"),
+    "ja": ("p. 7, location 98-99", "location 12-13", "2019-03-04T17:51:55"),
+    "zh": ("p. 3, location 40-41", "location 220-221", "2019-03-04T18:35:21"),
+}
+
 Found = list[tuple[int | None, str, str | None] | BadRecord]
 
 
@@ -99,12 +111,16 @@ def found(*entries: tuple[str, str]) -> Found:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_language_is_read(language: str) -> None:
-    """Labels and dates of eight languages, with byte order marks and CRLF: the longest words, the note, the names."""
+    """Labels in eight languages, with byte order marks and CRLF: words, note, names, place and date of the longest."""
     path = FIXTURES / f"{language}.txt"
     first, second = read_file(path, ReadOptions(input_format="kindle"))
     words, note, author, work, other, another = LANGUAGES[language]
-    assert first == Quote(words, author, work, source=str(path), line=6, note=note)
+    place, other_place, other_date = PLACES[language]
+    assert first == Quote(
+        words, author, work, source=str(path), line=6, note=note, place=place, added="2019-03-03T10:15:51"
+    )
     assert isinstance(second, Quote)
+    assert (second.place, second.added) == (other_place, other_date)
     assert (second.text, second.author, second.note, second.line) == (other, another, None, 21)
 
 
@@ -233,7 +249,7 @@ def test_an_entry_that_is_none_is_named_by_its_line() -> None:
     assert (first.where, first.problem[:12]) == ("-:1", "no clipping;")
     assert second == BadRecord("-:4", "holds a NUL character; expected text")
     assert third == BadRecord("-:9", "not valid utf-8; say --encoding NAME if it is in another encoding")
-    assert last == Quote("last", None, "C", source="-", line=14)
+    assert last == Quote("last", None, "C", source="-", line=14, place="location 1-2")
 
 
 @pytest.mark.parametrize(
@@ -259,9 +275,47 @@ def test_an_entry_that_is_none_is_named_by_its_line() -> None:
         ("Emma (Austen", "Emma (Austen", None),
         ("Emma) x (y", "Emma) x (y", None),
         ("(Austen, Jane)", "(Austen, Jane)", None),
+        ("Building a Brain (Ann Writer) (z-lib.org)", "Building a Brain", "Ann Writer"),
+        ("Building a Brain (Z-Library) (Writer, Ann)", "Building a Brain", "Ann Writer"),
+        ("Building a Brain (www.b-ok.cc)", "Building a Brain", None),
+        ("Building a Brain (Ann Writer) (Library Genesis) (libgen.li)", "Building a Brain", "Ann Writer"),
+        ("Book Title (2015) (Author Name)", "Book Title (2015)", "Author Name"),
         ("", "", None),
     ],
 )
 def test_title_and_author(line: str, title: str, author: str | None) -> None:
-    """The author stands in the last brackets, family name first or last; brackets in brackets belong to them."""
+    """The author is in the last brackets, family name first or last; a year or a download site is no author."""
     assert split_book(line) == (title, author)
+
+
+@pytest.mark.parametrize(
+    ("label", "place"),
+    [
+        ("Uw markering op pagina 100 t/m 105 | Toegevoegd op vrijdag 5 januari 2024 22:42:22", "pp. 100-105"),
+        ("Tu subrayado en las páginas 100 a 105 | Añadido el viernes, 5 de enero de 2024 22:42:22", "pp. 100-105"),
+        ("Ваш выделенный отрывок на странице 100 до 105 | Добавлено: пятница, 5 января 2024 г. в 22:42:22",
+         "pp. 100-105"),
+        ("Votre surlignement sur la page 7 | emplacement 100 à 105 | Ajouté le vendredi 5 janvier 2024 22:42:22",
+         "p. 7, location 100-105"),
+        ("Ihre Markierung bei Position 1998-02 | Hinzugefügt am Freitag, 5. Januar 2024 22:42:22",
+         "location 1998-2002"),
+        ("Your Highlight on page xvi-xvi | Added on Friday, January 05, 2024 10:42:22 PM", "p. xvi"),
+        ("Your Highlight on page 107| Added on Friday, 5 January 24 22:42", "p. 107"),
+        ("65페이지｜위치 1001-1003의 하이라이트 | 2024년 1월 5일 금요일 오후 10:42:22에 추가됨",
+         "p. 65, location 1001-1003"),
+    ],
+)  # fmt: skip
+def test_ranges_and_dates_of_other_languages(label: str, place: str) -> None:
+    """A word for "to" between two numbers makes a range in any language; a date without a full year is left out."""
+    [quote] = records(("Emma (Jane Austen)", label, "words"))
+    assert isinstance(quote, Quote)
+    assert quote.place == place
+    assert quote.added == (None if " 24 " in label else "2024-01-05T22:42:22")
+
+
+def test_a_note_after_a_range_with_a_word_finds_its_highlight() -> None:
+    """A note within "100 t/m 105" belongs to that highlight."""
+    assert found(
+        ("Uw markering op locatie 100 t/m 105 | Toegevoegd op vrijdag 5 januari 2024 22:42:22", "words"),
+        ("Uw notitie op locatie 103 | Toegevoegd op vrijdag 5 januari 2024 22:43:22", "mine"),
+    ) == [(1, "words", "mine")]

@@ -1,4 +1,4 @@
-"""The clippings of a Kindle: highlights become quotes, the notes beside them their notes."""
+"""The clippings of a Kindle: highlights become quotes, and notes go to the highlights that they were written on."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from typing import TextIO
 from quotefind.corpus.fields import LONGEST_TEXT, FlawError, bad, check_length, make_quote, raw_problem
 from quotefind.corpus.lines import entries
 from quotefind.corpus.options import BadRecord, ReadOptions
+from quotefind.corpus.places import place, worded_date
 from quotefind.records import Quote
 from quotefind.text import fold
 
 _SEPARATOR = re.compile(r"={10,}\s*")
-_EXPECTED = 'expected a title, below it a line such as "- Your Highlight on page 12 | Location 180-182", and the words'
+_EXPECTED = 'expected a title, then a line such as "- Your Highlight on page 12 | Location 180-182", then the words'
 
-# What the label calls a note and a bookmark, in the languages of the device. All else that has words is a highlight.
+# What the label calls a note and a bookmark, in the languages of the device. Anything else with words is a highlight.
 _NOTE = re.compile(r"\b(?:note|notiz|nota|notitie|notatka|anteckning|заметка|примечание)\b|メモ|笔记|筆記|注释|메모")
 _BOOKMARK = re.compile(
     r"\b(?:bookmark|lesezeichen|signet|marcador|segnalibro|bladwijzer|закладка)\b|ブックマーク|しおり|书签|書籤|북마크"
@@ -28,16 +29,32 @@ _HIGHLIGHT = re.compile(
 )
 _BAR = re.compile("[|｜]")
 _BETWEEN_DIGITS = re.compile(r"(?<=[0-9])[.,'’](?=[0-9]{3}(?![0-9]))")
-_ROMAN = re.compile(r"\b[ivxlcdm]{1,12}\b", re.IGNORECASE)
-_RANGE = re.compile(r"(?P<first>[0-9]{1,12})(?:\s*[-–]\s*(?P<last>[0-9]{1,12}))?")
-# "<You have reached the clipping limit for this item>", in the place of the words or behind their beginning.
+# What stands between the ends of a range: a dash, or "to" in the languages of the device ("100 t/m 105").
+_TO = "t/m|tot|to|through|bis|à|au|a|al|ao|até|hasta|fino a|do|až|до|по|till|til|ila|ile|至|到|から|에서"
+_RANGE = re.compile(
+    rf"(?P<first>[0-9]{{1,12}})(?:\s*(?:[-–—~～〜至到]|(?<=\s)(?:{_TO})(?=\s))\s*(?P<last>[0-9]{{1,12}}))?",
+    re.IGNORECASE,
+)
+_PAGE = re.compile(
+    r"p[aá]g|seite|síðu|str(?:on|án|\.)|стр|sida|side\b|sivu|sayfa|oldal|ページ|页|頁|페이지|쪽", re.IGNORECASE
+)
+_PAGE_AFTER = re.compile(r"\s*(?:ページ|页|頁|페이지|쪽|\.?\s*oldal|\.?\s*sayfa)")
+_LOCATION = re.compile(r"lo[ck]|pos|pozi|emplacement|staðs|mest|мест|позиц|plats|konum|位置|위치|#", re.IGNORECASE)
+_ROMAN = re.compile(r"(?<=\s)(?P<page>[ivxlcdm]{1,12})(?:\s*[-–]\s*(?P=page))?(?![\w])", re.IGNORECASE)
+# "<You have reached the clipping limit for this item>", instead of the words or after the first of them.
 _LIMIT = re.compile(r"\s*<[^<>]{20,200}>\s*$")
 
-# A highlight is compared with so many that begin before it and overlap with it. On one page there are few.
+# How many of the highlights that begin before a highlight it is compared with. On one page there are few.
 _COMPARED = 30
 
 _OPENING, _CLOSING = "(（", ")）"
 _NOBODY = re.compile(r"unknown(?: author)?|unbekannt|inconnu(?: e)?|desconocido|sconosciuto|desconhecido")
+# The site a file was downloaded from: a domain, or the name of one of the well-known ones.
+_SITE = re.compile(
+    r"(?:https?://)?(?:[\w-]+\.)+(?:org|com|net|io|cc|to|li|rs|is|me|info|pub|st|se|sk|lc|id|gs|ru|in|xyz|club|site)"
+    r"|z-?lib(?:rary)?|lib(?:rary )?gen(?:esis)?|anna['’]?s archive|pdf ?drive|ocean ?of ?pdf|e?bookfi|b-ok",
+    re.IGNORECASE,
+)
 _SUFFIX = re.compile(r"(?:jr|sr|esq|ph\.?\s?d|m\.?d|ii|iii|iv)\b\.?", re.IGNORECASE)
 _PARTICLE = re.compile(r"(?:d[eaiu]|del|della|der|la|le|van|von|ten|zu|ibn|bin|al|el)\b", re.IGNORECASE)
 _INITIAL = re.compile(r"\b\w\.")
@@ -45,38 +62,46 @@ _INITIAL = re.compile(r"\b\w\.")
 
 @dataclass(slots=True)
 class _Entry:
-    """What stands between two separators.
+    """What is written between two separators.
 
-    Its place goes from `first` to `last`; where that has no number, it is `page`, such as xvi.
+    It goes from location (or, without one, page) `first` to `last`. `page` is the page as the label writes it, which
+    may be a Roman numeral.
     """
 
     line: int
     book: str
     label: str
+    date: str
     text: str
     first: int | None = None
     last: int | None = None
     page: str = ""
+    location: str = ""
     folded: str = ""
     within: _Entry | None = None
     note: str = ""
 
     def overlaps(self, other: _Entry) -> bool:
-        """Whether the places of both have something in common."""
+        """Whether both share a place."""
         if self.first is None or self.last is None or other.first is None or other.last is None:
             return self.page == other.page and self.first == other.first
         return self.first <= other.last and other.first <= self.last
 
+    def key(self) -> tuple[int | None, str]:
+        """Return where it ends; where that is no number, the page."""
+        return self.last, self.page if self.last is None else ""
+
 
 def read_kindle(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
-    """Yield the highlights of a `My Clippings.txt`, each with its note, in the order in which they stand there.
+    """Yield the highlights of a `My Clippings.txt`, each with its note, in the order of the file.
 
-    What an entry is follows from its second line, in whatever language: bookmarks have no words, notes are known by
-    their name. Dates are not looked at. The Kindle only ever appends: where a highlight was resized, it stands there
-    again. So a highlight is left out where another one of the same book, on an overlapping place, holds its words; of
-    equal ones the last stays. A note belongs to the highlight that ends on its place, else to one that reaches over
-    it, and of several to the nearest in the file; of the notes on one place the last counts. A note on its own is no
-    quote.
+    The second line of an entry says what it is, in any language: bookmarks have no words, notes are known by their
+    name. It also has the page, the location and the date.
+
+    The Kindle only ever appends: a highlight that was resized is there again. So a highlight is left out if another
+    one of the same book, on an overlapping place, contains its words; of equal ones the last is kept. A note belongs
+    to the highlight that ends at its place, else to one that covers it, and among several to the nearest in the file;
+    of several notes on one place the last counts. A note without a highlight is no quote.
     """
     found: list[_Entry | BadRecord] = []
     for line, lines, _ in entries(stream, _separates):
@@ -100,11 +125,31 @@ def read_kindle(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quo
             yield entry
         elif id(entry) in kept:
             title, author = split_book(entry.book)
-            yield make_quote(name, entry.line, entry.text, author, title, note=entry.note)
+            where = place(page=entry.page, location=entry.location)
+            yield make_quote(
+                name, entry.line, entry.text, author, title, note=entry.note, place=where, added=worded_date(entry.date)
+            )
 
 
 def split_book(line: str) -> tuple[str, str | None]:
-    """Return title and author of `Title (Author)`: what stands in the last brackets, which may hold brackets."""
+    """Return title and author of `Title (Author)`; the last brackets, which may contain brackets, hold the author.
+
+    The name of a download site in brackets is neither: "Title (Author) (z-lib.org)".
+    """
+    title, inner = _last_brackets(line)
+    while inner is not None and _SITE.fullmatch(inner):
+        line = title
+        title, inner = _last_brackets(line)
+    if inner is None or not any(map(str.isalpha, inner)):
+        return line.strip(), None
+    before, site = _last_brackets(title)
+    if site is not None and _SITE.fullmatch(site):
+        title = before
+    return title, names_in_order(inner)
+
+
+def _last_brackets(line: str) -> tuple[str, str | None]:
+    """Return what comes before the brackets at the end of `line`, and what is in them; None if there are none."""
     line = line.strip()
     depth = 0
     for at in range(len(line) - 1, -1, -1):
@@ -113,16 +158,19 @@ def split_book(line: str) -> tuple[str, str | None]:
             break
     else:
         return line, None
-    title, inner = line[:at].rstrip(), line[at + 1 : -1]
-    if line[-1] not in _CLOSING or not title or not any(map(str.isalpha, inner)):
-        return line, None
-    if _NOBODY.fullmatch(fold(inner)):
-        return title, None
-    return title, ", ".join(map(_in_order, filter(None, map(str.strip, inner.split(";"))))) or None
+    title = line[:at].rstrip()
+    return (title, line[at + 1 : -1].strip()) if line[-1] in _CLOSING and title else (line, None)
+
+
+def names_in_order(names: str) -> str | None:
+    """Return the authors in `Last, First; Last, First` as `First Last, First Last`; None for "Unknown"."""
+    if _NOBODY.fullmatch(fold(names)):
+        return None
+    return ", ".join(map(_in_order, filter(None, map(str.strip, names.split(";"))))) or None
 
 
 def _in_order(author: str) -> str:
-    """Return `Austen, Jane` as `Jane Austen`; what may be two names, or is a name with a title, stays."""
+    """Return `Austen, Jane` as `Jane Austen`; two names, and a name with a title, stay as they are."""
     family, comma, given = (part.strip() for part in author.partition(","))
     if not comma or not family or not given or "," in given or _SUFFIX.fullmatch(given):
         return author
@@ -133,13 +181,13 @@ def _in_order(author: str) -> str:
 
 
 def _separates(line: str) -> list[str] | None:
-    """Return no tags where `line` ends an entry, else None."""
+    """Return no tags if `line` ends an entry, else None."""
     return [] if line[0] == "=" and _SEPARATOR.fullmatch(line) else None
 
 
 def _entry(name: str, line: int, lines: Sequence[str]) -> _Entry | BadRecord:
-    """Return the entry that `lines` make; its text is empty where it is a bookmark."""
-    # A byte order mark stands not only at the beginning: a Kindle writes one whenever it begins to write.
+    """Return the entry that `lines` make; the text of a bookmark is empty."""
+    # There are byte order marks in the middle of the file: a Kindle writes one whenever it opens the file.
     book, label, *words = [line.replace("\ufeff", "") for line in [*lines, ""]]
     label = label.strip()
     known = label.casefold()
@@ -154,20 +202,38 @@ def _entry(name: str, line: int, lines: Sequence[str]) -> _Entry | BadRecord:
     except FlawError as flaw:
         return bad(name, line, str(flaw))
     parts = _BAR.split(_BETWEEN_DIGITS.sub("", label))
-    label = "|".join(parts[:-1] or parts)  # without the date
+    label, date = ("|".join(parts[:-1]), parts[-1]) if len(parts) > 1 else (parts[0], "")
     if is_bookmark or not any(map(str.isalnum, text)):  # or the picture of a page
         text = ""
-    entry = _Entry(line, book.strip(), label, text)
-    if places := list(_RANGE.finditer(label)):  # of page and location the location, which comes last
-        first, last = places[-1]["first"], places[-1]["last"] or places[-1]["first"]
-        entry.first, entry.last = int(first), _end(first, last)
-    else:
-        entry.page = " ".join(_ROMAN.findall(label)[-1:]).casefold()
+    entry = _Entry(line, book.strip(), label, date, text)
+    _set_place(entry)
     return entry
 
 
+def _set_place(entry: _Entry) -> None:
+    """Read page and location from the label; of both, the location, which is more exact, says where the entry is."""
+    label, last_end = entry.label, 0
+    for found in _RANGE.finditer(label):
+        first = int(found["first"])
+        last = _end(found["first"], found["last"] or found["first"])
+        written = found["first"] if last == first else f"{first}-{last}"
+        before = label[last_end : found.start()]
+        if _PAGE_AFTER.match(label, found.end()) or _last(_PAGE, before) > _last(_LOCATION, before):
+            entry.page = written
+        else:
+            entry.location = written
+        entry.first, entry.last, last_end = first, last, found.end()
+    if not entry.page and (page := _PAGE.search(label)) and (roman := _ROMAN.search(label, page.end())):
+        entry.page = roman["page"].casefold()
+
+
+def _last(pattern: re.Pattern[str], text: str) -> int:
+    """Return where the last match of `pattern` in `text` begins, -1 if there is none."""
+    return max((found.start() for found in pattern.finditer(text)), default=-1)
+
+
 def _end(first: str, last: str) -> int:
-    """Return where a range ends that may be written short: 1234-56 ends at 1256, 1998-02 at 2002."""
+    """Return the end of a range, which may be shortened: 1234-56 ends at 1256, 1998-02 at 2002."""
     if int(last) >= int(first) or len(last) >= len(first):
         return max(int(first), int(last))
     end = int(first[: -len(last)] + last)
@@ -180,7 +246,7 @@ def _is_note(label: str) -> bool:
 
 
 def _leave_out(highlights: list[_Entry]) -> None:
-    """Mark the highlights of a book that stand within another one, which is there in their place."""
+    """Mark the highlights of a book that are within another one, which is kept instead."""
     for entry in highlights:
         entry.folded = fold(entry.text)
     kept: deque[_Entry] = deque(maxlen=_COMPARED)
@@ -197,28 +263,28 @@ def _leave_out(highlights: list[_Entry]) -> None:
 
 
 def _holds(one: _Entry, other: _Entry) -> bool:
-    """Whether `one` stays where both are there: it has all words of the other, and more or later."""
+    """Whether `one` is kept instead of `other`: it has all its words, and has more or comes later."""
     if one.folded == other.folded:
         return one.line > other.line
     return other.folded in one.folded
 
 
 def _join(highlights: list[_Entry], notes: list[_Entry]) -> None:
-    """Give each highlight that stays the notes on its place."""
+    """Give each highlight that is kept the notes on its place."""
     by_end: dict[tuple[int | None, str], list[_Entry]] = {}
     for entry in sorted(highlights, key=_line):
-        by_end.setdefault((entry.last, entry.page), []).append(entry)
+        by_end.setdefault(entry.key(), []).append(entry)
     by_begin = sorted((entry for entry in highlights if entry.first is not None), key=_first)
-    counted = {(note.last, note.page): note for note in notes}
+    counted = {note.key(): note for note in notes}
     for note in sorted(counted.values(), key=_line):
-        found = by_end.get((note.last, note.page))
+        found = by_end.get(note.key())
         if found is None and note.first is not None:
             begin = bisect_right(by_begin, note.first, key=_first)
             found = [entry for entry in by_begin[max(0, begin - _COMPARED) : begin] if entry.overlaps(note)]
             found.sort(key=_line)
         if not found:
             continue
-        at = bisect_right(found, note.line, key=_line)  # the nearest in the file stands on one side of it
+        at = bisect_right(found, note.line, key=_line)  # the nearest in the file is just before or after
         entry = min(found[max(0, at - 1) : at + 1], key=lambda entry: abs(entry.line - note.line))
         while entry.within is not None:
             entry = entry.within

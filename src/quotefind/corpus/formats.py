@@ -113,7 +113,7 @@ _TABLE = (
         (),
         "the clippings of a Kindle: highlights, with the notes beside them",
         ("kindle", "read_kindle"),
-        names=("My Clippings*.txt", "Meine Clippings*.txt", "Mis recortes*.txt"),
+        names=("My Clippings*.txt", "Meine Clippings*.txt", "Mis recortes*.txt", "*-myClippings.txt"),
         signature=_begins(rb"[^\n]+\n- [^\n]+\n.{0,20000}?^={10}\r?$"),
         inside=("txt",),
     ),

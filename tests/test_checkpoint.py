@@ -15,7 +15,7 @@ from fake_encoder import FakeEncoder
 from library import Library
 
 from quotefind import pairs
-from quotefind.checkpoint import Checkpoint, Found
+from quotefind.checkpoint import Checkpoint
 from quotefind.index.filters import Filter
 from quotefind.index.interface import Index
 from quotefind.pairs import closest_pairs
@@ -82,7 +82,7 @@ def test_it_goes_on_at_every_block(index: Index, kept: Path, block: int, options
     whole = closest_pairs(index, **{"top": 9, **options})  # type: ignore[arg-type]
     with pytest.raises(KeyboardInterrupt) as interrupt:
         closest_pairs(index, checkpoints=kept, progress=interrupt_at(block), **{"top": 9, **options})  # type: ignore[arg-type]
-    note = f"the same command goes on where it stopped ({100 * block // BLOCKS} %)"
+    note = f"run the same command to continue ({100 * block // BLOCKS} % done)"
     assert interrupt.value.__notes__ == [note]
     assert len(list(kept.iterdir())) == 1
     found, told = mined(index, kept, **options)
@@ -166,7 +166,7 @@ def test_where_nothing_can_be_kept(index: Index, tmp_path: Path) -> None:
 
 def test_old_checkpoints_do_not_pile_up(kept: Path) -> None:
     """What nobody has gone on with for a month is deleted where another is kept; files are private."""
-    found = Found(1, np.array([[0, 1]]), np.array([0.5]))
+    found = {"done": np.array(1), "rows": np.array([[0, 1]]), "scores": np.array([0.5])}
     assert Checkpoint(kept, "old").save(found)
     assert Checkpoint(kept, "younger").save(found)
     month = 31 * 24 * 3600
@@ -191,7 +191,7 @@ def test_the_command_says_where_it_stopped(cli: Cli, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(pairs, "_near", interrupted)
     done = cli("pair", "--format", "jsonl")
-    line = "quotefind: interrupted; the same command goes on where it stopped (52 %)\n"
+    line = "quotefind: interrupted; run the same command to continue (52 % done)\n"
     assert (done.code, done.out, done.err) == (130, "", line)
     resumed = cli("pair", "--format", "jsonl")
     assert (resumed.code, resumed.out, resumed.err) == (0, whole.out, "")

@@ -269,7 +269,7 @@ def test_it_says_where_not_all_was_looked_at(cli: Cli, monkeypatch: pytest.Monke
     monkeypatch.setattr(groups, "_MOST_PAIRS", 1)
     done = cli("pair", "--conflicts", "--format", "json")
     assert [len(group["quotes"]) for group in done.json] == [2]
-    assert done.err.startswith("quotefind: 1 pairs of quotes are closer than 1.0000; others were not looked at\n")
+    assert done.err.startswith("quotefind: only the 1 closest pairs of quotes, down to 1.0000, were compared\n")
 
 
 def test_it_goes_on_where_it_was_interrupted(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,7 +281,7 @@ def test_it_goes_on_where_it_was_interrupted(cli: Cli, monkeypatch: pytest.Monke
         patch.setattr(groups, "is_part", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         done = cli("pair", "--conflicts")
     assert (done.code, done.out) == (130, "")
-    assert done.err == "quotefind: interrupted; the same command goes on where it stopped (100 %)\n"
+    assert done.err == "quotefind: interrupted; run the same command to continue (100 % done)\n"
     with monkeypatch.context() as patch:
         patch.setattr(pairs, "_near", None)
         resumed = cli("pair", "--conflicts")

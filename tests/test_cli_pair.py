@@ -1,4 +1,4 @@
-"""`quotefind pair`: two texts, many, files of pairs, the closest pairs of an index, and companions."""
+"""`quotefind pair`: two texts, many, files of pairs, the closest pairs of an index, and the nearest quotes."""
 
 from __future__ import annotations
 
@@ -345,7 +345,7 @@ def test_no_pairs_are_said_on_stderr_only(cli: Cli, style: str, expected: str) -
     assert (done.code, done.out, done.err) == (1, expected, "quotefind: no pairs found\n")
 
 
-def test_one_text_gives_its_companions(cli: Cli) -> None:
+def test_one_text_gives_the_nearest_quotes(cli: Cli) -> None:
     """One text gives what goes best with it in the index, itself left out, as pairs."""
     cli.index(QUOTES)
     found = cli("pair", "The war.", "-k", "2", "--format", "json").json

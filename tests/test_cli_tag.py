@@ -148,7 +148,7 @@ def test_a_table_marks_the_proposed_tag_that_matched(cli: Cli) -> None:
 
 
 def test_pair_with_proposed(cli: Cli) -> None:
-    """The companions of a text, and the closest pairs, are chosen by proposed tags with --proposed."""
+    """The quotes nearest to a text, and the closest pairs, are chosen by proposed tags with --proposed."""
     cli("tag", *USUAL, "--write", "-q")
     (found,) = cli("pair", "love", "--tag", "hope", "--proposed", "--format", "json").json
     assert found["b"] == "War and hope."

@@ -66,7 +66,7 @@ def test_words_that_are_not_unshared_are_the_same(a: list[str], b: list[str]) ->
 
 def test_long_passages_that_differ_are_unshared_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where more words differ than may be held, those between the common beginning and end count as unshared."""
-    monkeypatch.setattr(words, "_MOST_WORDS", 3)
+    monkeypatch.setattr(words, "_LONGEST_ALIGNED", 3)
     assert unshared(list("abxcyde"), list("abzcwde")) == ({2, 4}, {2, 4})
     assert unshared(list("abxcyvde"), list("abzcwde")) == ({2, 3, 4, 5}, {2, 3, 4})
 
@@ -359,7 +359,7 @@ def test_many_quotes_with_the_same_words_are_no_pairs(library: Library, monkeypa
     said: list[str] = []
     monkeypatch.setattr(groups, "_MOST_PAIRS", 2)
     library.update(library.write("a.txt", *(f"so it goes -- Author {n}" for n in range(100)), LONG, f"{LONG} on"))
-    assert [len(group.quotes) for group in found_in(library, tell=said.append)] == [100, 2]
+    assert [len(group.quotes) for group in found_in(library, warn=said.append)] == [100, 2]
     assert said == []
 
 
@@ -368,9 +368,9 @@ def test_it_is_said_where_not_all_was_looked_at(library: Library, monkeypatch: p
     said: list[str] = []
     monkeypatch.setattr(groups, "_MOST_PAIRS", 1)
     library.update(library.write("a.txt", LONG, f"{LONG} on", f"{LONG} on and on"))
-    (group,) = found_in(library, tell=said.append)
+    (group,) = found_in(library, warn=said.append)
     assert len(group.quotes) == 2
-    assert said == [f"1 pairs of quotes are closer than {group.score:.4f}; others were not looked at"]
+    assert said == [f"only the 1 closest pairs of quotes, down to {group.score:.4f}, were compared"]
 
 
 @pytest.fixture
@@ -395,7 +395,7 @@ def test_it_goes_on_where_it_was_stopped(
 
     with pytest.raises(KeyboardInterrupt) as interrupt:
         found_in(library, checkpoints=kept, progress=stop)
-    assert interrupt.value.__notes__ == ["the same command goes on where it stopped (100 %)"]
+    assert interrupt.value.__notes__ == ["run the same command to continue (100 % done)"]
     stages: list[str] = []
     assert found_in(library, checkpoints=kept, progress=lambda name, *_: stages.append(name)) == whole
     assert "comparing" not in stages

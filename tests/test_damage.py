@@ -21,7 +21,7 @@ from quotefind.errors import IndexUnusableError
 from quotefind.index.filters import Filter
 from quotefind.index.local.verify import verify
 from quotefind.index.schema import quote_checksum
-from quotefind.pairs import companions
+from quotefind.pairs import nearest_quotes
 from quotefind.records import Hit
 from quotefind.search import FindOptions, find
 from quotefind.stores import open_index
@@ -156,7 +156,7 @@ def found(directory: Path, where: Filter) -> list[tuple[object, ...]]:
     encoder = WordEncoder()
     with open_index(directory) as index:
         hits = find(index, encoder, ["love war", "sea"], FindOptions(top=7, where=where))
-        companion = companions(index, encoder, "love", 3, where=where)
+        companion = nearest_quotes(index, encoder, "love", 3, where=where)
     seen = [*chain(*hits), *(Hit("", pair.rank, pair.score, pair.b) for pair in companion)]
     return [
         (hit.rank, hit.score, quote.id, quote.text, quote.author, quote.work, quote.year, quote.tags, quote.proposed)

@@ -13,7 +13,7 @@ from quotefind import pairs
 from quotefind.errors import UsageError
 from quotefind.index.filters import Filter
 from quotefind.index.interface import Index
-from quotefind.pairs import closest_pairs, companions, score_pairs, similarities
+from quotefind.pairs import closest_pairs, nearest_quotes, score_pairs, similarities
 from quotefind.records import Pair, Quote
 from quotefind.similarity import cosine_scores
 from quotefind.stores import open_index
@@ -74,12 +74,12 @@ def test_an_empty_text_is_refused(encoder: FakeEncoder) -> None:
 
 
 def test_companions_leave_the_text_out(library: Library) -> None:
-    """The companions of a text are the quotes nearest to it, but not that quote under whichever author."""
+    """The nearest_quotes of a text are the quotes nearest to it, but not that quote under whichever author."""
     library.update(library.write("a.txt", *TEXTS, f"{TEXTS[0]} -- Another"))
     with open_index(library.directory) as index:
-        found = companions(index, library.encoder, f"“{TEXTS[0]}”", 10)
-        limited = companions(index, library.encoder, TEXTS[0], 10, min_score=0.5)
-        nobody = companions(index, library.encoder, "hope", 10, where=Filter(authors=("nobody",)))
+        found = nearest_quotes(index, library.encoder, f"“{TEXTS[0]}”", 10)
+        limited = nearest_quotes(index, library.encoder, TEXTS[0], 10, min_score=0.5)
+        nobody = nearest_quotes(index, library.encoder, "hope", 10, where=Filter(authors=("nobody",)))
     assert [pair.rank for pair in found] == [1, 2, 3]
     assert {pair.a for pair in found} == {Quote(TEXTS[0])}
     expected = sorted(TEXTS[1:], key=lambda text: -dot(library.encoder, TEXTS[0], text))
@@ -87,7 +87,7 @@ def test_companions_leave_the_text_out(library: Library) -> None:
     assert limited == [pair for pair in found if pair.score >= 0.5]
     assert nobody == []
     with open_index(library.directory) as index, pytest.raises(UsageError, match="empty"):
-        companions(index, library.encoder, "", 10)
+        nearest_quotes(index, library.encoder, "", 10)
 
 
 lines_of_words = st.lists(st.text("abc ", min_size=1, max_size=9).filter(str.strip), min_size=0, max_size=25)

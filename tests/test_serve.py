@@ -170,14 +170,14 @@ def test_find_answers_as_the_command_does(cli: Cli) -> None:
 
 
 def test_pair_answers_as_the_command_does(cli: Cli) -> None:
-    """Two texts give their score, one its companions, each pair as `pair --format json` writes it."""
+    """Two texts give their score, one its nearest quotes, each pair as `pair --format json` writes it."""
 
     async def what(assistant: Assistant) -> None:
         both = cli("pair", "love", "love and war", "--format", "json").json
         assert await assistant.call("pair", a="love", b="love and war") == {"pairs": both}
-        companions = cli("pair", BOTH, "-k", "2", "--author", "ash", "--format", "json").json
-        assert len(companions) == 2
-        assert await assistant.call("pair", a=BOTH, top=2, author=["ash"]) == {"pairs": companions}
+        nearest = cli("pair", BOTH, "-k", "2", "--author", "ash", "--format", "json").json
+        assert len(nearest) == 2
+        assert await assistant.call("pair", a=BOTH, top=2, author=["ash"]) == {"pairs": nearest}
 
     ask(cli.home, what)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from quotefind.map.page import draw_page
     from quotefind.map.picture import draw_picture
     from quotefind.map.quote_map import QuoteMap
-    from quotefind.pairs import closest_pairs, companions, score_pairs, similarities
+    from quotefind.pairs import closest_pairs, nearest_quotes, score_pairs, similarities
     from quotefind.records import Hit, Pair, Quote
     from quotefind.search import FindOptions, find
     from quotefind.stores import open_index, open_to_write
@@ -48,7 +48,7 @@ _HOMES = {
     "map.page": ("draw_page",),
     "map.picture": ("draw_picture",),
     "map.quote_map": ("QuoteMap",),
-    "pairs": ("closest_pairs", "companions", "score_pairs", "similarities"),
+    "pairs": ("closest_pairs", "nearest_quotes", "score_pairs", "similarities"),
     "records": ("Hit", "Pair", "Quote"),
     "search": ("FindOptions", "find"),
     "stores": ("open_index", "open_to_write"),
@@ -86,7 +86,6 @@ __all__ = [
     "Topics",
     "UsageError",
     "closest_pairs",
-    "companions",
     "conflict_groups",
     "draw_page",
     "draw_picture",
@@ -96,6 +95,7 @@ __all__ = [
     "find_topics",
     "from_tags",
     "make_map",
+    "nearest_quotes",
     "open_encoder",
     "open_index",
     "open_to_write",

@@ -1,18 +1,18 @@
-"""Pair: how close texts are to each other, and which quotes of an index are closest."""
+"""How close texts are to each other, and which quotes of an index are closest."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement, islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quotefind.checkpoint import Checkpoint, Found
+from quotefind.checkpoint import Checkpoint
 from quotefind.encoders import Encoder
 from quotefind.errors import UsageError
 from quotefind.index.filters import Filter
@@ -23,16 +23,31 @@ from quotefind.search import FindOptions, find
 from quotefind.similarity import Vectors, cosine_scores
 from quotefind.text import is_unicode, normalise
 
-# A block of scores is 2048 x 2048 float32, 16 MB, whatever the size of the index.
+# Rows compared at a time: a block of scores is 2048 x 2048 float32, 16 MB, whatever the size of the index.
 _BLOCK = 2048
-# As in similarity: what float32 may be off by.
+# As in similarity: the error bound of float32 scores.
 _MARGIN = 4e-6
-# What a process that is killed can lose of a long comparison.
+# The most that a killed process can lose of a long comparison.
 _SECONDS_BETWEEN_CHECKPOINTS = 30.0
 
 
+@dataclass(frozen=True, slots=True)
+class MinedPairs:
+    """The closest pairs of rows among the blocks compared so far.
+
+    Attributes:
+        done: the number of blocks compared.
+        rows: (m, 2) int64, the two rows of each pair, the lower first.
+        scores: (m,) float64, their cosine similarities in [-1, 1].
+    """
+
+    done: int
+    rows: NDArray[np.int64]
+    scores: NDArray[np.float64]
+
+
 def similarities(encoder: Encoder, texts: Sequence[str]) -> NDArray[np.float64]:
-    """Return the cosine similarity (n, n) float64 of each of `texts` with each, in [-1, 1].
+    """Return the cosine similarities (n, n) float64, in [-1, 1], of every two of the n `texts`.
 
     Raises:
         UsageError: a text is empty.
@@ -55,10 +70,10 @@ def score_pairs(encoder: Encoder, pairs: Sequence[tuple[str, str]]) -> list[floa
     return [float(score) for score in np.einsum("nd,nd->n", a, b).clip(-1, 1)]
 
 
-def companions(
+def nearest_quotes(
     index: Index, encoder: Encoder, text: str, top: int, *, min_score: float | None = None, where: Filter | None = None
 ) -> list[Pair]:
-    """Return the `top` quotes of `index` that go best with `text`, which is itself left out.
+    """Return the `top` quotes of `index` closest to `text`, paired with it; quotes with its words are excluded.
 
     Raises:
         UsageError: `text` is empty.
@@ -84,12 +99,12 @@ def closest_pairs(
     square of the number of quotes.
 
     Args:
-        index: whose quotes are compared.
-        top: how many pairs, at most.
-        min_score: leave out pairs with a lower cosine similarity.
-        where: compare only quotes that satisfy this.
-        progress: told the blocks.
-        checkpoints: as for `mined`.
+        index: the index whose quotes are compared.
+        top: the maximum number of pairs.
+        min_score: the lowest cosine similarity of a pair; None for no limit.
+        where: compare only quotes that satisfy this filter.
+        progress: called after each block.
+        checkpoints: see `mined`.
     """
     rows = index.rows_where(where or Filter())
     with mined(index, rows, top, min_score=min_score, progress=progress, checkpoints=checkpoints) as found:
@@ -110,27 +125,28 @@ def mined(
     keep: Callable[[NDArray[np.int64]], NDArray[np.bool_]] | None = None,
     progress: Progress = silent,
     checkpoints: Path | None = None,
-) -> Iterator[Found]:
-    """Give the `top` closest pairs among `rows`, closest first; ties by row.
+) -> Iterator[MinedPairs]:
+    """Yield the `top` closest pairs among `rows`, closest first; ties by row.
 
     Args:
-        index: whose vectors are compared.
-        rows: (n,) ascending, which `index.rows_where` has given, or some of these.
-        top: how many pairs, at most.
-        min_score: leave out pairs with a lower cosine similarity.
-        keep: given pairs of rows (m, 2), says which (m,) are counted at all; by its name checkpoints know it.
-        progress: told the blocks.
-        checkpoints: a directory in which is kept what was found so far: every half minute, and where an interrupt
-            comes, be it while the pairs are used (a note of KeyboardInterrupt then says so). The same call on the same
-            quotes goes on from there.
+        index: the index whose vectors are compared.
+        rows: (n,) int64, ascending; all or some of what `index.rows_where` returned.
+        top: the maximum number of pairs.
+        min_score: the lowest cosine similarity of a pair; None for no limit.
+        keep: given pairs of rows (m, 2), returns a mask (m,) of those that count; its name is part of the checkpoint's
+            key.
+        progress: called after each block.
+        checkpoints: a directory to save progress in: every half minute, and on an interrupt, also while the caller
+            uses the pairs (a note on the KeyboardInterrupt then says so). The same call on the same quotes continues
+            from there.
     """
     blocks = -(-len(rows) // _BLOCK)
     total = blocks * (blocks + 1) // 2
-    found, checkpoint = Found(0, np.empty((0, 2), np.int64), np.empty(0, np.float64)), None
+    found, checkpoint = MinedPairs(0, np.empty((0, 2), np.int64), np.empty(0, np.float64)), None
     if checkpoints is not None and total > 1:
         kind = f"-{keep.__name__}" if keep is not None else ""
         checkpoint = Checkpoint(checkpoints, f"{index.digest(rows)}-{_BLOCK}-{top}-{min_score}{kind}")
-        found = checkpoint.load() or found
+        found = _loaded(checkpoint) or found
     saved, left, left_start = time.monotonic(), np.empty((0, 0), np.float32), -1
     try:
         for i, j in islice(combinations_with_replacement(range(0, len(rows), _BLOCK), 2), found.done, None):
@@ -143,23 +159,42 @@ def mined(
             if keep is not None:
                 kept = keep(pairs)
                 near, pairs = near[kept], pairs[kept]
-            # In one assignment, so that an interrupt finds all of a block or nothing of it.
+            # One assignment, so that an interrupt finds all of a block or none of it.
             found = _with(found, pairs, _exact(left, right, near), top, min_score)
             progress("comparing", found.done, total)
             if checkpoint is not None and time.monotonic() - saved > _SECONDS_BETWEEN_CHECKPOINTS:
-                checkpoint.save(found)
+                _save(checkpoint, found)
                 saved = time.monotonic()
         yield _best(found, top)
     except KeyboardInterrupt as interrupt:
-        if checkpoint is not None and found.done and checkpoint.save(found):
-            interrupt.add_note(f"the same command goes on where it stopped ({100 * found.done // total} %)")
+        if checkpoint is not None and found.done and _save(checkpoint, found):
+            interrupt.add_note(f"run the same command to continue ({100 * found.done // total} % done)")
         raise
     if checkpoint is not None:
         checkpoint.remove()
 
 
+def _loaded(checkpoint: Checkpoint) -> MinedPairs | None:
+    """Return what was mined by an earlier run, or None if nothing usable was saved."""
+    saved = checkpoint.load()
+    if saved is None or saved.keys() != {"done", "rows", "scores"}:
+        return None
+    done, rows, scores = saved["done"], saved["rows"], saved["scores"]
+    usable = (
+        done.shape == ()
+        and [array.dtype.name for array in (done, rows, scores)] == ["int64", "int64", "float64"]
+        and rows.shape == (*scores.shape, 2)
+        and done > 0
+    )
+    return MinedPairs(int(done), rows, scores) if usable else None
+
+
+def _save(checkpoint: Checkpoint, found: MinedPairs) -> bool:
+    return checkpoint.save({"done": np.array(found.done), "rows": found.rows, "scores": found.scores})
+
+
 def _near(left: Vectors, right: Vectors, cut: float, top: int, *, within: bool) -> NDArray[np.int64]:
-    """Return the positions (m, 2) in `left` and `right` of the pairs that can be among the `top` and above `cut`."""
+    """Return the positions (m, 2) in `left` and `right` of pairs that may be among the `top` and not below `cut`."""
     scores = left @ right.T
     if within:
         scores[np.tri(len(left), dtype=bool)] = -np.inf
@@ -181,19 +216,19 @@ def _exact(left: Vectors, right: Vectors, near: NDArray[np.int64]) -> NDArray[np
 
 
 def _with(
-    found: Found, pairs: NDArray[np.int64], scores: NDArray[np.float64], top: int, min_score: float | None
-) -> Found:
+    found: MinedPairs, pairs: NDArray[np.int64], scores: NDArray[np.float64], top: int, min_score: float | None
+) -> MinedPairs:
     """Return `found` with the `pairs` of one more block; once there are `top`, only the best of them, in order."""
     if min_score is not None:
         pairs, scores = pairs[scores >= min_score], scores[scores >= min_score]
     if not len(scores):
         return replace(found, done=found.done + 1)
-    more = Found(found.done + 1, np.concatenate((found.rows, pairs)), np.concatenate((found.scores, scores)))
-    # Sorting many pairs again for each block would take longer than comparing.
+    more = MinedPairs(found.done + 1, np.concatenate((found.rows, pairs)), np.concatenate((found.scores, scores)))
+    # Sorting many pairs after each block would take longer than comparing them.
     return more if len(more.scores) < top else _best(more, top)
 
 
-def _best(found: Found, top: int) -> Found:
+def _best(found: MinedPairs, top: int) -> MinedPairs:
     order = np.lexsort((found.rows[:, 1], found.rows[:, 0], -found.scores))[:top]
     return replace(found, rows=found.rows[order], scores=found.scores[order])
 

@@ -46,7 +46,7 @@ def report_conflicts(
             where=where,
             progress=progress,
             checkpoints=checkpoints_directory(),
-            tell=session.warn,
+            warn=session.warn,
         )
     count = of_names = 0
 

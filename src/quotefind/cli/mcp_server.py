@@ -23,7 +23,7 @@ from quotefind.cli.info import facts_of
 from quotefind.cli.query_stream import LONGEST_QUERY
 from quotefind.errors import QuotefindError, UsageError
 from quotefind.index.filters import Filter
-from quotefind.pairs import companions, score_pairs
+from quotefind.pairs import nearest_quotes, score_pairs
 from quotefind.records import Pair, Quote
 from quotefind.refresh import SearchSession
 from quotefind.search import FindOptions
@@ -192,7 +192,7 @@ class _Tools:
                     (score,) = score_pairs(encoder, [(a, b)])
                     pairs = [Pair(1, score, Quote(a), Quote(b))]
                 else:
-                    pairs = companions(index, encoder, a, top, min_score=min_score, where=where)
+                    pairs = nearest_quotes(index, encoder, a, top, min_score=min_score, where=where)
                 session.warn_of_long(encoder, [a, b])
         keys = output.PAIR_KEYS if b else output.PAIR_KEYS + output.INDEX_PAIR_KEYS
         return {"pairs": [cast(PairRecord, output.pair_record(pair, keys)) for pair in pairs]}

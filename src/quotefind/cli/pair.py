@@ -130,11 +130,11 @@ def _search(
     where: Filter,
     quiet: bool,
 ) -> None:
-    """Write the companions of `text` in the index, or without one the closest pairs there."""
-    from quotefind.pairs import closest_pairs, companions
+    """Write the quotes of the index closest to `text`, or without a text the closest pairs of quotes."""
+    from quotefind.pairs import closest_pairs, nearest_quotes
 
     if text is not None:
-        found = companions(index, session.encoder_of(index), text, top, min_score=min_score, where=where)
+        found = nearest_quotes(index, session.encoder_of(index), text, top, min_score=min_score, where=where)
     else:
         with session.progress_bar(quiet=quiet) as progress:
             found = closest_pairs(

@@ -1,1 +1,1 @@
-"""Quotes that say the same, or nearly, and what they do not agree on."""
+"""Quotes with the same or nearly the same words, and how they differ."""

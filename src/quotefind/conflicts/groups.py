@@ -1,4 +1,4 @@
-"""Groups of quotes with the same or nearly the same words, and what in each does not agree. Never who is right."""
+"""Groups of quotes with the same or nearly the same words, and how they differ; never which of them is right."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from quotefind.checkpoint import Found
 from quotefind.conflicts.names import distinct, may_be_one
 from quotefind.conflicts.wordings import Wordings
 from quotefind.conflicts.words import is_near, is_part, likeness, words_of
 from quotefind.index.filters import Filter
 from quotefind.index.interface import Index
-from quotefind.pairs import mined
+from quotefind.pairs import MinedPairs, mined
 from quotefind.progress import Progress, silent
 from quotefind.records import Quote
 from quotefind.similarity import cosine_scores
@@ -26,16 +25,16 @@ from quotefind.text import fold
 # Measured by benchmarks/conflicts.py; see benchmarks/README.md.
 MIN_SCORE = 0.8
 MIN_SCORE_OF_PARTS = 0.5
-# Of close pairs, 24 bytes each; in most collections there are far fewer.
+# Close pairs, at 24 bytes each; most collections have far fewer.
 _MOST_PAIRS = 1_000_000
-# Scores of equal vectors differ behind these.
+# Decimals to which the scores of equal vectors agree.
 _DIGITS = 6
-# Pairs whose texts are held at once: they can be long.
+# Pairs whose texts are in memory at once: they can be long.
 _BATCH = 256
 
 
 class Difference(StrEnum):
-    """On what the quotes of a group do not agree."""
+    """How the quotes of a group differ."""
 
     author = "author"
     spelling = "spelling of the name"
@@ -53,9 +52,9 @@ class ConflictGroup:
 
     Attributes:
         number: 1 for the first group of a report.
-        differs: on what they do not agree, in the order of `Difference`; never empty.
-        score: the lowest cosine similarity of one of them to the first, in [-1, 1].
-        quotes: two or more: the one that most of the others are near to, then the others, closest first.
+        differs: how they differ, in the order of `Difference`; never empty.
+        score: the lowest cosine similarity of any of them to the first, in [-1, 1].
+        quotes: at least two: the one that is near to most of the others, then the others, closest first.
     """
 
     number: int
@@ -66,7 +65,7 @@ class ConflictGroup:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """A group before its quotes are shown: `rows` (n,) int64, the first one first."""
+    """A group before its quotes are read: `rows` (n,) int64, in the order of `ConflictGroup.quotes`."""
 
     differs: tuple[Difference, ...]
     score: float
@@ -81,29 +80,29 @@ def conflict_groups(
     where: Filter | None = None,
     progress: Progress = silent,
     checkpoints: Path | None = None,
-    tell: Callable[[str], None] = lambda _: None,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> Iterator[ConflictGroup]:
     """Return groups of quotes of `index` with the same or nearly the same words.
 
-    Those with two names come first; of these, and of the others, the closest.
+    Groups whose authors differ come first; within each kind, the closest groups come first.
 
-    Quotes belong together where their words are the same but for case, accents and punctuation, whatever their vectors
-    are; or where their vectors are close, and they share most words in the same order, or one has nearly all the words
-    of the other (see `words`). Each quote of a group is so close to the first one, not just to a neighbour; so one
-    that is between two others may stand in two groups. Names, works and years are compared as they are written. That
-    they differ is all that is said: not which one is right, nor whether the quotes are one.
+    Two quotes belong together if their words are the same except for case, accents and punctuation; or if their
+    vectors are close and they share most words in the same order, or one has nearly all the words of the other (see
+    `words`). Every quote of a group is near to its first one, not just to some other; so a quote between two others may
+    occur in two groups. Names, works and years are compared as they are written. A group only says that quotes differ,
+    not which of them is right.
 
-    All but the quotes of the groups is done before this returns; these are read as they are taken.
+    The comparison is finished when this returns; the quotes of a group are read when it is taken.
 
     Args:
-        index: whose quotes are compared; it has to stay open until the last group is taken.
-        top: how many groups, at most; None for all.
-        min_score: the lowest cosine similarity of quotes whose words are not the same; None for 0.8, or 0.5 where one
-            stands whole in the other.
-        where: compare only quotes that satisfy this.
-        progress: told what goes on.
-        checkpoints: a directory in which is kept how far the comparison came; see `pairs.mined`.
-        tell: called with a sentence where not all close pairs could be looked at: 1,000,000 are, the closest.
+        index: the index whose quotes are compared; it must stay open until the last group is taken.
+        top: the maximum number of groups; None for all.
+        min_score: the lowest cosine similarity of quotes whose words differ; None for 0.8, or 0.5 if one is a part of
+            the other.
+        where: compare only quotes that satisfy this filter.
+        progress: called as the comparison advances.
+        checkpoints: a directory to save progress in; see `pairs.mined`.
+        warn: called with a sentence if there are more than 1,000,000 close pairs; only the closest are compared then.
 
     Raises:
         IndexUnusableError: the index is damaged.
@@ -119,7 +118,7 @@ def conflict_groups(
         checkpoints=checkpoints,
     ) as found:
         if len(found.scores) == _MOST_PAIRS:
-            tell(f"{_MOST_PAIRS:,} pairs of quotes are closer than {found.scores[-1]:.4f}; others were not looked at")
+            warn(f"only the {_MOST_PAIRS:,} closest pairs of quotes, down to {found.scores[-1]:.4f}, were compared")
         near = _alike(index, found, MIN_SCORE if min_score is None else min_score, progress)
         groups = [
             _group(index, wordings, centre, others) for centre, others in _stars(near, wordings.repeated.tolist())
@@ -131,8 +130,8 @@ def conflict_groups(
     )
 
 
-def _alike(index: Index, found: Found, min_score: float, progress: Progress) -> list[tuple[int, int]]:
-    """Return those of the pairs of rows that was `found` whose words are nearly the same."""
+def _alike(index: Index, found: MinedPairs, min_score: float, progress: Progress) -> list[tuple[int, int]]:
+    """Return those of the `found` pairs of rows whose words are nearly the same."""
     near = []
     for start in range(0, len(found.rows), _BATCH):
         pairs = found.rows[start : start + _BATCH]
@@ -151,10 +150,9 @@ def _near(a: Sequence[str], b: Sequence[str]) -> bool:
 
 
 def _stars(near: Iterable[tuple[int, int]], repeated: Iterable[int]) -> Iterator[tuple[int, list[int]]]:
-    """Yield rows, each with the rows near to it, so that each pair that is `near` is in one of these, whole.
+    """Yield rows, each with rows near to it, so that both rows of every pair in `near` occur together once.
 
-    The row with most neighbours comes first; a pair that came already with others is not repeated. `repeated` are rows
-    that come in any case, with or without a neighbour.
+    The row with the most neighbours comes first. The rows in `repeated` occur even if they have no neighbour.
     """
     neighbours: dict[int, set[int]] = {row: set() for row in repeated}
     for a, b in near:
@@ -179,7 +177,7 @@ def _group(index: Index, wordings: Wordings, centre: int, others: Sequence[int])
 
 
 def _differences(quotes: Sequence[Quote]) -> tuple[Difference, ...]:
-    """Return on what `quotes`, the first of which the others are near to, do not agree."""
+    """Return how `quotes` differ; the first is near to all others."""
     found = {_difference_of_words(quotes[0], other) for other in quotes[1:]}
     names = distinct([quote.author for quote in quotes])
     one_name = may_be_one(names)
@@ -189,7 +187,7 @@ def _differences(quotes: Sequence[Quote]) -> tuple[Difference, ...]:
         found.add(Difference.spelling)
     if names and not all(quote.author for quote in quotes):
         found.add(Difference.unnamed)
-    # Two authors have works of their own; that these differ says nothing.
+    # Works of different authors differ anyway.
     by_author: dict[str, list[Quote]] = {}
     for quote in quotes:
         by_author.setdefault("" if one_name else fold(quote.author or ""), []).append(quote)

@@ -1,4 +1,4 @@
-"""Whether names, or titles, may be more and less of the same."""
+"""Whether several names, or titles, may be fuller and shorter forms of one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from quotefind.text import fold
 
 
 def distinct(names: Collection[str | None]) -> list[str]:
-    """Return the names that are known, each as it is written first, without those that differ in case or accents."""
+    """Return the known names, each spelled as it first occurs, without those that differ only in case or accents."""
     first: dict[str, str] = {}
     for name in names:
         if name:
@@ -17,11 +17,11 @@ def distinct(names: Collection[str | None]) -> list[str]:
 
 
 def may_be_one(names: Collection[str], *, initials: bool = True) -> bool:
-    """Whether all `names` fit into the fullest of them, the one with the most words: "Goethe" into "J. W. von Goethe".
+    """Whether all `names` fit the fullest of them, the one with the most words: "Goethe" fits "J. W. von Goethe".
 
-    A name fits where each of its words is one of the other's, in any order, or, with `initials`, stands for one by its
-    first letter, or the other way round; one whole word has to be the same. Whether that makes them one person, nobody
-    can tell from names: "John Adams" fits into "John Quincy Adams".
+    A name fits if each of its words occurs in the fullest name, in any order. With `initials`, a word and its first
+    letter count as equal, but at least one whole word must be the same. Names alone cannot tell whether they mean one
+    person: "John Adams" fits "John Quincy Adams".
     """
     if len(names) < 2:
         return True
@@ -40,10 +40,10 @@ def _fits(name: list[str], fuller: list[str], *, initials: bool) -> bool:
     if not any(len(word) > 1 for word in name if word not in others):
         return name == fuller
     for word in others:
-        stands_for = next((full for full in left if _is_initial(word, full) or _is_initial(full, word)), None)
-        if not initials or stands_for is None:
+        same = next((full for full in left if _is_initial(word, full) or _is_initial(full, word)), None)
+        if not initials or same is None:
             return False
-        left.remove(stands_for)
+        left.remove(same)
     return True
 
 

@@ -1,4 +1,4 @@
-"""The wordings of an index: which quotes have the same words, and which can have nearly the same."""
+"""Which quotes of an index have the same words, and which may have nearly the same."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from quotefind.conflicts.words import is_near, words_of
 from quotefind.index.interface import Index
 from quotefind.progress import Progress
 
-# Quotes whose texts are held at once: they can be long. Pairs are numbers.
+# Quotes whose texts are in memory at once: they can be long. Pairs are only numbers.
 _BATCH = 256
 _PAIRS = 4096
-# Bits of the set of words of a quote; see `Wordings.may_be_near`.
+# Bits of the Bloom filter of the words of a quote; see `Wordings.may_be_near`.
 _BITS = 256
 _ONES = np.array([number.bit_count() for number in range(256)], np.uint8)
 
 
 class Wordings:
-    """What of each quote's words is held in memory: 8 bytes of a hash, their number, and 32 bytes for the set of them.
+    """A summary of each quote's words: a hash of 8 bytes, their number, and a set of them as 32 bytes of bits.
 
-    Quotes with the same hash have the same words; the first of them stands for all.
+    Quotes with the same hash have the same words, called a wording; its first quote represents it.
 
     Attributes:
-        first: (m,) int64, ascending: of each wording the first row.
-        repeated: of these, the rows (r,) int64 of wordings that more than one quote has, ascending.
+        first: (m,) int64, ascending: the first row of each wording.
+        repeated: (r,) int64, ascending: those of `first` whose wording more than one quote has.
     """
 
     def __init__(self, index: Index, rows: NDArray[np.int64], progress: Progress) -> None:
@@ -39,7 +39,7 @@ class Wordings:
             for at, quote in enumerate(index.quotes(rows[start : start + _BATCH].tolist()), start):
                 words = words_of(quote.text)
                 counts[at] = len(words)
-                # A text of signs alone has only these.
+                # A text without letters and digits has no words.
                 keys[at] = int.from_bytes(blake2b((" ".join(words) or quote.text).encode(), digest_size=8).digest())
                 for word in words:
                     bit = zlib.crc32(word.encode()) % _BITS
@@ -55,16 +55,16 @@ class Wordings:
         self._counts, self._sets = counts[first], sets[first]
 
     def rows_like(self, row: int) -> NDArray[np.int64]:
-        """Return the rows (n,) of all quotes with the words of that in `row`, ascending."""
+        """Return the rows (n,), ascending, of all quotes with the same words as the quote in `row`."""
         wording = self._wording[np.searchsorted(self._rows, row)]
         start = self._ends[wording - 1] if wording else 0
         return self._rows[self._by_wording[start : self._ends[wording]]]
 
     def may_be_near(self, pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Return (m,) which of `pairs` (m, 2) of rows of `first` can be near, as `words.is_near` says; no other is.
+        """Return a mask (m,) of those of `pairs` (m, 2), of rows in `first`, that may satisfy `words.is_near`.
 
-        Each word of one quote that the other has not is one that they cannot share. A bit stands for the words of one
-        hash, so that the bits that one has and the other has not are no more than those words.
+        No other pair does: a word that only one of two quotes has is not shared, and each bit that only one of them has
+        is set by at least one such word. So the bits give an upper bound of the shared words.
         """
         found = np.empty(len(pairs), bool)
         for start in range(0, len(pairs), _PAIRS):
@@ -80,6 +80,6 @@ class Wordings:
 
 
 def _alone(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Return (m,) how many bits each of the sets `a` (m, bytes) has that its partner in `b` has not."""
+    """Return (m,) the number of bits that are set in each row of `a` (m, bytes) and not in the same row of `b`."""
     alone: NDArray[np.int64] = _ONES[a & ~b].sum(axis=1, dtype=np.int64)
     return alone

@@ -158,12 +158,13 @@ def test_verify_finds_an_index_that_lacks_quotes(shared: Library) -> None:
     [
         ("quotefind.manifest", "nonsense", "its manifest cannot be read"),
         ("quotefind.manifest", "{}", "its manifest cannot be read"),
-        ("quotefind.manifest", '{"format": 99}', "Update quotefind"),
-        ("quotefind.ledger", "nonsense", "its ledger of sources cannot be read"),
+        ("quotefind.manifest", '{"format": 99}', "has format 99; .* Update quotefind"),
+        ("quotefind.manifest", '{"format": 1}', "has format 1; .* Index its sources again under another name"),
+        ("quotefind.sources", "nonsense", "its list of sources cannot be read"),
     ],
 )
 def test_a_manifest_that_cannot_be_read(shared: Library, key: str, value: str, said: str) -> None:
-    """What is not readable in the manifest or the ledger is an error that says what, at the opening."""
+    """A manifest or a list of sources that cannot be read is an error when the index is opened, and says what to do."""
     publish(shared, lambda dataset: dataset.update_schema_metadata({key: value}))
     with pytest.raises(IndexUnusableError, match=said):
         open_index(shared.directory)
@@ -290,7 +291,7 @@ def test_a_lease_that_was_taken_stops_the_writer(shared: Library, monkeypatch: p
     with shared.writer() as writer:
         lock._write(shared.directory, held(4242, "elsewhere"))
         until = time.monotonic() + 20
-        while writer._store._lease._taken is None and time.monotonic() < until:  # type: ignore[attr-defined]
+        while writer._versions._lock._taken is None and time.monotonic() < until:  # type: ignore[attr-defined]
             lock._write(shared.directory, held(4242, "elsewhere"))
             time.sleep(0.05)
         from quotefind.index.sources import Source

@@ -16,7 +16,7 @@ from two_stores import Both, lines_of, quick
 from quotefind.corpus import ReadOptions
 from quotefind.errors import IndexUnusableError, SourceError, UsageError
 from quotefind.index.filters import Filter
-from quotefind.index.lance.versions import Store
+from quotefind.index.lance.versions import Versions
 from quotefind.index.sources import Source
 from quotefind.index.update import TooLongError
 from quotefind.search import FindOptions, find
@@ -214,7 +214,7 @@ def test_a_run_that_was_stopped_before_it_noted_a_source(both: Both) -> None:
 
     path = both.write("a.txt", "war")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Store, "note_update", stopped)
+        patch.setattr(Versions, "note_update", stopped)
         with pytest.raises(StoppedError):
             both.lance.update(path)
     with pytest.raises(IndexUnusableError, match=r"no index in .*: quotefind index SOURCE… --index"):
@@ -360,7 +360,7 @@ def test_a_quote_that_moves_while_a_run_is_stopped(both: Both) -> None:
     both.write("d.txt", "common -- X", "other", "moving -- Ann")
     with pytest.MonkeyPatch.context() as patch:
         for stop in ("merge", "delete"):
-            patch.setattr(f"quotefind.index.lance.versions.Store.{stop}", stopped)
+            patch.setattr(f"quotefind.index.lance.versions.Versions.{stop}", stopped)
         with pytest.raises(StoppedError):
             both.lance.update(a)
     both.lance.update(a)
@@ -564,16 +564,16 @@ def test_one_quote_is_looked_up(both: Both) -> None:
 
 def test_new_quotes_are_read_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     """The last of many new quotes are found in the working database with no more steps than the first."""
-    from quotefind.index.lance.workspace import Working, open_working
+    from quotefind.index.lance.workspace import Workspace, open_workspace
 
-    connection = open_working()
+    connection = open_workspace()
     connection.executemany(
         "INSERT INTO quotes (name, digest, row, checksum, text, chars, tags, truncated, seal)"
         " VALUES (?, ?, ?, 0, 'text', 4, '[]', 0, 0)",
         ((f"{row:016x}", row.to_bytes(16), row) for row in range(10_000)),
     )
-    working = Working(connection, None)  # type: ignore[arg-type]
-    assert working.find_new() == 10_000
+    workspace = Workspace(connection, None)  # type: ignore[arg-type]
+    assert workspace.find_new() == 10_000
     steps = [0]
     monkeypatch.setattr("quotefind.index.lance.workspace.record_of", lambda row, *_: {"row": row})
 
@@ -582,7 +582,7 @@ def test_new_quotes_are_read_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> Non
         return 0
 
     connection.set_progress_handler(step, 100)
-    for _ in working.to_encode(500):
+    for _ in workspace.to_encode(500):
         steps.append(0)
     assert len(steps) == 21
     assert steps[19] <= 2 * steps[0]

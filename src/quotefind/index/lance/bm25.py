@@ -18,7 +18,7 @@ K1, B = 1.2, 0.75
 _TEXTS = 2048
 
 
-def tokens_of(texts: Sequence[str]) -> list[list[str]]:
+def tokenize(texts: Sequence[str]) -> list[list[str]]:
     """Return the words of each text, in order, as the full-text search of an index in a directory knows them."""
     found: list[list[str]] = [[] for _ in texts]
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:

@@ -1,4 +1,4 @@
-"""The Lance dataset of an index: its columns, the version that readers see, its manifest, its ledger of sources."""
+"""The Lance dataset of an index: its columns, the version that readers see, its manifest, its list of sources."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from quotefind.errors import IndexUnusableError, ModelError
 from quotefind.index.interface import Manifest
-from quotefind.index.lance.sources import Ledger
+from quotefind.index.lance.sources import SourceTables
 from quotefind.paths import LANCE, Location, index_argument
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     import lance
     import pyarrow as pa
 
-FORMAT = 1
+FORMAT = 2
 # Names the version of the dataset that is whole; writers commit many in between, which no reader sees.
 TAG = "quotefind"
-_MANIFEST, _LEDGER = "quotefind.manifest", "quotefind.ledger"
+_MANIFEST, _SOURCE_TABLES = "quotefind.manifest", "quotefind.sources"
 # What a version can be a part of: an update from the sources; something said anew of many quotes.
 UPDATE, CHANGE = "update", "change"
 # What Lance puts around the message of an error: of what kind it was in each of its layers, and where in its source.
@@ -42,7 +42,7 @@ class LanceManifest(Manifest):
     Attributes:
         next_row: the row of the next new quote.
         words: how many words all its quotes have, as BM25 counts them.
-        nearest: of the index of its vectors: see `nearest.Nearest`.
+        vector_index: the fields of `vector_index.VectorIndex`.
         unfinished: of what this version is only a part: `UPDATE`, `CHANGE` or what `rebuild` returns; empty where it
             is whole.
         begun: the numbers of the sources with which an unfinished update had begun.
@@ -51,7 +51,7 @@ class LanceManifest(Manifest):
     format: int = FORMAT
     next_row: int = 0
     words: int = 0
-    nearest: dict[str, Any] = field(default_factory=dict)
+    vector_index: dict[str, Any] = field(default_factory=dict)
     unfinished: str = ""
     begun: list[int] = field(default_factory=list)
 
@@ -105,9 +105,10 @@ def storage_options(location: Location) -> dict[str, str] | None:
 def schema(dimension: int, metadata: dict[str, str] | None = None) -> pa.Schema:
     """Return the columns: one row a quote; with what `metadata_of` returns, those of a new dataset.
 
-    `row` orders quotes and never changes; `id` and `digest` are those of `text.quote_id` and `text.text_digest`;
-    `checksum` is the CRC-32 of the vector, `seal` that of all that a hit shows; `files` and `lines` are where the quote
-    stands, the files by their numbers in the ledger. What conditions look at is folded, with a blank before names.
+    `row` orders the quotes and never changes. `id` and `digest` come from `text.quote_id` and `text.text_digest`.
+    `checksum` is the CRC-32 of the vector, `seal` the CRC-32 of everything that a hit shows. `files` and `lines` say
+    where the quote was read, the files by their numbers in `SourceTables`. Filters look at the folded columns, in which
+    names begin with a blank.
     """
     import pyarrow as pa
 
@@ -176,7 +177,7 @@ def missing_index(location: Location) -> IndexUnusableError:
     begun = open_version(location, None)
     if begun is not None:
         read_manifest(begun, location)
-        if read_ledger(begun, location).sources:
+        if read_source_tables(begun, location).sources:
             return IndexUnusableError(
                 f"The index in {location} was never finished. To finish it: quotefind index{index_argument(location)}"
             )
@@ -198,38 +199,38 @@ def read_manifest(dataset: lance.LanceDataset, location: Location) -> LanceManif
         )
     try:
         values = json.loads(text)
-        if values["format"] != FORMAT:
+        if (stored := values["format"]) != FORMAT:
+            fix = "Update quotefind" if stored > FORMAT else "Index its sources again under another name"
             raise IndexUnusableError(
-                f"The index in {location} has format {values['format']}; this version of quotefind reads format "
-                f"{FORMAT}. Update quotefind, or index its sources again under another name."
+                f"The index in {location} has format {stored}; this version of quotefind reads format {FORMAT}. {fix}."
             )
         return LanceManifest(**{f.name: values[f.name] for f in fields(LanceManifest)})
     except (KeyError, TypeError, ValueError) as error:
         raise damaged(location, f"its manifest cannot be read ({error})") from error
 
 
-def read_ledger(dataset: lance.LanceDataset, location: Location) -> Ledger:
+def read_source_tables(dataset: lance.LanceDataset, location: Location) -> SourceTables:
     """Return what this version was made from.
 
     Raises:
         IndexUnusableError: it cannot be read.
     """
-    with readable_ledger(location):
-        return Ledger.unpacked(_metadata(dataset)[_LEDGER])
+    with readable_source_tables(location):
+        return SourceTables.unpacked(_metadata(dataset)[_SOURCE_TABLES])
 
 
 @contextmanager
-def readable_ledger(location: Location) -> Iterator[None]:
-    """Turn what is raised where a ledger is read into an error that says of which index it is."""
+def readable_source_tables(location: Location) -> Iterator[None]:
+    """Turn what is raised where a source_tables is read into an error that says of which index it is."""
     try:
         yield
     except (KeyError, TypeError, ValueError, zlib.error, sqlite3.Error) as error:
-        raise damaged(location, f"its ledger of sources cannot be read ({error})") from error
+        raise damaged(location, f"its list of sources cannot be read ({error})") from error
 
 
-def metadata_of(manifest: LanceManifest, ledger: Ledger) -> dict[str, str]:
-    """Return manifest and ledger as they are stored in a version of the dataset."""
-    return {_MANIFEST: json.dumps(asdict(manifest)), _LEDGER: ledger.packed()}
+def metadata_of(manifest: LanceManifest, source_tables: SourceTables) -> dict[str, str]:
+    """Return manifest and source_tables as they are stored in a version of the dataset."""
+    return {_MANIFEST: json.dumps(asdict(manifest)), _SOURCE_TABLES: source_tables.packed()}
 
 
 def rebuild(fingerprint: str) -> str:

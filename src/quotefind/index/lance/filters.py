@@ -41,7 +41,7 @@ def listed(values: Iterable[str | int]) -> str:
     return ", ".join(literal(value) if isinstance(value, str) else str(value) for value in values)
 
 
-def standing_in(files: Iterable[int]) -> str:
+def in_files(files: Iterable[int]) -> str:
     """Return the condition that a quote stands in any of `files`, by their numbers."""
     return f"array_has_any(files, [{listed(files)}])"
 

@@ -39,7 +39,7 @@ _RENEW = 20.0
 _SETTLE, _RETRY = 0.2, 1.0
 
 
-class Lease:
+class WriterLock:
     """The right to write the index at `location`, until it is closed."""
 
     def __init__(self, location: Location, token: str, until: float) -> None:
@@ -85,13 +85,13 @@ class Lease:
                 if held.get("token") != self._token:
                     self._taken = _described(held)
                     return
-                lease = _mine(self._token)
-                _write(self._location, lease)
-                self._until = lease["until"]
+                entry = _mine(self._token)
+                _write(self._location, entry)
+                self._until = entry["until"]
 
 
 @contextmanager
-def writing(location: Location, *, wait: float = 0.0) -> Iterator[Lease]:
+def writer_lock(location: Location, *, wait: float = 0.0) -> Iterator[WriterLock]:
     """Hold the right to write the index at `location`; wait up to `wait` seconds for it.
 
     Raises:
@@ -104,8 +104,8 @@ def writing(location: Location, *, wait: float = 0.0) -> Iterator[Lease]:
             asked = time.monotonic()
             held = _read(location)
             if _free(held):
-                lease = _mine(token)
-                _write(location, lease)
+                entry = _mine(token)
+                _write(location, entry)
                 # Others need as long as this took; who needs much longer takes it from this one, which notices.
                 time.sleep(max(_SETTLE, 2 * (time.monotonic() - asked)))
                 held = _read(location)
@@ -117,7 +117,7 @@ def writing(location: Location, *, wait: float = 0.0) -> Iterator[Lease]:
                     f"SECONDS, as in: quotefind index --wait 60{index_argument(location)}"
                 )
             time.sleep(min(_RETRY, max(end - time.monotonic(), 0.0)))
-    held_here = Lease(location, token, lease["until"])
+    held_here = WriterLock(location, token, entry["until"])
     try:
         yield held_here
     finally:
@@ -185,9 +185,9 @@ def _read(location: Location) -> dict[str, Any]:
     return held if whole else {}
 
 
-def _write(location: Location, lease: dict[str, Any]) -> None:
+def _write(location: Location, entry: dict[str, Any]) -> None:
     """Put `lease` in the place of what is there, at once."""
-    text = json.dumps(lease).encode()
+    text = json.dumps(entry).encode()
     if isinstance(location, Path):
         location.mkdir(parents=True, exist_ok=True)
         beside = location / f"{_FILE}.{uuid4().hex}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from quotefind.index.lance.workspace import Working
+from quotefind.index.lance.workspace import Workspace
 from quotefind.index.merge import Application
 from quotefind.index.schema import transaction
 
@@ -28,17 +28,17 @@ class LanceApplication(Application):
         added: whether quotes were added.
     """
 
-    def __init__(self, working: Working, next_row: int, add: Callable[[int], tuple[int, int]]) -> None:
-        """Prepare to change `working`.
+    def __init__(self, workspace: Workspace, next_row: int, add: Callable[[int], tuple[int, int]]) -> None:
+        """Prepare to change `workspace`.
 
         Args:
-            working: what the update touches.
+            workspace: what the update touches.
             next_row: the row of the next new quote.
-            add: given how many texts are to be encoded, adds all new quotes of `working` to the dataset; returns how
+            add: given how many texts are to be encoded, adds all new quotes of `workspace` to the dataset; returns how
                 many texts were encoded, and how many of these the encoder cut.
         """
-        super().__init__(working.connection)
-        self._working = working
+        super().__init__(workspace.connection)
+        self._workspace = workspace
         self._add = add
         self._encoded = 0
         self._seconds = 0.0
@@ -68,7 +68,7 @@ class LanceApplication(Application):
         with transaction(self._connection):  # all their places, so that most need not be written twice
             self._connection.execute(_PLACES)
         started = time.monotonic()
-        encoded, truncated = self._add(self._working.find_new())
+        encoded, truncated = self._add(self._workspace.find_new())
         self._encoded += encoded
         self._truncated += truncated
         self._seconds += time.monotonic() - started

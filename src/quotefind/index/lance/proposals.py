@@ -7,21 +7,21 @@ from dataclasses import replace
 from typing import Any
 
 from quotefind.index.lance.dataset import CHANGE, damaged, reported
-from quotefind.index.lance.rows import in_parts, proposing, sealed
-from quotefind.index.lance.versions import KEPT, Store
+from quotefind.index.lance.rows import in_parts, is_intact, with_proposed
+from quotefind.index.lance.versions import KEPT, Versions
 from quotefind.records import Quote
 
 # Quotes that are written at once.
 _AT_ONCE = 1000
 
 
-def propose(store: Store, proposed: Iterable[tuple[Quote, Sequence[str]]]) -> int:
+def propose(versions: Versions, proposed: Iterable[tuple[Quote, Sequence[str]]]) -> int:
     """Commit proposed tags; return how many quotes are not any more what was read, and are left alone."""
     left_alone = 0
     for part in in_parts(((quote, tags) for quote, tags in proposed if tuple(tags) != quote.proposed), _AT_ONCE):
         wanted = {quote.id or "": (quote, tags) for quote, tags in part}
         changed = []
-        for record in _records(store, "id", list(wanted)):
+        for record in _records(versions, "id", list(wanted)):
             quote, tags = wanted[record["id"]]
             same = (tuple(record["proposed"]), record["work"], record["year"], record["note"]) == (
                 quote.proposed,
@@ -29,34 +29,34 @@ def propose(store: Store, proposed: Iterable[tuple[Quote, Sequence[str]]]) -> in
                 quote.year,
                 quote.note,
             )
-            if same and not record["tags"] and sealed(record):
-                changed.append(proposing(record, tags))
+            if same and not record["tags"] and is_intact(record):
+                changed.append(with_proposed(record, tags))
         left_alone += len(part) - len(changed)
-        _change(store, changed)
+        _change(versions, changed)
     return left_alone
 
 
-def forget(store: Store) -> int:
+def forget(versions: Versions) -> int:
     """Commit that nothing is proposed for any quote; return for how many something was."""
-    with reported(store.location):
-        rows = store.newest.to_table(columns=["row"], filter="array_length(proposed) > 0")["row"].to_numpy()
+    with reported(versions.location):
+        rows = versions.newest.to_table(columns=["row"], filter="array_length(proposed) > 0")["row"].to_numpy()
     for start in range(0, len(rows), _AT_ONCE):
-        records = _records(store, "row", rows[start : start + _AT_ONCE].tolist())
+        records = _records(versions, "row", rows[start : start + _AT_ONCE].tolist())
         for record in records:
-            if not sealed(record):
-                raise damaged(store.location, f"quote {record['id']} is not what was written")
-        _change(store, [proposing(record, ()) for record in records])
+            if not is_intact(record):
+                raise damaged(versions.location, f"quote {record['id']} is not what was written")
+        _change(versions, [with_proposed(record, ()) for record in records])
     return len(rows)
 
 
-def _records(store: Store, column: str, values: Sequence[Any]) -> list[dict[str, Any]]:
-    names = [name for name in store.schema.names if name not in KEPT]
-    return [record for batch in store.rows_with(column, values, names) for record in batch.to_pylist()]
+def _records(versions: Versions, column: str, values: Sequence[Any]) -> list[dict[str, Any]]:
+    names = [name for name in versions.schema.names if name not in KEPT]
+    return [record for batch in versions.rows_with(column, values, names) for record in batch.to_pylist()]
 
 
-def _change(store: Store, records: list[dict[str, Any]]) -> None:
+def _change(versions: Versions, records: list[dict[str, Any]]) -> None:
     """Commit what is now said of quotes, as a part of something that is whole only with the rest of it."""
     if records:
-        if store.current.unfinished != CHANGE:
-            store.commit(replace(store.current, unfinished=CHANGE), store.ledger)
-        store.merge(records)
+        if versions.current.unfinished != CHANGE:
+            versions.commit(replace(versions.current, unfinished=CHANGE), versions.source_tables)
+        versions.merge(records)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from quotefind.index.lance import vector_index
 from quotefind.index.lance.dataset import TAG, drop_shared, reported
-from quotefind.index.lance.sources import Ledger
-from quotefind.index.lance.versions import LOOKED_UP, Store
+from quotefind.index.lance.sources import SourceTables
+from quotefind.index.lance.versions import LOOKED_UP, Versions
 from quotefind.progress import Progress
 from quotefind.similarity import Vectors
 
@@ -38,8 +38,8 @@ _FRAGMENTS, _DEAD_ROWS, _DEAD_SHARE = 32, 1000, 0.25
 
 
 def publish(
-    store: Store,
-    ledger: Ledger,
+    versions: Versions,
+    source_tables: SourceTables,
     progress: Progress,
     *,
     requests: Callable[[], Vectors],
@@ -49,47 +49,47 @@ def publish(
     """Bring the indexes up to date, and let readers see this version.
 
     Args:
-        store: of the dataset.
-        ledger: what the version was made from.
+        versions: of the dataset.
+        source_tables: what the version was made from.
         progress: told the steps.
         requests: see `vector_index.bring_up_to_date`.
         cluster: the machines that make the index of the vectors; without one, this process does.
         rate: how many quotes were encoded in a second, where some were.
     """
-    if store.is_published and ledger == store.ledger:
+    if versions.is_published and source_tables == versions.source_tables:
         return
-    _tidy(store, progress)
-    made = _index(store, progress, requests, cluster)
-    with reported(store.location):
-        counts = store.newest.to_batches(columns=["word_count"])
+    _tidy(versions, progress)
+    made = _index(versions, progress, requests, cluster)
+    with reported(versions.location):
+        counts = versions.newest.to_batches(columns=["word_count"])
         words = sum(int(batch["word_count"].to_numpy().sum()) for batch in counts)
-    manifest = replace(store.current, words=words, nearest=made.stored(), unfinished="", begun=[])
-    store.commit(manifest if rate is None else replace(manifest, rate=rate), ledger)
-    show(store)
+    manifest = replace(versions.current, words=words, vector_index=made.stored(), unfinished="", begun=[])
+    versions.commit(manifest if rate is None else replace(manifest, rate=rate), source_tables)
+    show(versions)
 
 
-def show(store: Store) -> None:
+def show(versions: Versions) -> None:
     """Let readers see the newest version, if it is whole and they do not; so ends also what a run that was killed left.
 
     Versions that nobody can be reading any more are deleted.
     """
-    if store.manifest is None or store.manifest.unfinished or store.is_published:
+    if versions.manifest is None or versions.manifest.unfinished or versions.is_published:
         return
-    with store.writing():
-        tags = store.newest.tags
+    with versions.writing():
+        tags = versions.newest.tags
         known = tags.list()
-        _leave_to_readers(store, known)
-        (tags.update if TAG in known else tags.create)(TAG, store.newest.version)
-        store.newest.cleanup_old_versions(older_than=_KEPT_FOR, error_if_tagged_old_versions=False)
-    drop_shared(store.location)
+        _leave_to_readers(versions, known)
+        (tags.update if TAG in known else tags.create)(TAG, versions.newest.version)
+        versions.newest.cleanup_old_versions(older_than=_KEPT_FOR, error_if_tagged_old_versions=False)
+    drop_shared(versions.location)
 
 
-def _leave_to_readers(store: Store, known: dict[str, Any]) -> None:
+def _leave_to_readers(versions: Versions, known: dict[str, Any]) -> None:
     """Keep the version that readers have seen so far for a while, and no longer those for which that is over.
 
     Lance would delete it by when it was committed, and not by when another took its place.
     """
-    tags, time_now = store.newest.tags, int(time.time())
+    tags, time_now = versions.newest.tags, int(time.time())
     if TAG in known:
         version = known[TAG]["version"]
         until = time_now + int(_KEPT_FOR.total_seconds())
@@ -102,33 +102,33 @@ def _leave_to_readers(store: Store, known: dict[str, Any]) -> None:
             tags.delete(name)
 
 
-def _tidy(store: Store, progress: Progress) -> None:
+def _tidy(versions: Versions, progress: Progress) -> None:
     """Put fragments together where many are small, and leave out what was deleted where that is much."""
-    small = sum(fragment.physical_rows < _WHOLE // 2 for fragment in store.newest.get_fragments())
-    if small > _FRAGMENTS or store.dead() > max(_DEAD_ROWS, _DEAD_SHARE * store.count()):
+    small = sum(fragment.physical_rows < _WHOLE // 2 for fragment in versions.newest.get_fragments())
+    if small > _FRAGMENTS or versions.dead() > max(_DEAD_ROWS, _DEAD_SHARE * versions.count()):
         progress("compacting")
-        with store.writing():
-            store.newest.optimize.compact_files(target_rows_per_fragment=_WHOLE)
+        with versions.writing():
+            versions.newest.optimize.compact_files(target_rows_per_fragment=_WHOLE)
 
 
 def _index(
-    store: Store, progress: Progress, requests: Callable[[], Vectors], cluster: Cluster | None
-) -> vector_index.Nearest:
-    before = vector_index.Nearest.of(store.current.nearest)
-    if not store.count():
-        return vector_index.Nearest()
+    versions: Versions, progress: Progress, requests: Callable[[], Vectors], cluster: Cluster | None
+) -> vector_index.VectorIndex:
+    before = vector_index.VectorIndex.of(versions.current.vector_index)
+    if not versions.count():
+        return vector_index.VectorIndex()
     progress("indexing")
-    with store.writing():
-        known = {index.field_names[0] for index in store.newest.describe_indices()}
+    with versions.writing():
+        known = {index.field_names[0] for index in versions.newest.describe_indices()}
         for column, kind in LOOKED_UP.items():
             if column not in known:
-                store.newest.create_scalar_index(column, kind)
+                versions.newest.create_scalar_index(column, kind)
         if "words" not in known:
-            store.newest.create_scalar_index("words", "INVERTED", **_WORDS)
-        others = [index.name for index in store.newest.describe_indices() if index.name != vector_index.NAME]
-        store.newest.optimize.optimize_indices(index_names=others)
+            versions.newest.create_scalar_index("words", "INVERTED", **_WORDS)
+        others = [index.name for index in versions.newest.describe_indices() if index.name != vector_index.NAME]
+        versions.newest.optimize.optimize_indices(index_names=others)
         if "vector" not in known:
-            before = vector_index.Nearest()
+            before = vector_index.VectorIndex()
         return vector_index.bring_up_to_date(
-            store.newest, before, large=vector_index.LARGE, requests=requests, cluster=cluster, progress=progress
+            versions.newest, before, large=vector_index.LARGE, requests=requests, cluster=cluster, progress=progress
         )

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from lance.fragment import FragmentMetadata
 
-    from quotefind.index.lance.versions import Store
+    from quotefind.index.lance.versions import Versions
     from quotefind.paths import Location
 
 # What Lance says somewhere in an error of Ray or of lance-ray.
@@ -178,24 +178,24 @@ class Cluster:
             return str(error)
 
     def encode(
-        self, tables: Iterable[pa.Table], total: int, store: Store, progress: Progress
+        self, tables: Iterable[pa.Table], total: int, versions: Versions, progress: Progress
     ) -> Iterator[tuple[list[FragmentMetadata], list[int], int]]:
         """Encode quotes on all workers; yield, as they are done, fragments, the rows in them, and how many were cut.
 
         Args:
             tables: all but vectors and words of the quotes.
             total: how many these are.
-            store: of the dataset.
+            versions: of the dataset.
             progress: told the steps.
         """
         lance = import_lance()
         rows = max(_LEAST, min(_MOST, total // (self.workers * _TURNS)))
-        todo, options = shared_texts(store.location), storage_options(store.location)
+        todo, options = shared_texts(versions.location), storage_options(versions.location)
         remaining = iter(tables)
         shared_so_far = 0
         while (first := next(remaining, None)) is not None:
             progress("sharing", shared_so_far, total)
-            with reported(store.location):
+            with reported(versions.location):
                 shared = lance.write_dataset(
                     _one_after_the_other(first, remaining, rows * _PARTS),
                     todo,
@@ -204,21 +204,21 @@ class Cluster:
                     max_rows_per_file=rows,
                 )
             shared_so_far += shared.count_rows()
-            yield from self._encode_shared(len(shared.get_fragments()), store)
+            yield from self._encode_shared(len(shared.get_fragments()), versions)
 
-    def _encode_shared(self, parts: int, store: Store) -> Iterator[tuple[list[FragmentMetadata], list[int], int]]:
+    def _encode_shared(self, parts: int, versions: Versions) -> Iterator[tuple[list[FragmentMetadata], list[int], int]]:
         """Encode the shared texts, which are in so many `parts`; yield as `encode` does."""
         import lance_ray
         import ray
 
-        manifest, options = store.current, storage_options(store.location)
+        manifest, options = versions.current, storage_options(versions.location)
         each: dict[str, Any] = {"num_cpus": 1, "num_gpus": 1 if self._device.startswith("cuda") else 0}
         with self._answering():
             # Where both ask for the same and parts are taken whole, Ray makes reading a part of the worker's task;
             # otherwise it would start a process to read each part. That workers of a machine that dies start again on
             # another, and do again what they had begun, is what Ray Data does by itself.
             work = lance_ray.read_lance(
-                shared_texts(store.location),
+                shared_texts(versions.location),
                 storage_options=options,
                 ray_remote_args=each,
                 override_num_blocks=parts,
@@ -228,9 +228,9 @@ class Cluster:
                     manifest.model,
                     manifest.fingerprint,
                     self._device,
-                    store.location,
+                    versions.location,
                     options,
-                    store.schema,
+                    versions.schema,
                 ),
                 batch_size=None,
                 batch_format="pyarrow",
@@ -241,7 +241,7 @@ class Cluster:
                 for done in batch.to_pylist():
                     yield pickle.loads(done["fragments"]), done["rows"], done["truncated"]  # noqa: S301 - our own
 
-    def create_vector_index(
+    def build_vector_index(
         self, dataset: lance.LanceDataset, kind: str, partitions: int, options: dict[str, int]
     ) -> None:
         """Make the index of the vectors on all workers, with the `options` that Lance has for its `kind`."""

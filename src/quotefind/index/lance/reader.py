@@ -20,14 +20,14 @@ from quotefind.index.lance.dataset import (
     damaged,
     missing_index,
     open_version,
-    read_ledger,
     read_manifest,
-    readable_ledger,
+    read_source_tables,
+    readable_source_tables,
     reported,
 )
 from quotefind.index.lance.filters import both, condition_of, literal
-from quotefind.index.lance.rows import SHOWN, quote_of, sealed, vectors_of
-from quotefind.index.lance.vector_index import Nearest
+from quotefind.index.lance.rows import SHOWN, is_intact, quote_of, vectors_of
+from quotefind.index.lance.vector_index import VectorIndex
 from quotefind.progress import Progress, silent
 from quotefind.similarity import Ranking, Vectors, cosine_scores
 from quotefind.text import counted, fold, text_digest
@@ -77,9 +77,9 @@ class LanceIndex(Index):
         self._cluster = cluster
         self._exact = exact
         self._manifest = read_manifest(dataset, location)
-        self._nearest = Nearest.of(self._manifest.nearest)
-        with readable_ledger(location):
-            self._ledger = read_ledger(dataset, location).database()
+        self._vector_index = VectorIndex.of(self._manifest.vector_index)
+        with readable_source_tables(location):
+            self._ledger = read_source_tables(dataset, location).database()
         if cluster is not None:
             cluster.connect(location, lambda: f"The index in {location} is as it was: {counted(self.count, 'quote')}.")
 
@@ -147,8 +147,8 @@ class LanceIndex(Index):
 
     def _found(self, query: Vectors, k: int, condition: str | None) -> pa.Table:
         columns = ["row", "checksum", "vector", "_distance"]
-        nearest = self._nearest.request(query, k, exact=self._exact)
-        if self._cluster is not None and self._nearest.searchable_by_cluster(exact=self._exact):
+        nearest = self._vector_index.request(query, k, exact=self._exact)
+        if self._cluster is not None and self._vector_index.searchable_by_cluster(exact=self._exact):
             return self._cluster.search(self.dataset, nearest, columns, condition)
         return self.dataset.to_table(columns=columns, nearest=nearest, filter=condition, prefilter=True)
 
@@ -157,7 +157,7 @@ class LanceIndex(Index):
 
         Lance's full-text index finds them; their score is counted as SQLite's FTS5 counts it.
         """
-        phrases = word_search.tokens_of(list(words))
+        phrases = word_search.tokenize(list(words))
         known = sorted({token for phrase in phrases for token in phrase})
         if not known or not self.count:
             return Ranking(np.empty(0, np.int64), np.empty(0, np.float64))
@@ -233,7 +233,7 @@ class LanceIndex(Index):
         return quotes
 
     def _quote(self, record: dict[str, Any]) -> Quote:
-        if not sealed(record):
+        if not is_intact(record):
             raise damaged(self.location, f"quote {record['id']} is not what was written")
         return quote_of(record, self._paths)
 
@@ -374,7 +374,7 @@ class LanceIndex(Index):
         return {
             "version": self.dataset.version,
             "fragments": fragments,
-            **self._nearest.facts(),
+            **self._vector_index.facts(),
             "bytes": sum(files["size_bytes"].to_pylist()),
         }
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from quotefind.index.lance.bm25 import tokens_of
+from quotefind.index.lance.bm25 import tokenize
 from quotefind.index.schema import quote_checksum
 from quotefind.records import Quote
 from quotefind.similarity import Vectors
@@ -66,7 +66,7 @@ def folded(tags: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(tag for tag in map(fold, tags) if tag))
 
 
-def sealed(record: Mapping[str, Any]) -> bool:
+def is_intact(record: Mapping[str, Any]) -> bool:
     """Whether what a hit shows of `record` is what was written."""
     shown = (record["id"], record["text"], record["author"], record["work"], record["year"])
     stored: int = record["seal"]
@@ -78,7 +78,7 @@ def json_of(tags: Sequence[str]) -> str:
     return json.dumps(list(tags), ensure_ascii=False) if tags else "[]"
 
 
-def proposing(record: dict[str, Any], tags: Sequence[str]) -> dict[str, Any]:
+def with_proposed(record: dict[str, Any], tags: Sequence[str]) -> dict[str, Any]:
     """Return `record` with other proposed tags, and so another seal."""
     shown = (record["id"], record["text"], record["author"], record["work"], record["year"], json_of(record["tags"]))
     return {
@@ -120,7 +120,7 @@ def with_vectors(records: pa.Table, vectors: Vectors, truncated: Sequence[bool],
     """Return whole rows of the dataset: `records` with what their vectors (n, d) and their words say."""
     import pyarrow as pa
 
-    words = tokens_of(records["text"].to_pylist())
+    words = tokenize(records["text"].to_pylist())
     rows = np.ascontiguousarray(vectors, np.float32)
     columns = {name: records[name] for name in records.schema.names}
     columns |= {

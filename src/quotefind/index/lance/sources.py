@@ -14,7 +14,7 @@ from quotefind.index.schema import SCHEMA, statements
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
+class SourceTables:
     """The rows of the tables `sources` and `files` of `index.schema`.
 
     Attributes:
@@ -27,9 +27,9 @@ class Ledger:
     files: list[tuple[Any, ...]]
 
     @staticmethod
-    def of(connection: sqlite3.Connection) -> Ledger:
+    def of(connection: sqlite3.Connection) -> SourceTables:
         """Return what a database holds."""
-        return Ledger(
+        return SourceTables(
             connection.execute("SELECT id, location, options FROM sources ORDER BY id").fetchall(),
             connection.execute(
                 "SELECT id, source_id, path, size, modified, iif(digest IS NULL, NULL, lower(hex(digest)))"
@@ -38,14 +38,14 @@ class Ledger:
         )
 
     @staticmethod
-    def unpacked(text: str) -> Ledger:
+    def unpacked(text: str) -> SourceTables:
         """Return what `packed` made `text` from.
 
         Raises:
             ValueError, TypeError, zlib.error: it made it from nothing.
         """
         sources, files = json.loads(zlib.decompress(base64.b85decode(text)))
-        return Ledger([tuple(source) for source in sources], [tuple(file) for file in files])
+        return SourceTables([tuple(source) for source in sources], [tuple(file) for file in files])
 
     def packed(self) -> str:
         """Return it as text."""
@@ -55,7 +55,7 @@ class Ledger:
         """Put it into the empty tables of a database.
 
         Raises:
-            ValueError, TypeError, sqlite3.Error: it holds what no ledger can.
+            ValueError, TypeError, sqlite3.Error: it holds what no source_tables can.
         """
         connection.executemany("INSERT INTO sources VALUES (?, ?, ?)", self.sources)
         connection.executemany(
@@ -76,19 +76,19 @@ class Ledger:
         """Return the locations of the sources with these `numbers`."""
         return {location for number, location, _ in self.sources if number in numbers}
 
-    def begun(self, before: Ledger, touched: Collection[int]) -> set[int]:
+    def begun(self, before: SourceTables, touched: Collection[int]) -> set[int]:
         """Return the numbers of the sources that have a file which is new since `before`, or is `touched`."""
         known = {file[0] for file in before.files}
         return {source for file, source, *_ in self.files if file in touched or file not in known}
 
-    def becoming(self, after: Ledger, touched: Collection[int]) -> Ledger:
+    def becoming(self, after: SourceTables, touched: Collection[int]) -> SourceTables:
         """Return what holds for a version between this one and `after`, in which any quote may be as in either.
 
         All files of both are there, since quotes can stand in them. Those that are new, and those whose numbers are
         `touched`, are to be read again: so an update that was stopped is made good, whatever they hold by then.
         """
         known, sources = {file[0] for file in self.files}, {source[0] for source in self.sources}
-        return Ledger(
+        return SourceTables(
             self.sources + [source for source in after.sources if source[0] not in sources],
             [_without_digest(file) if file[0] in touched else file for file in self.files]
             + [_without_digest(file) for file in after.files if file[0] not in known],

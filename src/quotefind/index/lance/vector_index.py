@@ -46,7 +46,7 @@ _GROWTH = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Nearest:
+class VectorIndex:
     """The index of the vectors, as it was made.
 
     Attributes:
@@ -65,9 +65,9 @@ class Nearest:
     rows: int = 0
 
     @staticmethod
-    def of(stored: Mapping[str, Any]) -> Nearest:
+    def of(stored: Mapping[str, Any]) -> VectorIndex:
         """Return what the manifest holds of it."""
-        return Nearest(**stored)
+        return VectorIndex(**stored)
 
     def stored(self) -> dict[str, Any]:
         """Return what the manifest is to hold of it."""
@@ -104,13 +104,13 @@ class Nearest:
 
 def bring_up_to_date(
     dataset: lance.LanceDataset,
-    before: Nearest,
+    before: VectorIndex,
     *,
     large: int,
     requests: Callable[[], Vectors],
     cluster: Cluster | None,
     progress: Progress = silent,
-) -> Nearest:
+) -> VectorIndex:
     """Make the index of the vectors anew where it is due, or let it cover what has come since; return what it is now.
 
     Args:
@@ -123,7 +123,7 @@ def bring_up_to_date(
     """
     count = dataset.count_rows()
     if not count:
-        return Nearest()
+        return VectorIndex()
     kind = EXACT if count < large else APPROXIMATE
     if before.kind == kind and count < _GROWTH * before.rows:
         dataset.optimize.optimize_indices(index_names=[NAME])
@@ -135,17 +135,19 @@ def bring_up_to_date(
     # To be said: the default of Lance, and that of lance-ray, which prepares the work for it, are not the same.
     options = {"num_bits": _BITS} if kind == APPROXIMATE else {}
     if cluster is not None and count >= partitions * _TRAINED_WITH:
-        cluster.create_vector_index(dataset, kind, partitions, options)
+        cluster.build_vector_index(dataset, kind, partitions, options)
         dataset.checkout_latest()  # it was committed elsewhere
     else:
         dataset.create_index(
             "vector", kind, name=NAME, replace=True, metric="cosine", num_partitions=partitions, **options
         )
-    made = Nearest(kind, partitions, partitions, 1.0, count)
+    made = VectorIndex(kind, partitions, partitions, 1.0, count)
     return tuned(dataset, made, requests(), progress) if made.approximate else made
 
 
-def tuned(dataset: lance.LanceDataset, index: Nearest, requests: Vectors, progress: Progress = silent) -> Nearest:
+def tuned(
+    dataset: lance.LanceDataset, index: VectorIndex, requests: Vectors, progress: Progress = silent
+) -> VectorIndex:
     """Return `index` with as many probes as it takes to find what `RECALL` asks for, and the recall that was measured.
 
     It is measured twice, and the lower counts: with `requests` (q, d), which lie elsewhere than quotes do, as they are
@@ -194,7 +196,7 @@ def _tenth_scores(
     return tenth
 
 
-def _recall(dataset: lance.LanceDataset, index: Nearest, query: Vectors, own: np.int64, tenth: np.float32) -> float:
+def _recall(dataset: lance.LanceDataset, index: VectorIndex, query: Vectors, own: np.int64, tenth: np.float32) -> float:
     """Return the share of the ten nearest to one query (d,), itself not counted, that a search finds.
 
     Of quotes that are equally near, as those with one text by several authors are, any may be the tenth.

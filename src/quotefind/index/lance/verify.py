@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from quotefind.index.lance.bm25 import tokens_of
+from quotefind.index.lance.bm25 import tokenize
 from quotefind.index.lance.dataset import damaged, reported
-from quotefind.index.lance.filters import listed, standing_in
-from quotefind.index.lance.rows import folded, sealed, vectors_of
+from quotefind.index.lance.filters import in_files, listed
+from quotefind.index.lance.rows import folded, is_intact, vectors_of
 from quotefind.progress import Progress, silent
 from quotefind.similarity import Vectors
 from quotefind.text import counted, fold, quote_id, text_digest
@@ -45,7 +45,7 @@ def verify(index: LanceIndex, progress: Progress = silent) -> int:
         for batch in index.dataset.to_batches(batch_size=_BATCH):
             vectors = vectors_of(batch, index.manifest.dimension)
             records = batch.drop_columns(["vector"]).to_pylist()
-            tokens = tokens_of([record["text"] for record in records])
+            tokens = tokenize([record["text"] for record in records])
             for record, vector, known in zip(records, vectors, tokens, strict=True):
                 finds += _wrong_vector(record, vector)
                 finds += _wrong(record, known, files)
@@ -76,7 +76,7 @@ def _look_up(index: LanceIndex) -> None:
     for record in index.dataset.to_table(columns=["row", "id", "digest", "files", "words"], limit=1).to_pylist():
         for column in ("row", "id", "digest"):
             index.dataset.to_table(columns=["row"], filter=f"{column} = {listed([record[column]])}")
-        index.dataset.to_table(columns=["row"], filter=standing_in(record["files"]))
+        index.dataset.to_table(columns=["row"], filter=in_files(record["files"]))
         index.search_words(record["words"].split()[:1], 1)
         index.search(index.vectors(np.array([record["row"]])), 1)
 
@@ -104,7 +104,7 @@ def _wrong(record: dict[str, Any], tokens: list[str], files: set[int]) -> Iterat
     name, text, author, work = record["id"], record["text"], record["author"], record["work"]
     if text_digest(text).hex() != record["digest"] or quote_id(text, author) != name:
         yield f"quote {name} has not the text or author that it was stored with"
-    elif not sealed(record):
+    elif not is_intact(record):
         yield f"quote {name} has not the work, year, tags, proposals or note that it was stored with"
     found_by = (
         len(text),

@@ -22,17 +22,17 @@ from quotefind.index.lance.dataset import (
     metadata_of,
     missing_index,
     open_version,
-    read_ledger,
     read_manifest,
+    read_source_tables,
     rebuild,
     reported,
     schema,
     storage_options,
 )
-from quotefind.index.lance.filters import listed, standing_in
-from quotefind.index.lance.lock import Lease
-from quotefind.index.lance.rows import proposing
-from quotefind.index.lance.sources import Ledger
+from quotefind.index.lance.filters import in_files, listed
+from quotefind.index.lance.lock import WriterLock
+from quotefind.index.lance.rows import with_proposed
+from quotefind.index.lance.sources import SourceTables
 from quotefind.paths import Location, index_argument
 from quotefind.text import counted
 
@@ -51,32 +51,32 @@ LOOKED_UP = {"row": "BTREE", "id": "BTREE", "digest": "BTREE", "files": "LABEL_L
 KEPT = ["words", "word_count", "truncated", "checksum", "vector"]
 
 
-class Store:
+class Versions:
     """The newest version of the dataset, and the right to write the next.
 
     Attributes:
         location: where it lies.
         manifest: what is true of the whole of it; None for a new one.
-        ledger: what it was made from.
+        source_tables: what it was made from.
     """
 
-    def __init__(self, location: Location, lease: Lease) -> None:
+    def __init__(self, location: Location, lock: WriterLock) -> None:
         """Begin with the newest version: what a run that was killed has committed is in it."""
         self.location = location
-        self._lease = lease
+        self._lock = lock
         self._given_up: lance.LanceDataset | None = None
         self.manifest: LanceManifest | None = None
-        self.ledger = Ledger([], [])
+        self.source_tables = SourceTables([], [])
         self._dataset = open_version(self.location, None)
         if self._dataset is not None:
             self._open(self._dataset)
-            if self.current.unfinished == UPDATE and not self.ledger.sources and not self.count():
+            if self.current.unfinished == UPDATE and not self.source_tables.sources and not self.count():
                 self.give_up()  # a first update that was stopped before it had begun
 
     def _open(self, dataset: lance.LanceDataset) -> None:
         self._dataset = dataset
         self.manifest = read_manifest(dataset, self.location)
-        self.ledger = read_ledger(dataset, self.location)
+        self.source_tables = read_source_tables(dataset, self.location)
 
     @property
     def dataset(self) -> lance.LanceDataset | None:
@@ -118,14 +118,14 @@ class Store:
         """Return how many quotes the newest version holds: all, or those that stand in any of `files`."""
         if self._dataset is None or files == []:
             return 0
-        within = None if files is None else standing_in(files)
+        within = None if files is None else in_files(files)
         with reported(self.location):
             return int(self._dataset.count_rows(within))
 
     def rows_with(self, column: str, values: Sequence[Any], columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Yield `columns` of the rows whose `column` is, or for "files" holds, any of a few `values`."""
         self._cover(column)
-        condition = standing_in(values) if column == "files" else f"{column} IN ({listed(values)})"
+        condition = in_files(values) if column == "files" else f"{column} IN ({listed(values)})"
         with reported(self.location):
             yield from self.newest.to_batches(columns=list(columns), filter=condition)
 
@@ -172,7 +172,7 @@ class Store:
     def give_up(self) -> None:
         """Go on from the published version, or from nothing; it is committed again once there is something to write."""
         self._given_up = self.newest
-        self._dataset, self.manifest, self.ledger = open_version(self.location), None, Ledger([], [])
+        self._dataset, self.manifest, self.source_tables = open_version(self.location), None, SourceTables([], [])
         if self._dataset is not None:
             self._open(self._dataset)
 
@@ -185,13 +185,13 @@ class Store:
     def create(self, encoder: Encoder) -> None:
         """Make an empty dataset for the vectors of `encoder`."""
         self._overwrite(
-            LanceManifest(**_of_model(encoder), created=now(), updated=now(), unfinished=UPDATE), Ledger([], [])
+            LanceManifest(**_of_model(encoder), created=now(), updated=now(), unfinished=UPDATE), SourceTables([], [])
         )
 
-    def _overwrite(self, manifest: LanceManifest, ledger: Ledger) -> None:
+    def _overwrite(self, manifest: LanceManifest, source_tables: SourceTables) -> None:
         """Commit an empty dataset."""
         lance = import_lance()
-        columns = schema(manifest.dimension, metadata_of(manifest, ledger))
+        columns = schema(manifest.dimension, metadata_of(manifest, source_tables))
         there = self._dataset is not None or self._given_up is not None
         with self.writing():
             self._dataset = lance.write_dataset(
@@ -200,20 +200,20 @@ class Store:
                 mode="overwrite" if there else "create",
                 storage_options=storage_options(self.location),
             )
-        self.manifest, self.ledger = manifest, ledger
+        self.manifest, self.source_tables = manifest, source_tables
 
-    def note_update(self, next_row: int, ledger: Ledger, begun: Collection[int]) -> None:
+    def note_update(self, next_row: int, source_tables: SourceTables, begun: Collection[int]) -> None:
         """Commit that an update has begun, and that rows up to `next_row` are taken.
 
         Args:
             next_row: the row of the next new quote after it.
-            ledger: what holds while it is unfinished.
+            source_tables: what holds while it is unfinished.
             begun: the numbers of the sources that it touches; those that it had touched before it was stopped are kept.
         """
         sources = sorted({*begun, *self.current.begun})
         manifest = replace(self.current, next_row=next_row, unfinished=UPDATE, begun=sources)
-        if (manifest, ledger) != (self.manifest, self.ledger):
-            self.commit(manifest, ledger)
+        if (manifest, source_tables) != (self.manifest, self.source_tables):
+            self.commit(manifest, source_tables)
 
     def append(self, fragments: list[FragmentMetadata]) -> None:
         """Commit `fragments`, which are written already."""
@@ -272,15 +272,16 @@ class Store:
     def begin_rebuild(self, encoder: Encoder) -> lance.LanceDataset:
         """Commit an empty dataset for the vectors of `encoder`, unless a run that was killed has begun with it.
 
-        Returned is the version that readers see, whose quotes are to be encoded, and whose ledger is that of the new.
+        Returns:
+            The version that readers see. Its quotes are to be encoded; the new version has the same sources.
         """
         before = self.published()
         unfinished = rebuild(encoder.fingerprint)
         if self.current.unfinished != unfinished:
             manifest = replace(
-                read_manifest(before, self.location), **_of_model(encoder), nearest={}, unfinished=unfinished
+                read_manifest(before, self.location), **_of_model(encoder), vector_index={}, unfinished=unfinished
             )
-            self._overwrite(manifest, read_ledger(before, self.location))
+            self._overwrite(manifest, read_source_tables(before, self.location))
         return before
 
     def left_to_rebuild(self, before: lance.LanceDataset, at_a_time: int, *, forget: bool) -> Iterator[pa.Table]:
@@ -297,7 +298,7 @@ class Store:
                 left = np.searchsorted(done, rows, "left") == np.searchsorted(done, rows, "right")
                 records = batch.filter(left).to_pylist()
                 if forget:
-                    records = [proposing(record, ()) if record["proposed"] else record for record in records]
+                    records = [with_proposed(record, ()) if record["proposed"] else record for record in records]
                 if records:
                     yield table(records, self.schema)
 
@@ -314,17 +315,17 @@ class Store:
             else:
                 self.newest.optimize.compact_files()
 
-    def commit(self, manifest: LanceManifest, ledger: Ledger) -> None:
+    def commit(self, manifest: LanceManifest, source_tables: SourceTables) -> None:
         """Commit what is true of the whole of it, and what it was made from."""
         manifest = replace(manifest, updated=now())
         with self._one_commit():
-            self.newest.update_schema_metadata(metadata_of(manifest, ledger))
-        self.manifest, self.ledger = manifest, ledger
+            self.newest.update_schema_metadata(metadata_of(manifest, source_tables))
+        self.manifest, self.source_tables = manifest, source_tables
 
     def writing(self) -> AbstractContextManager[None]:
         """Make sure that nobody else writes, for one step; what Lance raises in it is reported."""
         with reported(self.location):
-            self._lease.check()
+            self._lock.check()
             newest = self._dataset if self._given_up is None else self._given_up
             if newest is not None and newest.latest_version != newest.version:
                 raise self._not_alone()

@@ -13,13 +13,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from quotefind.index.changes import Changes
-from quotefind.index.lance.dataset import readable_ledger
+from quotefind.index.lance.dataset import readable_source_tables
 from quotefind.index.lance.rows import in_parts, json_of, record_of
 from quotefind.index.schema import SCHEMA, add_functions, statements, transaction
 from quotefind.text import fold
 
 if TYPE_CHECKING:
-    from quotefind.index.lance.versions import Store
+    from quotefind.index.lance.versions import Versions
 
 # How many digests, files or rows one condition names.
 _AT_ONCE = 2000
@@ -47,7 +47,7 @@ EXISTS (SELECT 1 FROM stored
 """
 
 
-def open_working() -> sqlite3.Connection:
+def open_workspace() -> sqlite3.Connection:
     """Return an empty working database; it is deleted as it is closed."""
     # A file in the directory for temporary ones. Lance reads from it in a thread of its own, while this one waits.
     connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
@@ -61,24 +61,24 @@ def open_working() -> sqlite3.Connection:
     return connection
 
 
-class Working:
+class Workspace:
     """The working database of one update.
 
     Attributes:
         connection: to it.
     """
 
-    def __init__(self, connection: sqlite3.Connection, store: Store) -> None:
-        """Take what is stored from the newest version in `store`, whichever that is at the time."""
+    def __init__(self, connection: sqlite3.Connection, versions: Versions) -> None:
+        """Take what is stored from the newest version in `versions`, whichever that is at the time."""
         self.connection = connection
-        self._store = store
+        self._versions = versions
 
     def begin(self) -> None:
         """Begin an update with the sources of the newest version, and nothing else."""
         for name in ("places", "quote_tags", "proposed_tags", "quotes", "stored", "files", "sources"):
             self.connection.execute(f"DELETE FROM {name}")
-        with readable_ledger(self._store.location):
-            self._store.ledger.fill(self.connection)
+        with readable_source_tables(self._versions.location):
+            self._versions.source_tables.fill(self.connection)
 
     def load(self, changes: Changes, gone: set[str]) -> set[int]:
         """Take over the stored quotes that have something to do with what is staged, or with files that go.
@@ -91,7 +91,7 @@ class Working:
             The numbers of all files that have changed or go.
         """
         files = self._files(changes, gone)
-        if self._store.count():
+        if self._versions.count():
             staged = self.connection.execute("SELECT DISTINCT digest FROM staged")
             self._take_over("digest", (digest.hex() for (digest,) in staged))
             self._take_over("files", files)
@@ -135,7 +135,7 @@ class Working:
 
     def _take_over(self, column: str, values: Iterable[Any]) -> None:
         for part in in_parts(values, _AT_ONCE):
-            for batch in self._store.rows_with(column, part, _TAKEN):
+            for batch in self._versions.rows_with(column, part, _TAKEN):
                 with transaction(self.connection):
                     for record in batch.to_pylist():
                         self._insert(record)

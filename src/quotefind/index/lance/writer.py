@@ -17,7 +17,6 @@ from quotefind.encoders import Encoder
 from quotefind.errors import IndexUnusableError
 from quotefind.index.changes import Changes, is_there
 from quotefind.index.interface import OpenEncoder
-from quotefind.index.lance import versions
 from quotefind.index.lance.dataset import (
     CHANGE,
     UPDATE,
@@ -28,13 +27,13 @@ from quotefind.index.lance.dataset import (
     reported,
 )
 from quotefind.index.lance.encoding import encoded, written
-from quotefind.index.lance.lock import clear, writing
+from quotefind.index.lance.lock import clear, writer_lock
 from quotefind.index.lance.merge import LanceApplication
 from quotefind.index.lance.proposals import forget, propose
 from quotefind.index.lance.publish import publish, show
-from quotefind.index.lance.sources import Ledger
-from quotefind.index.lance.versions import Store
-from quotefind.index.lance.workspace import Working, open_working
+from quotefind.index.lance.sources import SourceTables
+from quotefind.index.lance.versions import Versions, table
+from quotefind.index.lance.workspace import Workspace, open_workspace
 from quotefind.index.merge import Application
 from quotefind.index.sources import remembered
 from quotefind.index.summary import Summary
@@ -59,26 +58,28 @@ _COMMIT_AFTER = 15.0
 class LanceIndexWriter(Updating):
     """The right to write the index in a Lance dataset; made by `open_to_write`."""
 
-    def __init__(self, store: Store, working: Working, open_encoder: OpenEncoder, cluster: Cluster | None) -> None:
-        """Write what `store` holds, with the `working` database for what an update touches."""
-        self.location = store.location
-        self.connection = working.connection
+    def __init__(
+        self, versions: Versions, workspace: Workspace, open_encoder: OpenEncoder, cluster: Cluster | None
+    ) -> None:
+        """Write what `versions` holds, with the `workspace` database for what an update touches."""
+        self.location = versions.location
+        self.connection = workspace.connection
         self.opener = open_encoder
-        self.argument = index_argument(store.location)
-        self._store = store
-        self._working = working
+        self.argument = index_argument(versions.location)
+        self._versions = versions
+        self._workspace = workspace
         self._cluster = cluster
         self._progress: Progress = silent
-        self._before = store.ledger
+        self._before = versions.source_tables
         self._touched: set[int] = set()
 
     @property
     def manifest(self) -> LanceManifest | None:
         """What is true of the whole index, also where it is being changed otherwise than by an update; None if new."""
-        manifest = self._store.manifest
+        manifest = self._versions.manifest
         if manifest is None or manifest.unfinished in ("", UPDATE):
             return manifest
-        return read_manifest(self._store.published(), self.location)
+        return read_manifest(self._versions.published(), self.location)
 
     def require_manifest(self) -> LanceManifest:
         """Return the manifest.
@@ -97,17 +98,17 @@ class LanceIndexWriter(Updating):
 
     def _check(self, named: set[str]) -> list[str]:
         given_up = self._give_up(named)
-        self._working.begin()
-        self._before, self._touched = self._store.ledger, set()
+        self._workspace.begin()
+        self._before, self._touched = self._versions.source_tables, set()
         return given_up
 
     def _give_up(self, named: set[str]) -> list[str]:
         """Go on from what readers see where a run was stopped whose end this update cannot be; return what to say."""
-        manifest = self._store.manifest
+        manifest = self._versions.manifest
         if manifest is None or not manifest.unfinished:
             return []
         if manifest.unfinished == UPDATE:
-            self._working.begin()
+            self._workspace.begin()
             begun = [source for source in remembered(self.connection) if source.location in self._unfinished()]
             gone = [source.location for source in begun if source.location not in named and not is_there(source)]
             if not gone:
@@ -117,27 +118,27 @@ class LanceIndexWriter(Updating):
             said = []  # as if it had not been begun
         else:
             said = [f"encoding the index anew with {manifest.model} was stopped, and is given up"]
-        self._store.give_up()
+        self._versions.give_up()
         return said
 
     def _unfinished(self) -> set[str]:
-        manifest = self._store.manifest
-        return self._store.ledger.locations(manifest.begun) if manifest is not None else set()
+        manifest = self._versions.manifest
+        return self._versions.source_tables.locations(manifest.begun) if manifest is not None else set()
 
     def _prepare(self) -> None:
         """Do nothing: the working database has its tables."""
 
     def _load(self, changes: Changes, gone: set[str]) -> None:
-        self._touched |= self._working.load(changes, gone)
+        self._touched |= self._workspace.load(changes, gone)
 
     def _count(self) -> int:
-        return self._store.count()
+        return self._versions.count()
 
     def _begin(self, model: str | None) -> Encoder | None:
-        if self._store.manifest is not None:
+        if self._versions.manifest is not None:
             return None
         encoder = self.opener(model, None)
-        self._store.create(encoder)
+        self._versions.create(encoder)
         return encoder
 
     def _application(self, progress: Progress, encoder: Encoder | None) -> LanceApplication:
@@ -147,31 +148,31 @@ class LanceIndexWriter(Updating):
             self._note(application.next_row)
             return self._add_new(total, encoder)
 
-        application = LanceApplication(self._working, self.require_manifest().next_row, add)
-        of_working = application.count_held
-        application.count_held = lambda locations: self._held(of_working(locations), locations)
+        application = LanceApplication(self._workspace, self.require_manifest().next_row, add)
+        of_workspace = application.count_held
+        application.count_held = lambda locations: self._held(of_workspace(locations), locations)
         return application
 
     def _note(self, next_row: int) -> None:
         """Note in the dataset, before it is changed, what an update that is stopped has to read again."""
-        ledger = self._before.becoming(Ledger.of(self.connection), self._touched)
-        self._store.note_update(next_row, ledger, ledger.begun(self._before, self._touched))
+        source_tables = self._before.becoming(SourceTables.of(self.connection), self._touched)
+        self._versions.note_update(next_row, source_tables, source_tables.begun(self._before, self._touched))
 
-    def _held(self, in_working: int, locations: list[str] | None) -> int:
+    def _held(self, in_workspace: int, locations: list[str] | None) -> int:
         """Return how many quotes the sources at `locations` hold: what the dataset says, but for what was touched."""
-        files = None if locations is None else self._working.files_of(locations)
-        return self._store.count(files) - self._working.count_stored(files) + in_working
+        files = None if locations is None else self._workspace.files_of(locations)
+        return self._versions.count(files) - self._workspace.count_stored(files) + in_workspace
 
     def _add_new(self, total: int, encoder: Encoder | None) -> tuple[int, int]:
         """Add all new quotes of the working database; return how many texts were encoded, and how many of these cut."""
         done = truncated = 0
         if total:
-            texts = (versions.table(records, self._store.schema) for records in self._working.to_encode(_CHUNK))
-            done, truncated = self._encode(texts, total, encoder, self._working.note_stored)
-        for records in self._working.to_copy(_CHUNK):
-            rows = self._store.copies(records)
-            self._store.append(written(rows, self.location))
-            self._working.note_stored(record["row"] for record in records)
+            texts = (table(records, self._versions.schema) for records in self._workspace.to_encode(_CHUNK))
+            done, truncated = self._encode(texts, total, encoder, self._workspace.note_stored)
+        for records in self._workspace.to_copy(_CHUNK):
+            rows = self._versions.copies(records)
+            self._versions.append(written(rows, self.location))
+            self._workspace.note_stored(record["row"] for record in records)
         return done, truncated
 
     def _encode(
@@ -195,7 +196,7 @@ class LanceIndexWriter(Updating):
         committed = time.monotonic()
 
         def commit() -> None:
-            self._store.append(fragments)
+            self._versions.append(fragments)
             if note:
                 note(stored)
             fragments.clear()
@@ -218,7 +219,7 @@ class LanceIndexWriter(Updating):
     ) -> Iterator[tuple[list[FragmentMetadata], list[int], int]]:
         """Yield the fragments of the dataset that hold `texts`, which rows these are, and how many were cut."""
         if self._cluster is not None:
-            yield from self._cluster.encode(texts, total, self._store, self._progress)
+            yield from self._cluster.encode(texts, total, self._versions, self._progress)
             return
         manifest = self.require_manifest()
         encoder = encoder or self.opener(manifest.model, manifest.fingerprint)
@@ -228,15 +229,15 @@ class LanceIndexWriter(Updating):
             self._progress(stage, before + done, all_of_them)
 
         for records in texts:
-            rows = encoded(records, encoder, self._store.schema, tell)
+            rows = encoded(records, encoder, self._versions.schema, tell)
             yield written(rows, self.location), rows["row"].to_pylist(), sum(rows["truncated"].to_pylist())
             before += len(rows)
 
     def _publish(self, applied: Application, progress: Progress) -> None:
         noted = False
         steps: list[tuple[Callable[[list[Any]], None], Iterator[list[Any]]]] = [
-            (self._store.merge, self._working.changed(_CHUNK)),
-            (self._store.delete, self._working.removed_rows()),
+            (self._versions.merge, self._workspace.changed(_CHUNK)),
+            (self._versions.delete, self._workspace.removed_rows()),
         ]
         for change, parts in steps:
             for part in parts:
@@ -245,14 +246,14 @@ class LanceIndexWriter(Updating):
                     noted = True
                 change(part)
         rate = applied.rate or self.require_manifest().rate
-        self._show(Ledger.of(self.connection), progress, rate)
+        self._show(SourceTables.of(self.connection), progress, rate)
 
-    def _show(self, ledger: Ledger, progress: Progress = silent, rate: float | None = None) -> None:
-        publish(self._store, ledger, progress, requests=self._requests, cluster=self._cluster, rate=rate)
+    def _show(self, source_tables: SourceTables, progress: Progress = silent, rate: float | None = None) -> None:
+        publish(self._versions, source_tables, progress, requests=self._requests, cluster=self._cluster, rate=rate)
 
     def _requests(self) -> Vectors:
         """Return the vectors (q, d) of requests as users write them, with which the recall of an index is measured."""
-        manifest = self._store.current
+        manifest = self._versions.current
         themes = bundled_themes().read_text(encoding="utf-8").splitlines()
         encoder = self.opener(manifest.model, manifest.fingerprint)
         return encoder.encode_queries([f"quotes about {theme}" for theme in themes])
@@ -265,18 +266,18 @@ class LanceIndexWriter(Updating):
         started = time.monotonic()
         self._progress = progress
         self.require_manifest()
-        old = read_manifest(self._store.published(), self.location)
+        old = read_manifest(self._versions.published(), self.location)
         encoder = self.opener(old.model if model is None else model, None)
         warnings = []
-        before = self._store.begin_rebuild(encoder)
+        before = self._versions.begin_rebuild(encoder)
         forgotten = 0
         if encoder.fingerprint != old.fingerprint:
             with reported(self.location):
                 forgotten = before.count_rows("array_length(proposed) > 0")
-        total = before.count_rows() - self._store.count()
-        texts = self._store.left_to_rebuild(before, _CHUNK, forget=bool(forgotten))
+        total = before.count_rows() - self._versions.count()
+        texts = self._versions.left_to_rebuild(before, _CHUNK, forget=bool(forgotten))
         done, _ = self._encode(texts, total, encoder)
-        self._show(self._store.ledger, progress)
+        self._show(self._versions.source_tables, progress)
         if forgotten:
             warnings.append(
                 f"the tags proposed for {forgotten} quotes came from another model and are forgotten. To propose anew: "
@@ -288,10 +289,10 @@ class LanceIndexWriter(Updating):
     def compact(self, progress: Progress = silent) -> int:
         """Give back the space of what was removed; return how many rows that was."""
         self.require_manifest()
-        self._store.begin_change()
-        dead = self._store.dead()
-        self._store.compact(self._cluster)
-        self._show(self._store.ledger, progress)
+        self._versions.begin_change()
+        dead = self._versions.dead()
+        self._versions.compact(self._cluster)
+        self._show(self._versions.source_tables, progress)
         return dead
 
     def propose(self, proposed: Iterable[tuple[Quote, Sequence[str]]]) -> int:
@@ -301,17 +302,17 @@ class LanceIndexWriter(Updating):
         returned is how many these are.
         """
         self.require_manifest()
-        self._store.begin_change()
-        left_alone = propose(self._store, proposed)
-        self._show(self._store.ledger)
+        self._versions.begin_change()
+        left_alone = propose(self._versions, proposed)
+        self._show(self._versions.source_tables)
         return left_alone
 
     def forget_proposals(self) -> int:
         """Forget everything that was proposed; return for how many quotes."""
         self.require_manifest()
-        self._store.begin_change()
-        forgotten = forget(self._store)
-        self._show(self._store.ledger)
+        self._versions.begin_change()
+        forgotten = forget(self._versions)
+        self._show(self._versions.source_tables)
         return forgotten
 
 
@@ -330,13 +331,13 @@ def open_to_write(
         make_private(location)
     made = True
     try:
-        with writing(location, wait=wait) as lease, closing(open_working()) as connection:
-            store = Store(location, lease)
+        with writer_lock(location, wait=wait) as lock, closing(open_workspace()) as connection:
+            versions = Versions(location, lock)
             try:
                 if cluster is not None:
-                    cluster.connect(location, store.state)
-                show(store)
-                yield LanceIndexWriter(store, Working(connection, store), open_encoder, cluster)
+                    cluster.connect(location, versions.state)
+                show(versions)
+                yield LanceIndexWriter(versions, Workspace(connection, versions), open_encoder, cluster)
             except sqlite3.OperationalError as error:
                 raise IndexUnusableError(
                     f"The temporary file for the update of the index in {location} cannot be written ({error}). Make "
@@ -344,7 +345,7 @@ def open_to_write(
                     "committed before is safe; run the command again."
                 ) from error
             finally:
-                made = store.manifest is not None
+                made = versions.manifest is not None
     finally:
         if not made:
             clear(location)

@@ -34,7 +34,12 @@ def test_every_example_is_read_as_what_it_is_an_example_of(name: str) -> None:
 def test_every_format_has_an_example() -> None:
     """The examples are those of the table, in its order; of what is no text it is the command that reads it."""
     assert list(EXAMPLES) == list(FORMATS)
-    assert [name for name in FORMATS if EXAMPLES[name].startswith("$ quotefind index ")] == ["kobo", "parquet", "arrow"]
+    assert [name for name in FORMATS if EXAMPLES[name].startswith("$ quotefind index ")] == [
+        "apple-books",
+        "kobo",
+        "parquet",
+        "arrow",
+    ]
 
 
 def test_formats_are_listed_for_programs(cli: Cli) -> None:

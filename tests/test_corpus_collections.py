@@ -106,15 +106,19 @@ def kobo(tmp_path: Path) -> Path:
         CREATE TABLE content (ContentID TEXT PRIMARY KEY, ContentType TEXT, Title TEXT, Attribution TEXT);
         CREATE TABLE Bookmark (
             BookmarkID TEXT NOT NULL PRIMARY KEY, VolumeID TEXT NOT NULL, ContentID TEXT NOT NULL, Text TEXT,
-            Annotation TEXT, ExtraAnnotationData BLOB, DateCreated TEXT, Hidden BOOL NOT NULL DEFAULT 0, Type TEXT
+            Annotation TEXT, ExtraAnnotationData BLOB, DateCreated TEXT, Hidden BOOL NOT NULL DEFAULT 0, Type TEXT,
+            ChapterProgress REAL NOT NULL DEFAULT 0.125
         );
-        INSERT INTO content VALUES ('emma', 6, 'Emma', 'Jane Austen'), ('emma!1', 9, 'Chapter 1', NULL),
-            ('odd', 6, NULL, '');
-        INSERT INTO Bookmark VALUES
+        INSERT INTO content VALUES ('emma', 6, 'Emma', 'Jane Austen'), ('emma!1', 9, 'part1.xhtml', NULL),
+            ('emma!1-1', 899, 'Chapter 1', NULL), ('odd', 6, NULL, ''), ('odd!1', 9, 'OEBPS/part 1.html', NULL);
+        INSERT INTO Bookmark (
+            BookmarkID, VolumeID, ContentID, Text, Annotation, ExtraAnnotationData, DateCreated, Hidden, Type
+        ) VALUES
             ('1', 'emma', 'emma!1', char(10) || '  Silly things
-do cease to be silly ' || char(160), NULL, NULL, '2020', 'false', 'highlight'),
+do cease to be silly ' || char(160), NULL, NULL,
+                '2020-05-01T10:11:12.123', 'false', 'highlight'),
             ('2', 'emma', 'emma!1', 'One half of the world cannot understand',
-                'the pleasures' || char(10) || 'of the other', x'00ff', '2020', 'false', 'note'),
+                'the pleasures' || char(10) || 'of the other', x'00ff', '2020-05-01T10:11:12Z', 'false', 'note'),
             ('3', 'emma', 'emma!1', NULL, NULL, NULL, '2020', 'false', 'dogear'),
             ('4', 'emma', 'emma!1', ' ' || char(10), NULL, zeroblob(5000000), '2020', 'false', 'markup'),
             ('5', 'emma', 'emma!1', 'deleted', NULL, NULL, '2020', 'true', 'highlight'),
@@ -127,10 +131,18 @@ do cease to be silly ' || char(160), NULL, NULL, '2020', 'false', 'highlight'),
 
 
 def test_a_kobo_is_read(kobo: Path) -> None:
-    """Highlights have title, author and note; bookmarks, drawings and what was deleted are none; books may be gone."""
+    """Highlights have title, author, note, chapter and date; bookmarks, drawings and what was deleted are none."""
     assert files_of(kobo.parent) == ([kobo], [])
     assert list(read_file(kobo, ReadOptions())) == [
-        Quote("Silly things do cease to be silly", "Jane Austen", "Emma", source=str(kobo), line=1),
+        Quote(
+            "Silly things do cease to be silly",
+            "Jane Austen",
+            "Emma",
+            source=str(kobo),
+            line=1,
+            place="Chapter 1, 12%",
+            added="2020-05-01T10:11:12",
+        ),
         Quote(
             "One half of the world cannot understand",
             "Jane Austen",
@@ -138,6 +150,8 @@ def test_a_kobo_is_read(kobo: Path) -> None:
             source=str(kobo),
             line=2,
             note="the pleasures of the other",
+            place="Chapter 1, 12%",
+            added="2020-05-01T10:11:12+00:00",
         ),
         Quote("of a book that is not there any more", source=str(kobo), line=3),
         Quote("without a title", source=str(kobo), line=4),
@@ -228,8 +242,8 @@ def test_a_database_made_to_harm_comes_to_an_end(tmp_path: Path, monkeypatch: py
         INSERT INTO Bookmark SELECT 'a', 'x' FROM content;
     """)
     connection.close()
-    monkeypatch.setattr("quotefind.corpus.kobo._MOST_STEPS", 5_000_000)
-    with pytest.raises(SourceError, match="no database that can be read"):
+    monkeypatch.setattr("quotefind.corpus.database._MOST_STEPS", 5_000_000)
+    with pytest.raises(SourceError, match="not a readable database"):
         list(read_file(path, ReadOptions()))
 
 
@@ -247,7 +261,7 @@ def test_a_damaged_database_is_an_error(tmp_path: Path) -> None:
     connection.close()
     sound = path.read_bytes()
     for old, new in ((b"Bookmark", b"Book\nark"), (b"sqlite_auto", b"sqlite\nauto")):
-        assert refusal(sound.replace(old, new), "kobo").startswith("-: no ")
+        assert refusal(sound.replace(old, new), "kobo").startswith("-: no")
         assert "\n" not in refusal(sound.replace(old, new), "kobo")
     assert [quote.work for quote in quotes(sound, "kobo")] == ["Sayings", "Sayings", None]
     for at in range(0, len(sound), 7):
@@ -323,18 +337,36 @@ def test_the_sidecar_of_koreader_is_read(tmp_path: Path) -> None:
     assert files_of(tmp_path) == ([path], [folder / "metadata.epub.lua.old"])
     authors = "Jane Austen, Another Lady"
     assert list(read_file(path, ReadOptions())) == [
-        Quote('Silly things do "cease" to be silly', authors, "Sanditon", source=str(path), line=4),
-        Quote("Café society", authors, "Sanditon", source=str(path), line=18, note="for the talk"),
+        Quote(
+            'Silly things do "cease" to be silly',
+            authors,
+            "Sanditon",
+            source=str(path),
+            line=4,
+            place="One, p. 12",
+            added="2024-08-01T10:00:00",
+        ),
+        Quote(
+            "Café society",
+            authors,
+            "Sanditon",
+            source=str(path),
+            line=18,
+            note="for the talk",
+            added="2024-08-01T10:06:00",
+        ),
     ]
 
 
 def test_the_older_sidecar_is_read() -> None:
     """Highlights by page, in their order; what KOReader itself wrote into the bookmark, in any language, is no note."""
-    assert [(quote.text, quote.note, quote.author, quote.work) for quote in quotes(OLDER, "koreader")] == [
-        ("first", None, "Jane Austen", "Emma"),
-        ("second", None, "Jane Austen", "Emma"),
-        ("third", "mine", "Jane Austen", "Emma"),
+    found = quotes(OLDER, "koreader")
+    assert [(quote.text, quote.note, quote.place, quote.added) for quote in found] == [
+        ("first", None, "p. 3", "2021-01-01T10:00:01"),
+        ("second", None, "p. 3", "2021-01-01T10:00:03"),
+        ("third", "mine", "p. 12", "2021-01-01T10:00:02"),
     ]
+    assert {(quote.author, quote.work) for quote in found} == {("Jane Austen", "Emma")}
 
 
 def test_what_koreader_exports_is_read() -> None:
@@ -343,7 +375,7 @@ def test_what_koreader_exports_is_read() -> None:
         "title": "Emma",
         "author": "Jane Austen",
         "entries": [
-            {"text": "Silly things", "note": "mine", "chapter": "One", "page": 3, "sort": "highlight"},
+            {"text": "Silly things", "note": "mine", "chapter": "One", "page": 3, "time": 1_609_495_201},
             {"text": "in One", "sort": "bookmark"},
             {"sort": "highlight", "image": "x.png"},
         ],
@@ -354,7 +386,10 @@ def test_what_koreader_exports_is_read() -> None:
         "version": "json/1.0.0",
         "documents": [other, emma, {**other, "entries": [{"text": "b"}]}],
     }
-    expected = Quote("Silly things", "Jane Austen", "Emma", source="-", line=5, note="mine")
+    expected = Quote(
+        "Silly things", "Jane Austen", "Emma", None, (), "-", 5, note="mine", place="One, p. 3",
+        added="2021-01-01T10:00:01+00:00",
+    )  # fmt: skip
     assert quotes(json.dumps(emma, indent=1), "koreader") == [expected]
     found = quotes(json.dumps(several, indent=1), "koreader")
     assert [(quote.text, quote.author, quote.work) for quote in found] == [
@@ -383,20 +418,20 @@ def test_what_koreader_exports_is_recognised_by_its_keys(tmp_path: Path) -> None
         ('return {annotations = os.execute("x")}', "expected , or }"),
         ("return {[1] = {}} print(1)", "expected the end, found 'p'"),
         ("print(1)", "expected a table"),
-        ("return {\n'a", "2: no table of Lua: a string without an end"),
-        ("return {[[a", "a string without an end"),
+        ("return {\n'a", "2: not a Lua table: unterminated string"),
+        ("return {[[a", "unterminated string"),
         ("return {a = ", "expected a value, found 'the end'"),
         ("return {[{}] = 1}", "expected a key"),
-        ("return {[1] 2}", "expected = behind a key"),
-        (r"return {'\q'}", "no escape sequence"),
-        (r"return {'\999'}", "no byte"),
+        ("return {[1] 2}", "expected = after a key"),
+        (r"return {'\q'}", "not an escape sequence"),
+        (r"return {'\999'}", "not a byte"),
         ("return " + "{" * 500, "nested too deeply"),
         ("return {1 2}", "expected , or }"),
     ],
 )
 def test_lua_is_read_and_never_run(text: str, problem: str) -> None:
     """Whatever is more than a table of values is an error at its line."""
-    with pytest.raises(SourceError, match=r"^-:[0-9]+: no table of Lua: ") as caught:
+    with pytest.raises(SourceError, match=r"^-:[0-9]+: not a Lua table: ") as caught:
         records(text, "koreader")
     assert problem in str(caught.value)
 

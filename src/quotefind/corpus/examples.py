@@ -23,9 +23,12 @@ EXAMPLES: Mapping[str, str] = {
     "kindle": "Sayings (Thales)\n- Your Highlight on page 1 | Location 2-3 | Added on Sunday, 3 March 2019 10:15:33\n\n"
     "Know thyself.\n==========\nSayings (Thales)\n- Your Note on page 1 | Location 3 | Added on Sunday, 3 March 2019 "
     "10:17:02\n\nfor the talk\n==========",
+    "apple-books": "$ quotefind index ~/Library/Containers/com.apple.iBooksX/Data/Documents/AEAnnotation",
     "kobo": "$ quotefind index /media/KOBOeReader/.kobo/KoboReader.sqlite",
     "koreader": 'return {\n  ["annotations"] = {\n    [1] = { ["drawer"] = "lighten", ["note"] = "for the talk", '
     '["text"] = "Know thyself." },\n  },\n  ["doc_props"] = { ["authors"] = "Thales", ["title"] = "Sayings" },\n}',
+    "moon-reader": "1\nindent:false\ntrim:false\n#\n1\nSayings\n/sdcard/Books/Sayings - Thales.epub\n"
+    "/sdcard/books/sayings - thales.epub\n2\n0\n40\n13\n-256\n1551608133000\n\nfor the talk\nKnow thyself.\n0\n0\n0",
     "parquet": "$ quotefind index quotes.parquet --text-column quote --author-column who",
     "arrow": "$ quotefind index quotes.arrow --text-column quote --author-column who",
 }

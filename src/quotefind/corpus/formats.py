@@ -118,6 +118,15 @@ _TABLE = (
         inside=("txt",),
     ),
     Format(
+        "apple-books",
+        (),
+        "the database of Apple Books on a Mac: highlights with their notes",
+        ("apple_books", "read_apple_books"),
+        names=("AEAnnotation*.sqlite",),
+        binary=True,
+        signature=_begins(rb"SQLite format 3\0.*ZAEANNOTATION"),
+    ),
+    Format(
         "kobo",
         (),
         "the database of a Kobo: highlights, with the notes beside them",
@@ -134,6 +143,12 @@ _TABLE = (
         names=("metadata.*.lua",),
         signature=_begins(rb"(?:--[^\n]*\n)?\s*return \{\s*\[?\W"),
         shapes=(("documents.entries",), ("entries", "title", "author")),
+    ),
+    Format(
+        "moon-reader",
+        (".mrexpt",),
+        "the file that Moon+ Reader exports: highlights with their notes",
+        ("moon_reader", "read_moon_reader"),
     ),
     Format(
         "parquet",

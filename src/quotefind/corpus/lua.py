@@ -1,4 +1,4 @@
-"""The data that a Lua file returns, read without running anything: tables, strings, numbers, true, false and nil."""
+"""The data that a Lua file returns, read without running it: tables, strings, numbers, true, false and nil."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _ESCAPES |= {mark: mark for mark in "\\\"'"}
 
 
 class Table(dict[str | float | bool, Any]):
-    """A Lua table, its list part under the keys 1, 2 and so on; `line` is where it begins, counted from 1."""
+    """A Lua table; its list part has the keys 1, 2 and so on. `line` is where it begins, counted from 1."""
 
     line: int = 1
 
     def values_in_order(self) -> list[Table]:
-        """Return the tables in it: those of its list part in their order, then the others as they are written."""
+        """Return the tables in it: those of its list part by number, then the others in the order of the file."""
         numbered = sorted((key, value) for key, value in self.items() if isinstance(key, float))
         named = [value for key, value in self.items() if not isinstance(key, float)]
         return [value for value in [*(value for _, value in numbered), *named] if isinstance(value, Table)]
@@ -36,10 +36,10 @@ class Table(dict[str | float | bool, Any]):
 def read_lua(text: str, name: str) -> Table:
     """Return the table that the Lua file `text`, called `name`, returns.
 
-    A name that is no keyword stands for a value that is not in the file, and counts as nil.
+    A name that is no keyword refers to a value that is not in the file, and counts as nil.
 
     Raises:
-        SourceError: it does more than to return such a table.
+        SourceError: it does anything but return such a table.
     """
     parser = _Parser(text, name)
     parser.skip()
@@ -58,7 +58,7 @@ def read_lua(text: str, name: str) -> Table:
 
 
 class _Parser:
-    """A text that is read from `at` on."""
+    """A text that is parsed from `at` on."""
 
     def __init__(self, text: str, name: str) -> None:
         self.at = 0
@@ -68,8 +68,8 @@ class _Parser:
         self._counted = 0
 
     def fail(self, problem: str) -> NoReturn:
-        """Raise what is wrong at the place that was reached."""
-        raise SourceError(f"{self._name}:{self.line()}: no table of Lua: {problem}")
+        """Raise an error that names the current line."""
+        raise SourceError(f"{self._name}:{self.line()}: not a Lua table: {problem}")
 
     def line(self) -> int:
         """Return the line of the next character, counted from 1."""
@@ -78,11 +78,11 @@ class _Parser:
         return self._line
 
     def peek(self) -> str:
-        """Return the next character; nothing at the end."""
+        """Return the next character, or nothing at the end."""
         return self._text[self.at : self.at + 1]
 
     def word(self, wanted: str) -> bool:
-        """Step over the word `wanted`, if it comes next, and return whether it did."""
+        """Skip the word `wanted` if it comes next, and return whether it did."""
         found = _NAME.match(self._text, self.at)
         if found is None or found.group() != wanted:
             return False
@@ -90,7 +90,7 @@ class _Parser:
         return True
 
     def skip(self) -> None:
-        """Step over white space and comments."""
+        """Skip white space and comments."""
         while True:
             blanks = _BLANKS.match(self._text, self.at)
             self.at = blanks.end() if blanks else self.at
@@ -104,7 +104,7 @@ class _Parser:
                 self.at = len(self._text) if end < 0 else end
 
     def table(self, depth: int) -> Table:
-        """Step over the table that begins here and return it."""
+        """Parse the table that begins here and return it."""
         if depth > _DEEPEST:
             self.fail("nested too deeply")
         table = Table()
@@ -129,7 +129,7 @@ class _Parser:
             self.at += self.peek() != "}"
 
     def _key(self, depth: int) -> str | float | bool | None:
-        """Step over the key and the = behind it, and return the key; None where a value stands on its own."""
+        """Parse a key and the = after it, and return the key; None for a value without a key."""
         begin = self.at
         if self.peek() == "[" and not _LONG_BRACKET.match(self._text, self.at):
             self.at += 1
@@ -140,7 +140,7 @@ class _Parser:
             self.at += 1
             self.skip()
             if self.peek() != "=":
-                self.fail("expected = behind a key")
+                self.fail("expected = after a key")
             self.at += 1
             return key
         name = _NAME.match(self._text, self.at)
@@ -154,7 +154,7 @@ class _Parser:
         return None
 
     def _value(self, depth: int) -> Any:
-        """Step over a value and return it."""
+        """Parse a value and return it."""
         self.skip()
         opening = self.peek()
         if opening == "{":
@@ -174,7 +174,7 @@ class _Parser:
         return {"true": True, "false": False}.get(name.group())
 
     def _string(self, mark: str) -> str:
-        """Step over a string between marks and return it. Bytes that it spells out are decoded as UTF-8."""
+        """Parse a string between marks and return it. Bytes that it writes as numbers are decoded as UTF-8."""
         begin = self.at
         self.at += 1
         parts = []
@@ -188,15 +188,15 @@ class _Parser:
                 return _decoded("".join(parts))
             if following != "\\":
                 self.at = begin
-                self.fail("a string without an end")
+                self.fail("unterminated string")
             parts.append(self._escape())
 
     def _escape(self) -> str:
-        """Step over an escape sequence and return what it stands for."""
+        """Parse an escape sequence and return what it means."""
         if byte := _BYTE.match(self._text, self.at):
             number = int(byte["hex"], 16) if byte["hex"] else int(byte["decimal"])
             if number > 255:
-                self.fail(f"no byte: {byte.group()}")
+                self.fail(f"not a byte: {byte.group()}")
             self.at = byte.end()
             return chr(number) if number < 128 else chr(0xDC00 + number)
         following = self._text[self.at + 1 : self.at + 2]
@@ -206,24 +206,24 @@ class _Parser:
             self.at = blanks.end() if blanks else self.at
             return ""
         if following not in _ESCAPES:
-            self.fail(f"no escape sequence: \\{following}")
+            self.fail(f"not an escape sequence: \\{following}")
         return _ESCAPES[following]
 
     def _long_string(self) -> str:
-        """Step over a string in long brackets, as [[…]] or [==[…]==], and return it."""
+        """Parse a string in long brackets, [[…]] or [==[…]==], and return it."""
         opening = _LONG_BRACKET.match(self._text, self.at)
         if opening is None:
             self.fail("expected [[")
         closing = f"]{opening['level']}]"
         end = self._text.find(closing, opening.end())
         if end < 0:
-            self.fail("a string without an end")
+            self.fail("unterminated string")
         self.at = end + len(closing)
         return self._text[opening.end() : end]
 
 
 def _decoded(text: str) -> str:
-    """Return `text` with the bytes in it that make letters together as these."""
+    """Return `text` with the bytes in it decoded as UTF-8, where they are."""
     if not any("\udc80" <= character <= "\udcff" for character in text):
         return text
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")

@@ -16,6 +16,7 @@ from two_stores import Both, lines_of, quick
 from quotefind.corpus import ReadOptions
 from quotefind.errors import IndexUnusableError, SourceError, UsageError
 from quotefind.index.filters import Filter
+from quotefind.index.lance.encoding import as_encoded, from_row, to_table, write
 from quotefind.index.lance.versions import Versions
 from quotefind.index.sources import Source
 from quotefind.index.update import TooLongError
@@ -529,6 +530,22 @@ def test_proposals_of_another_model_are_forgotten(remodelled: Both) -> None:
             (warning,) = writer.rebuild(model="other").warnings
         assert "another model" in warning
         assert not any(quote.proposed for quote in library.quotes())
+
+
+def test_a_fragment_goes_through_json(both: Both) -> None:
+    """Fragments that a worker returns as JSON are equal to those that it wrote, and can be committed."""
+    both.update(both.write("a.txt", HOPE, DUST))
+    location = both.lance.directory
+    before = lance.dataset(str(location))
+    rows = before.to_table()
+    written = as_encoded(rows, write(rows, location))
+    (row,) = to_table(written).to_pylist()
+    assert all(json.loads(fragment)["physical_rows"] == 2 for fragment in row["fragments"])
+    received = from_row(row)
+    assert received == written
+    append = lance.LanceOperation.Append(received.fragments)
+    after = lance.LanceDataset.commit(str(location), append, read_version=before.version)
+    assert after.to_table()["text"].to_pylist() == [HOPE, DUST] * 2
 
 
 def test_compacting_gives_back_what_was_removed(both: Both) -> None:

@@ -1,4 +1,4 @@
-"""A command on a cluster is watched by another process, which tells what Ray does not."""
+"""A command on a cluster runs in a child process, and its parent reports what Ray does not."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ BEGIN = """
 import os, sys, time
 from quotefind import interrupts
 interrupts.watch()
-from quotefind.cli.supervisor import tell_order, watched
-watched("10.0.0.1:6379", "./none.lance")
+from quotefind.cli.supervisor import report_orderly_end, supervise
+supervise("10.0.0.1:6379", "./none.lance")
 try:
     {}
 except KeyboardInterrupt:
@@ -29,13 +29,14 @@ WAIT = "print(os.getpid(), flush=True); time.sleep(60)"
 
 
 def started(then: str, folder: Path) -> subprocess.Popen[str]:
-    """Start a watched program that does what `then` says."""
+    """Start a supervised program that runs `then`."""
     command = [sys.executable, "-c", BEGIN.format(then)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder)
 
 
 @pytest.mark.parametrize(
-    ("then", "code"), [("sys.exit(0)", 0), ("tell_order(); os._exit(1)", 1), ("sys.exit(4)", 4), ("os._exit(5)", 5)]
+    ("then", "code"),
+    [("sys.exit(0)", 0), ("report_orderly_end(); os._exit(1)", 1), ("sys.exit(4)", 4), ("os._exit(5)", 5)],
 )
 def test_what_ends_in_order(then: str, code: int, tmp_path: Path) -> None:
     """The exit code and the output of the command are those of the process that does the work."""
@@ -50,9 +51,18 @@ def test_what_ends_without_a_word(tmp_path: Path) -> None:
     with started("os._exit(1)", tmp_path) as running:
         out, errors = running.communicate(timeout=60)
     assert (running.returncode, out) == (5, "")
-    assert "10.0.0.1:6379 does not answer any more" in errors
+    assert "10.0.0.1:6379 no longer answers" in errors
     assert "There is no index in" in errors
     assert len(errors.splitlines()) == 1
+
+
+def test_a_program_error_is_not_blamed_on_the_cluster(tmp_path: Path) -> None:
+    """After a traceback the exit code is 1, as without a cluster, and nothing is printed about the cluster."""
+    with started("raise ValueError('a bug')", tmp_path) as running:
+        _, errors = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert errors.splitlines()[-1] == "ValueError: a bug"
+    assert "10.0.0.1" not in errors.splitlines()[-1]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from quotefind.stores import index_exists, open_index, open_to_write
 if TYPE_CHECKING:
     from quotefind.encoders import Encoder
     from quotefind.index.interface import OpenEncoder
-    from quotefind.index.lance.ray_cluster import Cluster
+    from quotefind.index.lance.machines import Machines
 
 # A search waits so many seconds for a refresh at most.
 PATIENCE = 10.0
@@ -28,7 +28,7 @@ def open_fresh(
     open_encoder: OpenEncoder,
     *,
     refresh: bool = True,
-    cluster: Cluster | None = None,
+    cluster: Machines | None = None,
     exact: bool = False,
     tell: Callable[[str], None],
     progress: Progress = silent,
@@ -110,7 +110,7 @@ class SearchSession:
         *,
         refresh: bool,
         make: bool = True,
-        cluster: Cluster | None = None,
+        cluster: Machines | None = None,
         exact: bool = False,
         tell: Callable[[str], None],
     ) -> None:

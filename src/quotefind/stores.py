@@ -12,7 +12,7 @@ from quotefind.paths import Location, is_lance
 
 if TYPE_CHECKING:
     from quotefind.index.interface import Index, IndexWriter, Lookup, OpenEncoder
-    from quotefind.index.lance.ray_cluster import Cluster
+    from quotefind.index.lance.machines import Machines
 
 
 def index_exists(location: Location) -> bool:
@@ -26,7 +26,7 @@ def index_exists(location: Location) -> bool:
     return MatrixIndex.exists(Path(location))
 
 
-def open_index(location: Location, *, cluster: Cluster | None = None, exact: bool = False) -> Index:
+def open_index(location: Location, *, cluster: Machines | None = None, exact: bool = False) -> Index:
     """Open the index at `location` to search it.
 
     Args:
@@ -74,7 +74,7 @@ def open_lookup(location: Location, *, missing_ok: bool = False) -> Iterator[Loo
 
 @contextmanager
 def open_to_write(
-    location: Location, open_encoder: OpenEncoder, *, wait: float = 0.0, cluster: Cluster | None = None
+    location: Location, open_encoder: OpenEncoder, *, wait: float = 0.0, cluster: Machines | None = None
 ) -> Iterator[IndexWriter]:
     """Open the index at `location`, made if it is not there, to write it; one process at a time.
 
@@ -102,7 +102,7 @@ def open_to_write(
         yield matrix_writer
 
 
-def _check_cluster(location: Location, cluster: Cluster | None) -> None:
+def _check_cluster(location: Location, cluster: Machines | None) -> None:
     if cluster is not None:
         raise UsageError(
             f"--ray and --workers are for an index that machines share, a Lance dataset, whose name ends in .lance; "

@@ -199,7 +199,7 @@ def main() -> None:
     if code == interrupts.EXIT_CODE:
         interrupts.leave()
     if "quotefind.cli.supervisor" in sys.modules:
-        sys.modules["quotefind.cli.supervisor"].tell_order()
+        sys.modules["quotefind.cli.supervisor"].report_orderly_end()
     if "torch" in sys.modules:  # it may have started processes, which it also ends
         sys.exit(code)
     # All is written and closed. To take ONNX Runtime and its mapped weights apart would cost 50 ms more.

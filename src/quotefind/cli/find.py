@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quotefind.cli import output, session
+from quotefind.cli import output, session, supervisor
 from quotefind.cli.options import (
     AuthorOption,
     CopyOption,
@@ -95,7 +95,8 @@ def find(
         hybrid=hybrid,
     )
     many = queries is not None or words == ["-"]
-    cluster = session.cluster_of(index, ray, workers)
+    supervisor.supervise(ray, index)
+    cluster = session.ray_cluster(ray, workers)
     if not (words or many or read0 or copy or like is not None) and _on_terminal():
         from quotefind.cli.prompt import open_prompt
 

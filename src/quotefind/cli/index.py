@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from math import isnan
 from typing import TYPE_CHECKING
 
-from quotefind.cli import output, session
+from quotefind.cli import output, session, supervisor
 from quotefind.cli.options import (
     AuthorColumnOption,
     CompactOption,
@@ -38,7 +38,7 @@ from quotefind.errors import UsageError
 from quotefind.paths import BUNDLED, DEFAULT_INDEX, index_location
 
 if TYPE_CHECKING:
-    from quotefind.index.lance.ray_cluster import Cluster
+    from quotefind.index.lance.machines import Machines
     from quotefind.index.sources import Source
     from quotefind.index.summary import Summary
     from quotefind.progress import Progress
@@ -99,7 +99,8 @@ def index(
     given = [Source(location_of(source), options, skip_bad) for source in sources or []]
     if not given and (options != ReadOptions() or skip_bad):
         raise UsageError("These options say how a source is read; name the source too: quotefind index SOURCE…")
-    cluster = session.cluster_of(name, ray, workers, device)
+    supervisor.supervise(ray, name)
+    cluster = session.ray_cluster(ray, workers, device)
     with session.progress_bar(quiet=quiet) as progress:
         summary = _update(
             name,
@@ -145,7 +146,7 @@ def _update(
     model: str | None,
     device: str,
     wait: float,
-    cluster: Cluster | None,
+    cluster: Machines | None,
     progress: Progress,
 ) -> Summary:
     from quotefind.index.sources import STANDARD_INPUT, Source

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from quotefind.cli import output, session
+from quotefind.cli import output, session, supervisor
 from quotefind.cli.conflicts import report_conflicts
 from quotefind.cli.options import (
     AuthorOption,
@@ -111,7 +111,8 @@ def pair(
         _compare(texts, style, model)
         return
     where = session.filter_of(author, work, tag, max_chars, proposed=proposed)
-    cluster = session.cluster_of(index, ray, workers)
+    supervisor.supervise(ray, index)
+    cluster = session.ray_cluster(ray, workers)
     with session.opened(index, refresh=not no_refresh, cluster=cluster, exact=exact) as opened:
         if conflicts:
             most = top if given(ctx, "top") else None

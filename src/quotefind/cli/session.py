@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from quotefind.encoders import Encoder
     from quotefind.index.filters import Filter
     from quotefind.index.interface import Index
-    from quotefind.index.lance.ray_cluster import Cluster
+    from quotefind.index.lance.machines import Machines
     from quotefind.refresh import SearchSession
 
 
@@ -125,7 +125,9 @@ def encoder_opener(
 
 
 @contextmanager
-def opened(index: str | None, *, refresh: bool, cluster: Cluster | None = None, exact: bool = False) -> Iterator[Index]:
+def opened(
+    index: str | None, *, refresh: bool, cluster: Machines | None = None, exact: bool = False
+) -> Iterator[Index]:
     """Give the index that the user means, brought up to date unless `refresh` is false."""
     from quotefind.refresh import open_fresh
 
@@ -151,7 +153,7 @@ def encoder_of(index: Index) -> Encoder:
 
 
 def search_session(
-    index: str | None, *, refresh: bool, cluster: Cluster | None = None, exact: bool = False
+    index: str | None, *, refresh: bool, cluster: Machines | None = None, exact: bool = False
 ) -> SearchSession:
     """Return the index that the user means, to be opened with the first answer and kept open."""
     from quotefind.refresh import SearchSession
@@ -193,27 +195,17 @@ def filter_of(
     return Filter(tuple(author or ()), tuple(work or ()), tuple(tag or ()), max_chars, proposed)
 
 
-def cluster_of(index: str | None, ray: str | None, workers: int | None, device: str = "cpu") -> Cluster | None:
-    """Return the machines that the options say, to work on `index`; None where they say nothing of any.
-
-    From here on a process of its own goes on, where they are named by the address of their head: see `watched`.
+def ray_cluster(ray: str | None, workers: int | None, device: str = "cpu") -> Machines | None:
+    """Return the Ray cluster that the options name; None if they name none.
 
     Raises:
-        UsageError: there are workers, but no cluster for them; or what is said is no address of one.
+        UsageError: --workers without --ray, or `ray` is not the address of a cluster.
         ModelError: the extra `scale` is missing.
     """
     if ray is None:
         if workers is not None:
-            raise UsageError(
-                "--workers says how many of a Ray cluster work; name it with --ray ADDRESS, or --ray local."
-            )
+            raise UsageError("--workers is for a Ray cluster; name it too: --ray ADDRESS, or --ray local.")
         return None
-    from quotefind.index.lance.ray_health import head_of
-
-    if head_of(ray) is not None:
-        from quotefind.cli.supervisor import watched
-
-        watched(ray, index)
     from quotefind.index.lance.ray_cluster import Cluster
 
     return Cluster(ray, workers, device)

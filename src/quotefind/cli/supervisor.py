@@ -1,11 +1,12 @@
-"""A command that works on a Ray cluster, watched by the process that was started.
+"""Run a command that uses a Ray cluster in a child process, and report how it ended.
 
-Ray ends the process that uses it, with exit code 1 and without a word, when its own processes on that machine die in
-certain moments. Here another process does the work, and this one says what has become of it.
+When Ray's own processes on this machine die, Ray may end the process that uses it with exit code 1 and no message.
+Therefore a child process does the work. The process that the user started waits for it and prints the missing message.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -15,22 +16,32 @@ from quotefind import interrupts
 from quotefind.errors import ModelError, QuotefindError
 from quotefind.paths import index_location
 
-# What Ray ends a process with, and what a command ends with that has found nothing.
-_SILENT = 1
-_IN_ORDER = b"."
+# The exit code when Ray ends the process; also that of a search without hits and of a program error.
+_RAY_EXIT = 1
+_ORDERLY = b"."
 _PR_SET_PDEATHSIG = 1
 
-_telling: int | None = None  # in the process that works
+_report: int | None = None  # in the child: the pipe on which it says that it ends in order
 
 
-def watched(address: str, index: str | None) -> None:
-    """Go on in a process of its own, where the system can fork; call it before there are other threads.
+def supervise(address: str | None, index: str | None) -> None:
+    """Fork if `address` names the head of a Ray cluster: the child returns, and the parent waits and then exits.
+
+    Call it before the process has other threads. It does nothing without a cluster, for "local", and on systems that
+    cannot fork.
 
     Args:
-        address: of the cluster.
-        index: the name or path of the index that the command works on.
+        address: what the user gave as --ray.
+        index: name or path of the index that the command works on.
+
+    Raises:
+        UsageError: `address` is not the address of a cluster.
     """
-    if not hasattr(os, "fork"):
+    if address is None:
+        return
+    from quotefind.index.lance.ray_health import head_of
+
+    if head_of(address) is None or not hasattr(os, "fork"):
         return
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
@@ -39,53 +50,54 @@ def watched(address: str, index: str | None) -> None:
     child = os.fork()
     if child:
         os.close(writing)
-        _watch(child, reading, address, index)
-    global _telling
-    _telling = writing
+        _wait_for(child, reading, address, index)
+    global _report
+    _report = writing
     os.close(reading)
+    atexit.register(report_orderly_end)  # Python calls it after a traceback too; Ray's own exit does not
     _die_with(parent)
     interrupts.listen()
 
 
-def tell_order() -> None:
-    """Tell the process that watches this one, if one does, that what comes now is an end in order."""
-    if _telling is not None:
-        os.write(_telling, _IN_ORDER)
+def report_orderly_end() -> None:
+    """Tell the parent, if there is one, that this process ends by itself and has said why."""
+    if _report is not None:
+        os.write(_report, _ORDERLY)
 
 
-def _watch(child: int, reading: int, address: str, index: str | None) -> NoReturn:
-    """Wait for the process `child`, and end as it does; `reading` is where it says that it ends in order."""
+def _wait_for(child: int, reading: int, address: str, index: str | None) -> NoReturn:
+    """Wait for the process `child`, pass signals on to it, and exit as it did; it reports on the pipe `reading`."""
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda number, _: os.kill(child, number))
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    if code == _SILENT and not os.read(reading, 1):
+    if code == _RAY_EXIT and not os.read(reading, 1):
         code = ModelError.exit_code
-        gone = f"The Ray cluster at {address} does not answer any more: its processes on this machine have ended."
+        gone = f"The Ray cluster at {address} no longer answers: its processes on this machine have ended."
         sys.stderr.write(f"quotefind: {gone} {_state(index)}\n")
         sys.stderr.flush()
-    os._exit(code if code >= 0 else 128 - code)  # as a shell says that it was killed
+    os._exit(code if code >= 0 else 128 - code)  # as a shell reports a process that was killed
 
 
 def _die_with(parent: int) -> None:
-    """Have this process killed when `parent` is, where the system can do that (Linux)."""
+    """Have the system kill this process when `parent` dies, where it can do that (Linux)."""
     if sys.platform == "linux":
         import ctypes
 
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it is gone already
-            os._exit(_SILENT)
+        if os.getppid() != parent:  # it is already dead
+            os._exit(_RAY_EXIT)
 
 
 def _state(index: str | None) -> str:
-    """Return a sentence on what state the index is in."""
+    """Return a sentence on the state of the index."""
     from quotefind.stores import open_index
     from quotefind.text import counted
 
     location = index_location(index)
     try:
         with open_index(location) as opened:
-            return f"The index in {location} answers as before: {counted(opened.count, 'quote')}."
+            return f"The index in {location} is unchanged: {counted(opened.count, 'quote')}."
     except QuotefindError as error:
         return str(error)

@@ -8,7 +8,7 @@ from typing import Any
 
 from quotefind.index.lance.dataset import CHANGE, damaged, reported
 from quotefind.index.lance.rows import in_parts, is_intact, with_proposed
-from quotefind.index.lance.versions import KEPT, Versions
+from quotefind.index.lance.versions import DERIVED, Versions
 from quotefind.records import Quote
 
 # Quotes that are written at once.
@@ -50,7 +50,7 @@ def forget(versions: Versions) -> int:
 
 
 def _records(versions: Versions, column: str, values: Sequence[Any]) -> list[dict[str, Any]]:
-    names = [name for name in versions.schema.names if name not in KEPT]
+    names = [name for name in versions.schema.names if name not in DERIVED]
     return [record for batch in versions.rows_with(column, values, names) for record in batch.to_pylist()]
 
 

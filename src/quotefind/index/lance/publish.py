@@ -16,7 +16,7 @@ from quotefind.progress import Progress
 from quotefind.similarity import Vectors
 
 if TYPE_CHECKING:
-    from quotefind.index.lance.ray_cluster import Cluster
+    from quotefind.index.lance.machines import Machines
 
 
 # The words are taken apart already: every one counts as it stands.
@@ -43,7 +43,7 @@ def publish(
     progress: Progress,
     *,
     requests: Callable[[], Vectors],
-    cluster: Cluster | None,
+    cluster: Machines | None,
     rate: float | None = None,
 ) -> None:
     """Bring the indexes up to date, and let readers see this version.
@@ -112,7 +112,7 @@ def _tidy(versions: Versions, progress: Progress) -> None:
 
 
 def _index(
-    versions: Versions, progress: Progress, requests: Callable[[], Vectors], cluster: Cluster | None
+    versions: Versions, progress: Progress, requests: Callable[[], Vectors], cluster: Machines | None
 ) -> vector_index.VectorIndex:
     before = vector_index.VectorIndex.of(versions.current.vector_index)
     if not versions.count():

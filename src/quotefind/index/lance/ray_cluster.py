@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import pickle
 import re
 import sys
 import threading
@@ -27,7 +26,7 @@ from quotefind.index.lance.dataset import (
     shared_texts,
     storage_options,
 )
-from quotefind.index.lance.encoding import Worker
+from quotefind.index.lance.encoding import Worker, from_row
 from quotefind.index.lance.ray_health import LOCAL, expect_answer, has_token, head_of, is_here
 from quotefind.index.lance.vector_index import NAME
 from quotefind.progress import Progress
@@ -35,9 +34,9 @@ from quotefind.progress import Progress
 if TYPE_CHECKING:
     import lance
     import pyarrow as pa
-    from lance.fragment import FragmentMetadata
 
-    from quotefind.index.lance.versions import Versions
+    from quotefind.index.lance.dataset import LanceManifest
+    from quotefind.index.lance.machines import Encoded
     from quotefind.paths import Location
 
 # What Lance says somewhere in an error of Ray or of lance-ray.
@@ -178,68 +177,60 @@ class Cluster:
             return str(error)
 
     def encode(
-        self, tables: Iterable[pa.Table], total: int, versions: Versions, progress: Progress
-    ) -> Iterator[tuple[list[FragmentMetadata], list[int], int]]:
-        """Encode quotes on all workers; yield, as they are done, fragments, the rows in them, and how many were cut.
-
-        Args:
-            tables: all but vectors and words of the quotes.
-            total: how many these are.
-            versions: of the dataset.
-            progress: told the steps.
-        """
+        self,
+        tables: Iterable[pa.Table],
+        total: int,
+        location: Location,
+        schema: pa.Schema,
+        manifest: LanceManifest,
+        progress: Progress,
+    ) -> Iterator[Encoded]:
+        """Encode quotes on all workers; see `Machines`. The texts are shared with them beside the dataset."""
         lance = import_lance()
         rows = max(_LEAST, min(_MOST, total // (self.workers * _TURNS)))
-        todo, options = shared_texts(versions.location), storage_options(versions.location)
         remaining = iter(tables)
         shared_so_far = 0
         while (first := next(remaining, None)) is not None:
             progress("sharing", shared_so_far, total)
-            with reported(versions.location):
+            with reported(location):
                 shared = lance.write_dataset(
                     _one_after_the_other(first, remaining, rows * _PARTS),
-                    todo,
+                    shared_texts(location),
                     mode="overwrite",
-                    storage_options=options,
+                    storage_options=storage_options(location),
                     max_rows_per_file=rows,
                 )
             shared_so_far += shared.count_rows()
-            yield from self._encode_shared(len(shared.get_fragments()), versions)
+            yield from self._encode_shared(len(shared.get_fragments()), location, schema, manifest)
 
-    def _encode_shared(self, parts: int, versions: Versions) -> Iterator[tuple[list[FragmentMetadata], list[int], int]]:
-        """Encode the shared texts, which are in so many `parts`; yield as `encode` does."""
+    def _encode_shared(
+        self, parts: int, location: Location, schema: pa.Schema, manifest: LanceManifest
+    ) -> Iterator[Encoded]:
+        """Encode the shared texts, which are in `parts` fragments; yield as `encode` does."""
         import lance_ray
         import ray
 
-        manifest, options = versions.current, storage_options(versions.location)
+        options = storage_options(location)
         each: dict[str, Any] = {"num_cpus": 1, "num_gpus": 1 if self._device.startswith("cuda") else 0}
         with self._answering():
-            # Where both ask for the same and parts are taken whole, Ray makes reading a part of the worker's task;
-            # otherwise it would start a process to read each part. That workers of a machine that dies start again on
-            # another, and do again what they had begun, is what Ray Data does by itself.
+            # With the same resources for reading and encoding, and whole fragments as parts, Ray fuses both into one
+            # task; otherwise it would start a process to read each part. When a machine dies, Ray Data itself starts
+            # its workers on another machine and repeats what they had begun.
             work = lance_ray.read_lance(
-                shared_texts(versions.location),
+                shared_texts(location),
                 storage_options=options,
                 ray_remote_args=each,
                 override_num_blocks=parts,
             ).map_batches(
                 Worker,
-                fn_constructor_args=(
-                    manifest.model,
-                    manifest.fingerprint,
-                    self._device,
-                    versions.location,
-                    options,
-                    versions.schema,
-                ),
+                fn_constructor_args=(manifest.model, manifest.fingerprint, self._device, location, options, schema),
                 batch_size=None,
                 batch_format="pyarrow",
                 compute=ray.data.ActorPoolStrategy(size=self.workers),
                 **each,
             )
             for batch in work.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
-                for done in batch.to_pylist():
-                    yield pickle.loads(done["fragments"]), done["rows"], done["truncated"]  # noqa: S301 - our own
+                yield from map(from_row, batch.to_pylist())
 
     def build_vector_index(
         self, dataset: lance.LanceDataset, kind: str, partitions: int, options: dict[str, int]

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from quotefind.index.filters import Filter
-    from quotefind.index.lance.ray_cluster import Cluster
+    from quotefind.index.lance.machines import Machines
     from quotefind.paths import Location
     from quotefind.records import Quote
 
@@ -57,7 +57,7 @@ class LanceIndex(Index):
 
     shared = True
 
-    def __init__(self, location: Location, *, cluster: Cluster | None = None, exact: bool = False) -> None:
+    def __init__(self, location: Location, *, cluster: Machines | None = None, exact: bool = False) -> None:
         """Open the index at `location`.
 
         Args:

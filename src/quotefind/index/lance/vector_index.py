@@ -17,7 +17,7 @@ from quotefind.similarity import Vectors
 if TYPE_CHECKING:
     import lance
 
-    from quotefind.index.lance.ray_cluster import Cluster
+    from quotefind.index.lance.machines import Machines
 
 # From so many quotes on, the index is approximate: comparing each then takes longer than anybody waits.
 LARGE = 1_000_000
@@ -108,7 +108,7 @@ def bring_up_to_date(
     *,
     large: int,
     requests: Callable[[], Vectors],
-    cluster: Cluster | None,
+    cluster: Machines | None,
     progress: Progress = silent,
 ) -> VectorIndex:
     """Make the index of the vectors anew where it is due, or let it cover what has come since; return what it is now.

@@ -41,14 +41,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from lance.fragment import FragmentMetadata
 
-    from quotefind.index.lance.ray_cluster import Cluster
+    from quotefind.index.lance.machines import Machines
 
 # So many rows may be looked through for each few that are looked up.
 _LOOKED_THROUGH = 100_000
 # Columns by which quotes are looked up, and with which of Lance's indexes.
 LOOKED_UP = {"row": "BTREE", "id": "BTREE", "digest": "BTREE", "files": "LABEL_LIST"}
 # What comes from the vector and the words of a quote, and stays when what is said of it changes.
-KEPT = ["words", "word_count", "truncated", "checksum", "vector"]
+DERIVED = ["words", "word_count", "truncated", "checksum", "vector"]
 
 
 class Versions:
@@ -247,7 +247,7 @@ class Versions:
         """Return what stays of the rows whose `column` is any of `values`, beside that column."""
         import pyarrow as pa
 
-        names = [column, *KEPT]
+        names = [column, *DERIVED]
         columns = pa.schema([self.schema.field(name) for name in names])
         return pa.Table.from_batches(
             [batch.cast(columns) for batch in self.rows_with(column, values, names)], schema=columns
@@ -262,7 +262,7 @@ class Versions:
             beside = kept.take([place[value] for value in records[key].to_pylist()])
         except KeyError as error:
             raise damaged(self.location, f"a quote cannot be found again by its {key} {error}") from error
-        columns = {name: records[name] for name in records.schema.names} | {name: beside[name] for name in KEPT}
+        columns = {name: records[name] for name in records.schema.names} | {name: beside[name] for name in DERIVED}
         return pa.table([columns[name] for name in self.schema.names], schema=self.schema)
 
     def _merge(self, rows: pa.Table) -> None:
@@ -289,7 +289,7 @@ class Versions:
 
         With `forget`, without what was proposed for them.
         """
-        columns = [name for name in before.schema.names if name not in KEPT]
+        columns = [name for name in before.schema.names if name not in DERIVED]
         with reported(self.location):
             # With gaps: workers end in no order.
             done = np.sort(self.newest.to_table(columns=["row"])["row"].to_numpy())
@@ -306,7 +306,7 @@ class Versions:
         """Return how many rows belong to no quote, and still take space."""
         return sum(fragment.num_deletions for fragment in self.newest.get_fragments())
 
-    def compact(self, cluster: Cluster | None) -> None:
+    def compact(self, cluster: Machines | None) -> None:
         """Commit the same quotes in fewer and larger fragments, without what was deleted."""
         with self.writing():
             if cluster is not None:
@@ -354,7 +354,7 @@ def table(records: Sequence[dict[str, Any]], columns: pa.Schema) -> pa.Table:
     """Return `records`, which hold all but what comes from vectors and words, as a table."""
     import pyarrow as pa
 
-    return pa.Table.from_pylist(list(records), schema=pa.schema([f for f in columns if f.name not in KEPT]))
+    return pa.Table.from_pylist(list(records), schema=pa.schema([f for f in columns if f.name not in DERIVED]))
 
 
 def _of_model(encoder: Encoder) -> dict[str, Any]:

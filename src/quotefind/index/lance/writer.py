@@ -26,7 +26,7 @@ from quotefind.index.lance.dataset import (
     read_manifest,
     reported,
 )
-from quotefind.index.lance.encoding import encoded, written
+from quotefind.index.lance.encoding import as_encoded, encode, write
 from quotefind.index.lance.lock import clear, writer_lock
 from quotefind.index.lance.merge import LanceApplication
 from quotefind.index.lance.proposals import forget, propose
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from lance.fragment import FragmentMetadata
 
-    from quotefind.index.lance.ray_cluster import Cluster
+    from quotefind.index.lance.machines import Encoded, Machines
 
 # Texts that this process encodes before it writes a fragment, and records that are changed or copied at once.
 _CHUNK = 4096
@@ -59,7 +59,7 @@ class LanceIndexWriter(Updating):
     """The right to write the index in a Lance dataset; made by `open_to_write`."""
 
     def __init__(
-        self, versions: Versions, workspace: Workspace, open_encoder: OpenEncoder, cluster: Cluster | None
+        self, versions: Versions, workspace: Workspace, open_encoder: OpenEncoder, cluster: Machines | None
     ) -> None:
         """Write what `versions` holds, with the `workspace` database for what an update touches."""
         self.location = versions.location
@@ -171,7 +171,7 @@ class LanceIndexWriter(Updating):
             done, truncated = self._encode(texts, total, encoder, self._workspace.note_stored)
         for records in self._workspace.to_copy(_CHUNK):
             rows = self._versions.copies(records)
-            self._versions.append(written(rows, self.location))
+            self._versions.append(write(rows, self.location))
             self._workspace.note_stored(record["row"] for record in records)
         return done, truncated
 
@@ -214,12 +214,11 @@ class LanceIndexWriter(Updating):
         commit()
         return done, truncated
 
-    def _encoded(
-        self, texts: Iterable[pa.Table], total: int, encoder: Encoder | None
-    ) -> Iterator[tuple[list[FragmentMetadata], list[int], int]]:
-        """Yield the fragments of the dataset that hold `texts`, which rows these are, and how many were cut."""
+    def _encoded(self, texts: Iterable[pa.Table], total: int, encoder: Encoder | None) -> Iterator[Encoded]:
+        """Encode `texts` and write them into fragments; yield parts of them as they are done."""
         if self._cluster is not None:
-            yield from self._cluster.encode(texts, total, self._versions, self._progress)
+            schema, manifest = self._versions.schema, self._versions.current
+            yield from self._cluster.encode(texts, total, self.location, schema, manifest, self._progress)
             return
         manifest = self.require_manifest()
         encoder = encoder or self.opener(manifest.model, manifest.fingerprint)
@@ -229,8 +228,8 @@ class LanceIndexWriter(Updating):
             self._progress(stage, before + done, all_of_them)
 
         for records in texts:
-            rows = encoded(records, encoder, self._versions.schema, tell)
-            yield written(rows, self.location), rows["row"].to_pylist(), sum(rows["truncated"].to_pylist())
+            rows = encode(records, encoder, self._versions.schema, tell)
+            yield as_encoded(rows, write(rows, self.location))
             before += len(rows)
 
     def _publish(self, applied: Application, progress: Progress) -> None:
@@ -318,7 +317,7 @@ class LanceIndexWriter(Updating):
 
 @contextmanager
 def open_to_write(
-    location: Location, open_encoder: OpenEncoder, *, wait: float = 0.0, cluster: Cluster | None = None
+    location: Location, open_encoder: OpenEncoder, *, wait: float = 0.0, cluster: Machines | None = None
 ) -> Iterator[LanceIndexWriter]:
     """Open the index at `location`, made if it is not there, to write it; one process at a time.
 

@@ -37,8 +37,8 @@ def test_stdout_is_json_lines(cli: Cli) -> None:
     assert (done.code, done.err) == (0, "")
     found = [json.loads(line) for line in done.lines]
     assert [quote["text"] for quote in found] == [record["text"] for record in RECORDS]
-    assert list(found[0]) == ["id", "text", "author", "work", "year", "tags", "note"]
-    assert found[0] == {"id": found[0]["id"], **RECORDS[0], "note": None}
+    assert list(found[0]) == ["id", "text", "author", "work", "year", "tags", "note", "place", "added"]
+    assert found[0] == {"id": found[0]["id"], **RECORDS[0], "note": None, "place": None, "added": None}
 
 
 def test_conditions_select(cli: Cli) -> None:
@@ -73,7 +73,7 @@ def test_what_is_indexed_again_is_the_same(cli: Cli, name: str) -> None:
     if name in ("markdown", "plain", "fortune"):
         before = [{**quote, "year": None, "tags": [], "note": None} for quote in before]
     if name == "plain":
-        assert "in plain, 1 quote will be read back otherwise" in done.err
+        assert "in plain, 1 quote will read back differently" in done.err
         assert str(before.pop()["id"]) in done.err
         after.pop()
     assert after == before
@@ -88,7 +88,7 @@ def test_what_is_lost_is_said(cli: Cli) -> None:
         f"quotefind: 4 quotes written to {file}",
         "quotefind: plain has no place for the tags of 2 quotes, the year of 2 quotes and the note of 1 quote;"
         " --format jsonl keeps all",
-        f"quotefind: in plain, 1 quote will be read back otherwise ({changed}); --format jsonl keeps all",
+        f"quotefind: in plain, 1 quote will read back differently ({changed}); --format jsonl keeps all",
     ]
     assert cli("export", "-o", file, "-q").err.splitlines() == done.err.splitlines()[2:]
     whole = cli("export", "-o", cli.folder / "out.csv")
@@ -109,18 +109,18 @@ def test_nothing_found_touches_no_file(cli: Cli, name: str) -> None:
     file = cli.folder / "out"
     file.write_text("old")
     done = cli("export", "--tag", "peace", "--format", name)
-    empty = {"json": "[]\n", "jsonl": "", "csv": "id,text,author,work,year,tags,note\n", "plain": ""}[name]
+    empty = {"json": "[]\n", "jsonl": "", "csv": "id,text,author,work,year,tags,note,place,added\n", "plain": ""}[name]
     assert (done.code, done.out, done.err) == (1, empty, "quotefind: nothing found under these conditions\n")
     done = cli("export", "--tag", "peace", "--format", name, "-o", file)
     assert (done.code, file.read_text()) == (1, "old")
-    assert f"{file} is left as it is" in done.err
+    assert f"{file} is unchanged" in done.err
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["-o", "out.pdf"], "out.pdf: its name does not say which format"),
-        (["-o", "out.txt", "--format", "fortune"], "known by having no suffix"),
+        (["-o", "out.txt", "--format", "fortune"], "has a name without a suffix"),
         (["-o", "nowhere/out.txt"], "nowhere/out.txt: No such file or directory"),
         (["-o", "home", "--format", "csv"], "home: Is a directory"),
         (["--format", "docx"], "docx"),
@@ -193,6 +193,15 @@ def test_of_many_requests_the_very_first_hit_is_copied(cli: Cli, arguments: list
 
 
 @POSIX
+def test_verse_is_copied_in_lines(cli: Cli) -> None:
+    """The clipboard keeps the lines of verse, with the attribution below; the message is one line."""
+    cli.index([{"text": "Love is red,\nlove is blue.", "author": "Ann Ash", "work": "Poems"}])
+    done, clipboard = copying(cli, TAKES, "love", "--copy", "-k", "1")
+    assert clipboard == "Love is red,\nlove is blue.\n— Ann Ash, Poems"
+    assert done.err == "quotefind: on the clipboard: Love is red, / love is blue. — Ann Ash, Poems\n"
+
+
+@POSIX
 def test_what_is_copied_obeys_nobody(cli: Cli) -> None:
     """A quote that is pasted into a terminal cannot do anything there."""
     _, clipboard = copying(cli, TAKES, "war", "--copy")
@@ -233,10 +242,10 @@ def test_a_source_of_the_index_is_not_written_over(cli: Cli) -> None:
     for name in ("quotes.jsonl", source, "link.jsonl"):
         done = cli("export", "--author", "ash", "-o", name)
         assert (done.code, done.out) == (2, "")
-        assert f"belongs to a source of this index, {source}, and would be lost" in done.err
+        assert f"belongs to a source of this index, {source}, and would be overwritten" in done.err
     assert source.read_bytes() == before
     inside = cli.home / "indexes" / "default" / "new.jsonl"
-    assert "lies in the index itself" in cli("export", "-o", inside).err
+    assert "is inside the index" in cli("export", "-o", inside).err
     assert not inside.exists()
     assert cli("export", "-o", "another.jsonl", "-q").code == 0
 
@@ -261,4 +270,4 @@ def test_a_name_that_would_be_read_otherwise_is_refused(cli: Cli, arguments: lis
 def test_a_pipe_without_a_name_is_written_to(cli: Cli) -> None:
     """--output /dev/stdout works in a pipe, as a process substitution does."""
     done = run(FAKE_PROGRAM, "export", "-f", "csv", "-o", "/dev/stdout", "-q", home=cli.home)
-    assert (done.code, done.lines[0]) == (0, "id,text,author,work,year,tags,note")
+    assert (done.code, done.lines[0]) == (0, "id,text,author,work,year,tags,note,place,added")

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quotefind.cli import output
+from quotefind.records import Quote
 
 QUOTES = [
     {"text": "Love is love at sea.", "author": "Ann Ash", "work": "Poems, 2", "year": 1850, "tags": ["love", "sea"]},
@@ -24,14 +25,14 @@ QUOTES = [
 JSON_LINES = [
     '{"query": "love", "rank": 1, "score": 0.894427, "id": "0a908b78ea7202c7", "text": "Love is love at sea.", '
     '"author": "Ann Ash", "work": "Poems, 2", "year": 1850, "tags": ["love", "sea"], "source": "SOURCE", "line": 1, '
-    '"proposed": [], "note": null}',
+    '"proposed": [], "note": null, "place": null, "added": null}',
     '{"query": "love", "rank": 2, "score": 0.707107, "id": "7e897da7b905c5b3", '
     '"text": "War [sic] is no *love*, \\"he\\" said.", '
     '"author": "Ben Birch", "work": null, "year": null, "tags": [], "source": "SOURCE", "line": 2, '
-    '"proposed": [], "note": null}',
+    '"proposed": [], "note": null, "place": null, "added": null}',
     '{"query": "love", "rank": 3, "score": 0.447214, "id": "ade126fd4e3b108a", "text": "Time and time again; love.", '
     '"author": null, "work": null, "year": null, "tags": [], "source": "SOURCE", "line": 3, '
-    '"proposed": [], "note": null}',
+    '"proposed": [], "note": null, "place": null, "added": null}',
 ]
 GOLDEN = {
     "plain": """\
@@ -42,16 +43,16 @@ Time and time again; love.
     "json": "[\n" + ",\n".join(JSON_LINES) + "\n]\n",
     "jsonl": "".join(f"{line}\n" for line in JSON_LINES),
     "csv": """\
-query,rank,score,id,text,author,work,year,tags,source,line,proposed,note
-love,1,0.894427,0a908b78ea7202c7,Love is love at sea.,Ann Ash,"Poems, 2",1850,love; sea,SOURCE,1,,
-love,2,0.707107,7e897da7b905c5b3,"War [sic] is no *love*, ""he"" said.",Ben Birch,,,,SOURCE,2,,
-love,3,0.447214,ade126fd4e3b108a,Time and time again; love.,,,,,SOURCE,3,,
+query,rank,score,id,text,author,work,year,tags,source,line,proposed,note,place,added
+love,1,0.894427,0a908b78ea7202c7,Love is love at sea.,Ann Ash,"Poems, 2",1850,love; sea,SOURCE,1,,,,
+love,2,0.707107,7e897da7b905c5b3,"War [sic] is no *love*, ""he"" said.",Ben Birch,,,,SOURCE,2,,,,
+love,3,0.447214,ade126fd4e3b108a,Time and time again; love.,,,,,SOURCE,3,,,,
 """,
     "tsv": """\
-query\trank\tscore\tid\ttext\tauthor\twork\tyear\ttags\tsource\tline\tproposed\tnote
-love\t1\t0.894427\t0a908b78ea7202c7\tLove is love at sea.\tAnn Ash\tPoems, 2\t1850\tlove; sea\tSOURCE\t1\t\t
-love\t2\t0.707107\t7e897da7b905c5b3\t"War [sic] is no *love*, ""he"" said."\tBen Birch\t\t\t\tSOURCE\t2\t\t
-love\t3\t0.447214\tade126fd4e3b108a\tTime and time again; love.\t\t\t\t\tSOURCE\t3\t\t
+query\trank\tscore\tid\ttext\tauthor\twork\tyear\ttags\tsource\tline\tproposed\tnote\tplace\tadded
+love\t1\t0.894427\t0a908b78ea7202c7\tLove is love at sea.\tAnn Ash\tPoems, 2\t1850\tlove; sea\tSOURCE\t1\t\t\t\t
+love\t2\t0.707107\t7e897da7b905c5b3\t"War [sic] is no *love*, ""he"" said."\tBen Birch\t\t\t\tSOURCE\t2\t\t\t\t
+love\t3\t0.447214\tade126fd4e3b108a\tTime and time again; love.\t\t\t\t\tSOURCE\t3\t\t\t\t
 """,
     "markdown": """\
 > Love is love at sea.
@@ -273,8 +274,8 @@ def test_printable_shows_one_harmless_character_for_each(text: str) -> None:
         ("plain", ""),
         ("table", ""),
         ("markdown", ""),
-        ("csv", "query,rank,score,id,text,author,work,year,tags,source,line,proposed,note\n"),
-        ("tsv", "query\trank\tscore\tid\ttext\tauthor\twork\tyear\ttags\tsource\tline\tproposed\tnote\n"),
+        ("csv", "query,rank,score,id,text,author,work,year,tags,source,line,proposed,note,place,added\n"),
+        ("tsv", "query\trank\tscore\tid\ttext\tauthor\twork\tyear\ttags\tsource\tline\tproposed\tnote\tplace\tadded\n"),
     ],
 )
 def test_nothing_found_is_said_on_stderr_only(cli: Cli, style: str, expected: str) -> None:
@@ -295,7 +296,7 @@ def test_keys_stand_in_their_documented_order(cli: Cli) -> None:
     """A hit in JSON has exactly the keys that other programs read, in order, null or [] where unknown."""
     cli.index(QUOTES)
     first, *_, last = cli("find", "love", "--format", "json").json
-    documented = "query, rank, score, id, text, author, work, year, tags, source, line, proposed, note"
+    documented = "query, rank, score, id, text, author, work, year, tags, source, line, proposed, note, place, added"
     assert list(first) == list(output.HIT_KEYS) == documented.split(", ")
     assert {key: last[key] for key in ("author", "work", "year", "tags")} == {
         "author": None,
@@ -334,3 +335,59 @@ def test_info_on_a_terminal_is_a_table(pipe_and_terminal: Path) -> None:
     assert code == 0
     assert ["quotes", "3"] in [line.split() for line in shown.splitlines()]
     assert "\t" not in shown
+
+
+VERSE = {
+    "text": "Love is *red*,\nlove is blue.\n\n# love",
+    "author": "Ann Ash",
+    "work": "Poems",
+    "place": "ch. 2, p. 91",
+}
+
+
+def test_verse_for_people_is_exactly_this() -> None:
+    """Plain lines have slashes between the lines of verse, Markdown hard breaks; the place follows the work."""
+    quote = Quote(**VERSE)
+    assert output.plain_line(quote) == "Love is *red*, / love is blue. // # love — Ann Ash, Poems, ch. 2, p. 91"
+    assert output.block_quote(quote) == (
+        "> Love is \\*red\\*,  \n> love is blue.\n>\n> \\# love\n>\n> — Ann Ash, *Poems*, ch. 2, p. 91\n"
+    )
+    assert str(output.byline(quote)) == "Ann Ash\nPoems, ch. 2, p. 91"
+
+
+def test_verse_keeps_its_lines_in_the_table(cli: Cli) -> None:
+    """The table shows verse in lines."""
+    cli.index([VERSE])
+    lines = trimmed(cli("find", "love", "--format", "table", columns=90).out).splitlines()
+    assert [re.sub("^.{22}| {3}.*$", "", line).strip() for line in lines[4:8]] == [
+        "Love is *red*,",
+        "love is blue.",
+        "|",
+        "# love",
+    ]
+
+
+def test_verse_for_programs_has_its_lines(cli: Cli) -> None:
+    """JSON and CSV hold the line breaks, TSV has slashes, so that a hit is a line."""
+    cli.index([VERSE])
+    (hit,) = cli("find", "love", "--format", "json").json
+    assert hit["text"] == VERSE["text"]
+    (row,) = csv.DictReader(io.StringIO(cli("find", "love", "--format", "csv").out))
+    assert row["text"] == VERSE["text"]
+    assert cli("find", "love", "--format", "tsv").lines[1].split("\t")[4] == "Love is *red*, / love is blue. // # love"
+
+
+@pytest.mark.parametrize("style", ["table", "plain", "markdown"])
+def test_only_line_breaks_of_a_text_are_obeyed(cli: Cli, style: str) -> None:
+    """In a text of several lines every other control character is still made visible."""
+    cli.index([{"text": "love\n\x1b[31mred\x07\nend", "place": "p.\x1b[2J 9"}])
+    assert CONTROL.findall(cli("find", "love", "--format", style, columns=80).out) == []
+
+
+def test_the_table_of_conflicts_keeps_lines(cli: Cli) -> None:
+    """Two wordings of verse are shown in lines, with what differs marked."""
+    words = "Roses are red and love is blue,\nsugar is sweet and so are {}."
+    cli.index([{"text": words.format("you"), "author": "Ann Ash"}, {"text": words.format("we"), "author": "Ben Birch"}])
+    shown = cli("pair", "--conflicts", "--format", "table", columns=120).out
+    assert "Roses are red and love is blue,   " in shown
+    assert "sugar is sweet and so are _we.\\_" in shown or "sugar is sweet and so are _we._" in shown

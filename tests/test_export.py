@@ -22,8 +22,8 @@ from library import Library
 from quotefind.corpus import FORMATS, ReadOptions, read_file, read_stream
 from quotefind.corpus.fields import make_quote
 from quotefind.errors import UsageError
-from quotefind.export.exporting import Exported, export_quotes, format_of
-from quotefind.export.rendering import SHAPES
+from quotefind.export.exporting import Exported, choose_format, export_quotes
+from quotefind.export.rendering import FILE_FORMATS
 from quotefind.export.replacing import replacing
 from quotefind.export.strfile import StrfileIndex
 from quotefind.index.filters import Filter
@@ -37,7 +37,8 @@ STRFILE = shutil.which("strfile", path=f"{os.environ.get('PATH', '')}:/usr/bin:/
 FORTUNE = shutil.which("fortune", path=f"{os.environ.get('PATH', '')}:/usr/games:/usr/bin")
 WITH_STRFILE = pytest.mark.skipif(STRFILE is None, reason="strfile is not installed: apt-get install fortune-mod")
 WITH_FORTUNE = pytest.mark.skipif(FORTUNE is None, reason="fortune is not installed: apt-get install fortune-mod")
-WHOLE = [name for name, shape in SHAPES.items() if shape.whole]
+COMPLETE = [name for name, file_format in FILE_FORMATS.items() if file_format.complete]
+DETAILS = ("tags", "year", "note", "place", "added")
 
 # What is hard to say in one format or another.
 TRICKY = [
@@ -59,6 +60,8 @@ TRICKY = [
     Quote("long " * 60 + "- end", "Ann Ash", "A title of more than a hundred characters, " * 3 + "which ends here"),
     Quote('“marked” and «marked» and ‘marked’ and "marked" — Ann Ash'),
     Quote("w" * 300),
+    Quote("O for a Muse of fire,\nthat would ascend\n\nThe brightest heaven", "Ann Ash", "Poems", place="ch. 2, p. 91"),
+    Quote("- one,\n# two,\n1. three\n===\n% four", added="2019-03-03T10:15:33"),
 ]
 
 
@@ -81,31 +84,41 @@ class Shelf:
 def exported(quotes: Sequence[Quote], name: str) -> tuple[bytes, Exported]:
     """Return what `quotes` are in the format `name`, and what is said of it."""
     stream = io.BytesIO()
-    said = export_quotes(cast("Index", Shelf(quotes)), stream, SHAPES[name])
+    said = export_quotes(cast("Index", Shelf(quotes)), stream, FILE_FORMATS[name])
     return stream.getvalue(), said
 
 
-def parts(quote: Quote, *, whole: bool = True) -> tuple[object, ...]:
-    """Return what a quote says, with or without what only a `whole` format has a place for."""
-    return (quote.text, quote.author, quote.work, *((quote.year, quote.tags, quote.note) if whole else ()))
+def parts(quote: Quote, *, complete: bool = True) -> tuple[object, ...]:
+    """Return what a quote says on one line, with or without what only a `complete` format has a place for."""
+    details = [getattr(quote, detail) for detail in DETAILS] if complete else []
+    return (" ".join(quote.text.split()), quote.author, quote.work, *details)
 
 
 def check_read_again(quotes: Sequence[Quote], name: str) -> Exported:
     """Assert that `quotes` come back from the format `name`, but for those that were counted; return the counts."""
-    shape = SHAPES[name]
+    file_format = FILE_FORMATS[name]
     data, said = exported(quotes, name)
-    read = list(read_stream(io.BytesIO(data), "-", ReadOptions(input_format=shape.reader)))
+    read = list(read_stream(io.BytesIO(data), "-", ReadOptions(input_format=file_format.parser)))
     assert len(read) == len(quotes) == said.quotes, data
-    changed = [
-        quote
-        for quote, found in zip(quotes, read, strict=True)
-        if not isinstance(found, Quote) or parts(found, whole=shape.whole) != parts(quote, whole=shape.whole)
-    ]
+    assert all(isinstance(record, Quote) for record in read), read
+    complete = file_format.complete
+    changed, folded = [], 0
+    for quote, found in zip(quotes, read, strict=True):
+        if not isinstance(found, Quote) or parts(found, complete=complete) != parts(quote, complete=complete):
+            changed.append(quote)
+        else:
+            folded += found.text != quote.text
     assert said.changed == len(changed), changed
     assert said.examples == [quote_id(quote.text, quote.author) for quote in changed][:3]
-    assert said.tagged == (0 if shape.whole else sum(bool(quote.tags) for quote in quotes))
-    assert said.dated == (0 if shape.whole else sum(quote.year is not None for quote in quotes))
-    assert said.noted == (0 if shape.whole else sum(quote.note is not None for quote in quotes))
+    lost = {
+        detail: sum(
+            getattr(found, detail, None) != getattr(quote, detail) for found, quote in zip(read, quotes, strict=True)
+        )
+        for detail in (() if complete else DETAILS)
+    }
+    assert {what: count for what, count in said.lost.items() if count} == {
+        what: count for what, count in (lost | {"lines": folded}).items() if count
+    }
     return said
 
 
@@ -133,19 +146,23 @@ def quotes(draw: st.DrawFn) -> Quote:
     """Draw what a reader would make of fields that are anything at all."""
     year = draw(st.none() | st.integers(-9999, 9999))
     text, note = draw(_TEXTS.map("a{}".format) | _TEXTS), draw(st.none() | _TEXTS)
-    made = make_quote("-", 1, text, draw(_NAMES), draw(_NAMES), year, draw(_TAGS), note)
+    place, added = draw(_NAMES), draw(st.none() | st.datetimes().map(str))
+    made = make_quote(
+        "-", 1, text, draw(_NAMES), draw(_NAMES), year, draw(_TAGS), note, place, added, keep_lines=draw(st.booleans())
+    )
     return made if isinstance(made, Quote) else Quote("A text")
 
 
-@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize("name", COMPLETE)
 @settings(deadline=None)
 @given(collection=st.lists(quotes(), max_size=4))
 def test_what_is_exported_comes_back(name: str, collection: list[Quote]) -> None:
-    """JSON Lines, JSON, CSV and TSV give back every text, author, work, year, tag and note there can be."""
-    assert check_read_again(collection, name).changed == 0
+    """JSON Lines, JSON, CSV and TSV give back every text, with its lines, and every other field there can be."""
+    said = check_read_again(collection, name)
+    assert (said.changed, +said.lost) == (0, {})
 
 
-@pytest.mark.parametrize("name", sorted(set(SHAPES) - set(WHOLE)))
+@pytest.mark.parametrize("name", sorted(set(FILE_FORMATS) - set(COMPLETE)))
 @settings(deadline=None)
 @given(collection=st.lists(quotes(), max_size=4))
 def test_what_does_not_come_back_is_counted(name: str, collection: list[Quote]) -> None:
@@ -153,7 +170,7 @@ def test_what_does_not_come_back_is_counted(name: str, collection: list[Quote]) 
     check_read_again(collection, name)
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("name", FILE_FORMATS)
 def test_the_hard_cases_come_back(name: str) -> None:
     """Dashes, marks, formulas, markup, `%` and controls: what a format could take otherwise is said otherwise."""
     # There is no way for a title in emphasis, nor for a backspace in a fortune; nor, all on one line, for a name that
@@ -162,7 +179,7 @@ def test_the_hard_cases_come_back(name: str) -> None:
     assert check_read_again(TRICKY, name).changed == lost.get(name, 0)
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("name", FILE_FORMATS)
 def test_the_bundled_quotes_come_back(name: str) -> None:
     """All of the bundled quotes can be said in every format."""
     bundled = [quote for quote in read_file(bundled_quotes(), ReadOptions()) if isinstance(quote, Quote)]
@@ -170,29 +187,32 @@ def test_the_bundled_quotes_come_back(name: str) -> None:
     assert check_read_again(bundled, name).changed == 0
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("name", FILE_FORMATS)
 def test_an_index_of_the_export_is_the_same_collection(library: Library, tmp_path: Path, name: str) -> None:
-    """An index of what was exported has the same ids, and in whole formats the same years and tags."""
+    """An index of what was exported has the same ids, and in complete formats the same years and tags."""
     from quotefind.escaping import to_json
 
     source = library.write(
         "a.jsonl",
         *(
-            to_json(dict(zip(("text", "author", "work", "year", "tags", "note"), parts(quote), strict=True)))
+            to_json(dict(zip(("text", "author", "work", *DETAILS), (quote.text, *parts(quote)[1:]), strict=True)))
             for quote in TRICKY
         ),
     )
     library.update(source)
-    shape = SHAPES[name]
-    output = tmp_path / f"out{(*shape.suffixes, '')[0]}"
+    file_format = FILE_FORMATS[name]
+    output = tmp_path / f"out{(*file_format.suffixes, '')[0]}"
     with open_index(library.directory) as index:
-        said = export_quotes(index, output, shape if not shape.suffixes else None)
+        said = export_quotes(index, output, file_format if not file_format.suffixes else None)
     again = Library(tmp_path / "again", tmp_path / "more", library.encoder)
     again.update(output)
     before, after = library.quotes(), again.quotes()
     assert len(after) == len(before) == len(TRICKY) == said.quotes
     assert (
-        sum(parts(a, whole=shape.whole) != parts(b, whole=shape.whole) for a, b in zip(before, after, strict=True))
+        sum(
+            parts(a, complete=file_format.complete) != parts(b, complete=file_format.complete)
+            for a, b in zip(before, after, strict=True)
+        )
         == said.changed
     )
     if not said.changed:
@@ -223,7 +243,7 @@ def test_a_list_of_tags_in_a_cell_holds_no_nul() -> None:
 def test_formats_are_chosen_by_suffix() -> None:
     """The suffix says the format, or a name where it says none, a stream is JSON Lines; anything else is an error."""
     assert {
-        name: format_of(Path(f"x{name}"), None).name for name in (".jsonl", ".CSV", ".tsv", ".json", ".md", ".txt")
+        name: choose_format(Path(f"x{name}"), None).name for name in (".jsonl", ".CSV", ".tsv", ".json", ".md", ".txt")
     } == {
         ".jsonl": "jsonl",
         ".CSV": "csv",
@@ -232,20 +252,20 @@ def test_formats_are_chosen_by_suffix() -> None:
         ".md": "markdown",
         ".txt": "plain",
     }
-    assert format_of(None, None).name == "jsonl"
-    assert format_of(Path("x.out"), "csv").name == "csv"
+    assert choose_format(None, None).name == "jsonl"
+    assert choose_format(Path("x.out"), "csv").name == "csv"
     with pytest.raises(UsageError, match=r"x\.txt is a name of txt files; give a csv file another one"):
-        format_of(Path("x.txt"), "csv")
-    assert format_of(Path("x"), "fortune").name == "fortune"
+        choose_format(Path("x.txt"), "csv")
+    assert choose_format(Path("x"), "fortune").name == "fortune"
     with pytest.raises(UsageError, match=r"x\.pdf: its name does not say"):
-        format_of(Path("x.pdf"), None)
-    with pytest.raises(UsageError, match=r"known by having no suffix"):
-        format_of(Path("x.txt"), "fortune")
+        choose_format(Path("x.pdf"), None)
+    with pytest.raises(UsageError, match=r"has a name without a suffix"):
+        choose_format(Path("x.txt"), "fortune")
 
 
 def test_every_format_has_a_reader() -> None:
-    """What is written in a format, a reader of `index` reads."""
-    assert {shape.reader for shape in SHAPES.values()} <= set(FORMATS)
+    """What is written in a format, a parser of `index` reads."""
+    assert {file_format.parser for file_format in FILE_FORMATS.values()} <= set(FORMATS)
 
 
 @pytest.mark.parametrize(
@@ -254,16 +274,19 @@ def test_every_format_has_a_reader() -> None:
         (
             "jsonl",
             '{"id": "ID", "text": "Love.", "author": "Ann Ash", "work": "Poems", "year": 1900, "tags": ["a", "b"], '
-            '"note": null}\n',
+            '"note": null, "place": null, "added": null}\n',
         ),
         (
             "json",
             '[\n{"id": "ID", "text": "Love.", "author": "Ann Ash", "work": "Poems", "year": 1900, "tags": ["a", "b"], '
-            '"note": null}'
+            '"note": null, "place": null, "added": null}'
             "\n]\n",
         ),
-        ("csv", "id,text,author,work,year,tags,note\nID,Love.,Ann Ash,Poems,1900,a; b,\n"),
-        ("tsv", "id\ttext\tauthor\twork\tyear\ttags\tnote\nID\tLove.\tAnn Ash\tPoems\t1900\ta; b\t\n"),
+        ("csv", "id,text,author,work,year,tags,note,place,added\nID,Love.,Ann Ash,Poems,1900,a; b,,,\n"),
+        (
+            "tsv",
+            "id\ttext\tauthor\twork\tyear\ttags\tnote\tplace\tadded\nID\tLove.\tAnn Ash\tPoems\t1900\ta; b\t\t\t\n",
+        ),
         ("markdown", "> Love.\n>\n> — Ann Ash, *Poems*\n"),
         ("plain", "Love. — Ann Ash, Poems\n"),
         ("fortune", "Love.\n\t\t-- Ann Ash, Poems\n%\n"),
@@ -278,7 +301,31 @@ def test_the_usual_way_is_the_plain_one(name: str, expected: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("jsonl", ""), ("json", "[]\n"), ("csv", "id,text,author,work,year,tags,note\n"), ("markdown", "")],
+    [
+        ("json", '"text": "Roses are red,\\nViolets are blue.\\n\\nSo are you.", "author": "Ann Ash", "work": "Poems"'),
+        ("csv", '"Roses are red,\nViolets are blue.\n\nSo are you.",Ann Ash,Poems,,,,p. 9,'),
+        ("markdown", "> Roses are red,  \n> Violets are blue.\n>\n> So are you.\n>\n> — Ann Ash, *Poems*"),
+        ("plain", "Roses are red, Violets are blue. So are you. — Ann Ash, Poems\n"),
+        ("fortune", "Roses are red,\nViolets are blue.\n\nSo are you.\n\t\t-- Ann Ash, Poems\n%\n"),
+    ],
+)
+def test_verse_keeps_its_lines(name: str, expected: str) -> None:
+    """Every format but plain, which has a line for each quote, writes the lines of verse."""
+    text = "Roses are red,\nViolets are blue.\n\nSo are you."
+    data, _ = exported([Quote(text, "Ann Ash", "Poems", place="p. 9")], name)
+    assert expected in data.decode()
+
+
+@pytest.mark.parametrize("text", ["a\b", "a\b-", "\ba", "a\x1b\x07\x7f\x9b b", "\x01a\n\x02b", "-\b-\ba\b_\b-"])
+@pytest.mark.parametrize("name", FILE_FORMATS)
+def test_a_control_character_loses_no_quote(name: str, text: str) -> None:
+    """A quote with control characters comes back in every format, or is counted as changed; it never disappears."""
+    check_read_again([Quote(text), Quote("Another text.")], name)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("jsonl", ""), ("json", "[]\n"), ("csv", "id,text,author,work,year,tags,note,place,added\n"), ("markdown", "")],
 )
 def test_nothing_is_a_sound_file(name: str, expected: str) -> None:
     """A stream without quotes is an empty array, a header, or nothing."""
@@ -291,7 +338,7 @@ def test_nothing_is_a_sound_file(name: str, expected: str) -> None:
 
 def fortune_file(folder: Path, held: Sequence[Quote] = TRICKY) -> Path:
     """Export `held` as a fortune file in `folder`; return it."""
-    export_quotes(cast("Index", Shelf(held)), folder / "mine", SHAPES["fortune"])
+    export_quotes(cast("Index", Shelf(held)), folder / "mine", FILE_FORMATS["fortune"])
     return folder / "mine"
 
 

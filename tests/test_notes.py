@@ -72,15 +72,15 @@ def test_proposed_tags_leave_notes_alone(library: Library) -> None:
 
 
 def test_hits_carry_the_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """JSON has the note under its own key, last; as a formula it is guarded in CSV; and it can be indexed again."""
+    """JSON has the note under its own key; as a formula it is guarded in CSV; and it can be indexed again."""
     cli = Cli(tmp_path, monkeypatch)
     write_records(Path("a.jsonl"), [{"text": "love at sea", "author": "Ann", "note": "=HYPERLINK(x)"}, {"text": "war"}])
     assert cli("index", "a.jsonl").code == 0
     done = cli("find", "love", "-k", "1", "--format", "jsonl")
     [hit] = map(json.loads, done.out.splitlines())
-    assert list(hit)[-1] == "note"
+    assert list(hit)[-3:] == ["note", "place", "added"]
     assert hit["note"] == "=HYPERLINK(x)"
-    assert cli("find", "love", "-k", "1", "--format", "csv").out.splitlines()[1].endswith(",'=HYPERLINK(x)")
+    assert cli("find", "love", "-k", "1", "--format", "csv").out.splitlines()[1].endswith(",'=HYPERLINK(x),,")
     for name, style in (("again.jsonl", "jsonl"), ("again.csv", "csv")):
         Path(name).write_text(cli("find", "love", "-k", "1", "--format", style).out)
         assert cli("index", name, "--index", f"./{style}").code == 0

@@ -222,10 +222,12 @@ def test_today_shows_the_quote_of_this_day(cli: Cli) -> None:
     theme = ("today", "--theme", "Love", "--date", "2026-11-27")
     assert cli(*theme).out == "Love [b]and[/b] ␛[31mlove. — Ann Ash, Poems\n"
     (found,) = cli(*theme, "--format", "json").json
-    assert list(found) == ["id", "text", "author", "work", "year", "tags", "source", "line", "proposed", "note"]
+    assert list(found) == [
+        *("id", "text", "author", "work", "year", "tags", "source", "line", "proposed", "note", "place", "added")
+    ]
     assert (found["text"], found["year"], found["tags"]) == (RECORDS[0]["text"], 1900, ["love", "a"])
     assert json.loads(cli(*theme, "-f", "jsonl").out) == found
-    assert cli(*theme, "-f", "csv").lines[0] == "id,text,author,work,year,tags,source,line,proposed,note"
+    assert cli(*theme, "-f", "csv").lines[0] == "id,text,author,work,year,tags,source,line,proposed,note,place,added"
     assert cli(*theme, "-f", "markdown").out.startswith("> Love \\[b\\]and")
 
 

@@ -13,8 +13,8 @@ _UNSAFE = re.compile(
     "|[\ud800-\udfff]"
 )
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>#|&])")
-# What begins a list, a rule or a block of code where it begins a line.
-_MARKDOWN_BLOCK = r"([-+~]|[0-9]{1,9}[.)])"
+# What begins a list, a rule or a block of code where it begins a line, or makes a heading of the line above.
+_MARKDOWN_BLOCK = r"([-+~]|[0-9]{1,9}[.)]|=+$)"
 
 
 def printable(text: str) -> str:

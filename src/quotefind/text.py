@@ -44,6 +44,11 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
+def with_slashes(text: str) -> str:
+    """Return `text` on one line, as verse is cited: " / " between lines, " // " between stanzas."""
+    return text.replace("\n\n", " // ").replace("\n", " / ")
+
+
 def fold(text: str) -> str:
     """Return `text` for comparison: no accents, no case, words and numbers separated by single spaces."""
     if text.isascii():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Collection, Iterable, Sequence
 from itertools import groupby
@@ -12,7 +13,7 @@ import typer
 from quotefind.cli import output, session
 from quotefind.cli.options import OutputFormat
 from quotefind.paths import checkpoints_directory
-from quotefind.text import counted
+from quotefind.text import counted, with_slashes
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,6 +31,8 @@ ROW_KEYS = (*GROUP_KEYS[:-1], *QUOTE_KEYS)
 # So many different names, titles or years stand in a heading; the rest can be seen below it.
 _MOST_NAMED = 5
 _NARROW = 72
+# The white space before a word, and the word.
+_UNIT = re.compile(r"(\s*)(\S+)")
 
 
 def report_conflicts(
@@ -129,7 +132,7 @@ def _place(quote: Quote) -> str:
 def _plain(group: ConflictGroup) -> str:
     lines = [f"{group.number}\t{output.printable(_heading(group))}\n"]
     for quote in group.quotes:
-        parts = (quote.text, output.attribution(quote), _place(quote))
+        parts = (with_slashes(quote.text), output.attribution(quote), _place(quote))
         lines.append("".join(f"\t{output.printable(part)}" for part in parts) + "\n")
     return "".join([*lines, "\n"])
 
@@ -138,7 +141,7 @@ def _markdown(group: ConflictGroup) -> str:
     lines = [f"## {group.number}. {output.escaped(_heading(group))}\n"]
     for quote in group.quotes:
         by = " — ".join(part for part in (output.attribution(quote), _place(quote)) if part)
-        lines.append(f"> {output.escaped(quote.text)}\n>\n> — {output.escaped(by)}\n")
+        lines.append(output.block(quote.text, by))
     return "\n".join([*lines, ""])
 
 
@@ -168,8 +171,8 @@ def _marked(quotes: Sequence[Quote], *, styled: bool) -> list[Text]:
     """Return the texts, underlined what the first has not, and in the first what others lack."""
     from quotefind.conflicts.words import unshared, words_of
 
-    units = [quote.text.split() for quote in quotes]
-    words = [[(word, at) for at, unit in enumerate(parts) for word in words_of(unit)] for parts in units]
+    units = [_UNIT.findall(quote.text) for quote in quotes]
+    words = [[(word, at) for at, (_, unit) in enumerate(parts) for word in words_of(unit)] for parts in units]
     marks: list[set[int]] = [set() for _ in quotes]
     for number in range(1, len(quotes)):
         alone = unshared([word for word, _ in words[0]], [word for word, _ in words[number]])
@@ -178,13 +181,17 @@ def _marked(quotes: Sequence[Quote], *, styled: bool) -> list[Text]:
     return [_underlined(parts, marked, styled=styled) for parts, marked in zip(units, marks, strict=True)]
 
 
-def _underlined(units: Sequence[str], marked: Collection[int], *, styled: bool) -> Text:
+def _underlined(units: Sequence[tuple[str, str]], marked: Collection[int], *, styled: bool) -> Text:
     from rich.text import Text
 
     text = Text()
-    for is_marked, run in groupby(enumerate(map(output.printable, units)), key=lambda item: item[0] in marked):
-        words = " ".join(unit for _, unit in run)
-        text.append(" " if text else "")
+    for is_marked, run in groupby(range(len(units)), key=marked.__contains__):
+        gap, words = "", ""
+        for blanks, unit in (units[at] for at in run):
+            gap, words = (
+                (gap, f"{words}{blanks}{output.printable(unit)}") if words else (blanks, output.printable(unit))
+            )
+        text.append(gap)
         text.append(
             f"_{words}_" if is_marked and not styled else words, style="underline" if is_marked and styled else ""
         )

@@ -29,8 +29,12 @@ if TYPE_CHECKING:
     from quotefind.index.interface import Index
 
 
+# What a format may have no place for, as messages name it.
+_NAMES = {"tags": "tags", "year": "year", "note": "note", "place": "place", "added": "date", "lines": "lines"}
+
+
 class ExportFormat(StrEnum):
-    """How a collection is written."""
+    """The formats a collection can be written in."""
 
     jsonl = "jsonl"
     csv = "csv"
@@ -45,12 +49,17 @@ def export(
     style: Annotated[
         ExportFormat | None,
         typer.Option(
-            "--format", "-f", help="How to write it; by the suffix of FILE, else jsonl.", case_sensitive=False
+            "--format", "-f", help="File format. By default that of the suffix of FILE, or jsonl.", case_sensitive=False
         ),
     ] = None,
     file: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Where to, instead of stdout; replaced once it is whole."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write to FILE instead of stdout; FILE is replaced only when complete.",
+        ),
     ] = None,
     author: AuthorOption = None,
     work: WorkOption = None,
@@ -61,44 +70,44 @@ def export(
     no_refresh: NoRefreshOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Write the quotes of a collection, or some of them, so that `quotefind index` reads them again.
+    """Write the quotes of a collection, or some of them, in a format that `quotefind index` reads again.
 
-    markdown, plain and fortune have no place for years, tags and notes. A fortune file gets its index, as strfile makes
-    it, beside it (NAME.dat); on stdout it has none.
+    markdown, plain and fortune have no place for years, tags, notes, places and dates, plain none for the lines of
+    verse. A fortune file gets its index (NAME.dat), as strfile makes it; on stdout it has none.
 
     \b
     quotefind export > everything.jsonl
     quotefind export --tag courage --max-chars 120 -o talk.md
     quotefind export --format fortune -o ~/fortunes/mine && fortune ~/fortunes/mine
     """
-    from quotefind.export.exporting import export_quotes, format_of
+    from quotefind.export.exporting import choose_format, export_quotes
 
-    shape = format_of(file, style)
+    chosen = choose_format(file, style)
     where = session.filter_of(author, work, tag, max_chars, proposed=proposed)
     on_terminal = file is None and sys.stdout.isatty()
     shown = output.visible if on_terminal and style not in (ExportFormat.json, ExportFormat.jsonl) else None
     with session.opened(index, refresh=not no_refresh) as opened, session.progress_bar(quiet=quiet or not file) as bar:
         if file is not None:
             _check_output(file, opened)
-        exported = export_quotes(opened, file or sys.stdout.buffer, shape, where, shown=shown, progress=bar)
-    _report(exported, shape.name, file, quiet=quiet)
+        exported = export_quotes(opened, file or sys.stdout.buffer, chosen, where, shown=shown, progress=bar)
+    _report(exported, chosen.name, file, quiet=quiet)
     if not exported.quotes:
-        left = f"; {file} is left as it is" if file else ""
+        left = f"; {file} is unchanged" if file else ""
         session.warn("nothing found" + (" under these conditions" if where else "") + left)
         raise typer.Exit(1)
 
 
 def _check_output(file: Path, index: Index) -> None:
-    """Refuse to write over what the index was made from, or into the index itself."""
+    """Refuse to overwrite a source of the index, or to write into the index itself."""
     from quotefind.index.sources import source_with
 
     if isinstance(index.location, Path) and index.location.resolve() in Path(os.path.realpath(file)).parents:
-        raise UsageError(f"--output {file} lies in the index itself; write it elsewhere.")
+        raise UsageError(f"--output {file} is inside the index; write it elsewhere.")
     source = source_with(index.ledger, file) if file.exists() else None
     if source is not None:
         raise UsageError(
-            f"--output {file} belongs to a source of this index, {source}, and would be lost. Write another file; "
-            "where it is to take the place of this one, first: quotefind index --remove SOURCE"
+            f"--output {file} belongs to a source of this index, {source}, and would be overwritten. Write another "
+            "file, or remove the source first: quotefind index --remove SOURCE"
         )
 
 
@@ -107,16 +116,14 @@ def _report(exported: Exported, name: str, file: Path | None, *, quiet: bool) ->
     if file and exported.quotes and not quiet:
         session.warn(f"{counted(exported.quotes, 'quote')} written to {file}")
     lacking = [
-        f"{what} of {counted(count, 'quote')}"
-        for what, count in (("the tags", exported.tagged), ("the year", exported.dated), ("the note", exported.noted))
-        if count
+        f"the {_NAMES[what]} of {counted(exported.lost[what], 'quote')}" for what in _NAMES if exported.lost[what]
     ]
     if lacking and not quiet:
         session.warn(f"{name} has no place for {_listed(lacking)}; --format jsonl keeps all")
     if exported.changed:
         ids = ", ".join(exported.examples) + (", …" if exported.changed > len(exported.examples) else "")
         many = counted(exported.changed, "quote")
-        session.warn(f"in {name}, {many} will be read back otherwise ({ids}); --format jsonl keeps all")
+        session.warn(f"in {name}, {many} will read back differently ({ids}); --format jsonl keeps all")
 
 
 def _listed(items: list[str]) -> str:

@@ -124,9 +124,8 @@ def _copy(quote: Quote) -> None:
     """Put `quote` on the clipboard, with its attribution, and say so."""
     from quotefind.cli import clipboard
 
-    line = output.plain_line(quote)
-    clipboard.copy(line)
-    session.warn(f"on the clipboard: {line}")
+    clipboard.copy(output.clipping(quote))
+    session.warn(f"on the clipboard: {output.plain_line(quote)}")
 
 
 def _on_terminal() -> bool:

@@ -64,6 +64,8 @@ class HitRecord(TypedDict):
     line: int | None
     proposed: list[str]
     note: str | None
+    place: str | None
+    added: str | None
 
 
 class Hits(TypedDict):

@@ -14,15 +14,16 @@ from quotefind.escaping import markdown
 from quotefind.escaping import printable as printable
 from quotefind.escaping import to_json as to_json
 from quotefind.records import Hit, Pair, Quote
-from quotefind.text import fold, guard_formula, wrapped
+from quotefind.text import fold, guard_formula, with_slashes, wrapped
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-QUOTE_KEYS = ("id", "text", "author", "work", "year", "tags", "source", "line", "proposed", "note")
+QUOTE_KEYS = ("id", "text", "author", "work", "year", "tags", "source", "line", "proposed", "note", "place", "added")
 HIT_KEYS = ("query", "rank", "score", *QUOTE_KEYS)
 PAIR_KEYS = ("rank", "score", "a", "b")
 INDEX_PAIR_KEYS = ("a_id", "a_author", "b_id", "b_author", "conflict")
+_TEXT_KEYS = {"text", "a", "b"}  # which hold the words of a quote, in lines
 DIGITS = 6  # of a score: what float32 vectors are good for
 
 
@@ -32,8 +33,8 @@ def printable_lines(text: str) -> str:
 
 
 def attribution(quote: Quote) -> str:
-    """Return "Author, Work", as far as they are known."""
-    return ", ".join(part for part in (quote.author, quote.work) if part)
+    """Return "Author, Work, place", as far as they are known."""
+    return ", ".join(part for part in (quote.author, quote.work, quote.place) if part)
 
 
 def hit_record(hit: Hit) -> dict[str, Any]:
@@ -130,16 +131,19 @@ def write_records(records: Iterable[dict[str, Any]], style: OutputFormat, keys: 
 class RecordWriter:
     """Writes flat records as an array of JSON, as JSON Lines, CSV or TSV, one by one.
 
-    In CSV and TSV no text is a formula to a spreadsheet, unless `guarded` is false.
+    In CSV and TSV no text is a formula to a spreadsheet, and in TSV a quote is on one line, with " / " between its
+    lines, so that a row is a line; unless `verbatim`.
 
     Attributes:
         count: how many were written.
     """
 
-    def __init__(self, style: OutputFormat, keys: Sequence[str], *, header: bool = True, guarded: bool = True) -> None:
+    def __init__(
+        self, style: OutputFormat, keys: Sequence[str], *, header: bool = True, verbatim: bool = False
+    ) -> None:
         """Begin, with a line of `keys` where `style` has one."""
         self.count = 0
-        self._guarded = guarded
+        self._verbatim = verbatim
         self._style = style
         self._keys = keys
         self._csv = None
@@ -155,6 +159,9 @@ class RecordWriter:
     def write(self, record: dict[str, Any]) -> None:
         """Write one record."""
         if self._csv is not None:
+            if self._style is OutputFormat.tsv and not self._verbatim:
+                texts = {key: record[key] for key in _TEXT_KEYS if isinstance(record.get(key), str)}
+                record = {**record, **{key: with_slashes(text) for key, text in texts.items()}}
             self._csv.writerow([self._cell(record.get(key)) for key in self._keys])
         elif self._style is OutputFormat.json:
             sys.stdout.write(f"{',' if self.count else ''}\n{to_json(record)}")
@@ -174,7 +181,7 @@ class RecordWriter:
             value = to_json(value)
         if not isinstance(value, str):
             return value
-        text = guard_formula(value) if self._guarded else value
+        text = value if self._verbatim else guard_formula(value)
         # A file gets the text unchanged; a terminal must not obey it.
         return printable(text) if sys.stdout.isatty() else text
 
@@ -197,23 +204,32 @@ def console() -> Console:
 
 def visible(quote: Quote) -> Quote:
     """Return `quote` with everything in it that a terminal could obey made visible."""
-    author, work, note = (part and printable(part) for part in (quote.author, quote.work, quote.note))
-    tags = tuple(map(printable, quote.tags))
-    return replace(quote, text=printable(quote.text), author=author, work=work, tags=tags, note=note)
+    shown = (part and printable(part) for part in (quote.author, quote.work, quote.note, quote.place, quote.added))
+    author, work, note, place, added = shown
+    text, tags = printable_lines(quote.text), tuple(map(printable, quote.tags))
+    return replace(quote, text=text, author=author, work=work, tags=tags, note=note, place=place, added=added)
 
 
 def plain_line(quote: Quote) -> str:
     """Return `quote` on one line, as it is written into a pipe."""
+    text, by = with_slashes(quote.text), attribution(quote)
+    return printable(f"{text} — {by}" if by else text)
+
+
+def clipping(quote: Quote) -> str:
+    """Return `quote` as it is put on the clipboard: on one line, or the attribution below the lines of verse."""
+    if "\n" not in quote.text:
+        return plain_line(quote)
     by = attribution(quote)
-    return printable(f"{quote.text} — {by}" if by else quote.text)
+    return printable_lines(f"{quote.text}\n— {by}" if by else quote.text)
 
 
 def paragraph(quote: Quote) -> str:
     """Return `quote` in lines that fit the terminal, broken between words, its attribution below."""
     width = shutil.get_terminal_size().columns
     by = attribution(quote)
-    parts = [quote.text, f"— {by}"] if by else [quote.text]
-    return "".join(f"{wrapped(printable(part), width)}\n" for part in parts)
+    lines = [*quote.text.split("\n"), *([f"— {by}"] if by else [])]
+    return "".join(f"{wrapped(printable(line), width)}\n" for line in lines)
 
 
 def block_quote(quote: Quote) -> str:
@@ -221,6 +237,13 @@ def block_quote(quote: Quote) -> str:
     from quotefind.export.rendering import block_quote as rendered
 
     return rendered(visible(quote))
+
+
+def block(text: str, by: str) -> str:
+    """Return `text` as a block quote of Markdown, `by` below."""
+    from quotefind.export.rendering import block as rendered
+
+    return rendered(printable_lines(text), escaped(by))
 
 
 def escaped(text: str) -> str:
@@ -261,9 +284,9 @@ def _hit_table(hits: Sequence[Hit], width: int, title: str, asked: Sequence[str]
     if width >= 72:
         table.add_column("author, work", ratio=1, overflow="fold", min_width=18)
     for hit in hits:
-        quote = Text(printable(hit.quote.text))
+        quote = Text(printable_lines(hit.quote.text))
         by = byline(hit.quote, asked)
-        row = [Text(str(hit.rank)), _score(hit.score, bar=width >= 60)]
+        row = [Text(str(hit.rank)), score_cell(hit.score, bar=width >= 60)]
         if width >= 72:
             table.add_row(*row, quote, by)
         else:
@@ -281,12 +304,16 @@ def byline(quote: Quote, asked: Sequence[str] = ()) -> Any:
     proposed = [tag for tag in quote.proposed if fold(tag) in wanted]
 
     parts = [Text(printable(quote.author), style="bold")] if quote.author else []
-    parts += [Text(printable(quote.work), style="italic")] if quote.work else []
+    source = Text(printable(quote.work), style="italic") if quote.work else Text()
+    if quote.place:
+        source += Text(printable(f", {quote.place}" if source else quote.place))
+    parts += [source] if source else []
     parts += [Text(printable(f"proposed: {', '.join(proposed)}"), style="dim")] if proposed else []
     return Text("\n").join(parts)
 
 
-def _score(score: float, *, bar: bool) -> Any:
+def score_cell(score: float, *, bar: bool) -> Any:
+    """Return a score as a cell of a table: its colour, and with `bar` its bar, say how high it is."""
     from rich.text import Text
 
     style = "green" if score >= 0.5 else "yellow" if score >= 0.3 else "dim"
@@ -313,10 +340,10 @@ def _show_pair_table(pairs: Sequence[Pair], asked: Sequence[str]) -> int:
     for pair in pairs:
         sides = []
         for quote in (pair.a, pair.b):
-            text = Text(printable(quote.text))
+            text = Text(printable_lines(quote.text))
             by = byline(quote, asked)
             sides.append(Text("\n").join((text, by)) if by else text)
-        score = _score(pair.score, bar=out.width >= 60)
+        score = score_cell(pair.score, bar=out.width >= 60)
         if pair.conflict:
             score = Text("\n").join((score, Text("names differ", style="red")))
         table.add_row(Text(str(pair.rank)), score, *sides)
@@ -324,46 +351,6 @@ def _show_pair_table(pairs: Sequence[Pair], asked: Sequence[str]) -> int:
             table.add_row()
     out.print(table)
     return len(pairs)
-
-
-def show_square(texts: Sequence[str], scores: Sequence[Sequence[float]], style: OutputFormat) -> None:
-    """Write the scores of each text with each."""
-    rounded = [[round(score, DIGITS) for score in row] for row in scores]
-    if style is OutputFormat.json:
-        print(to_json({"texts": list(texts), "scores": rounded}))  # noqa: T201
-    elif style is OutputFormat.jsonl:
-        for text, row in zip(texts, rounded, strict=True):
-            print(to_json({"text": text, "scores": row}))  # noqa: T201
-    elif style in (OutputFormat.csv, OutputFormat.tsv):
-        writer = RecordWriter(style, ["text", *texts])
-        for text, row in zip(texts, rounded, strict=True):
-            writer.write({"text": text, **dict(zip(texts, row, strict=True))})
-    elif style is OutputFormat.plain:
-        for row in rounded:
-            print("\t".join(f"{score:.4f}" for score in row))  # noqa: T201
-    elif style is OutputFormat.markdown:
-        cells = [["", "text", *map(str, range(1, len(texts) + 1))], ["---:", "---", *["---:"] * len(texts)]]
-        for number, (text, row) in enumerate(zip(texts, rounded, strict=True), 1):
-            cells.append([str(number), escaped(text), *(f"{score:.2f}" for score in row)])
-        _write_lines(cells, lambda row: f"| {' | '.join(row)} |")
-    else:
-        _show_square_table(texts, rounded)
-
-
-def _show_square_table(texts: Sequence[str], scores: Sequence[Sequence[float]]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1))
-    table.add_column("", justify="right", style="dim")
-    table.add_column("text", overflow="fold")
-    for number in range(1, len(texts) + 1):
-        table.add_column(str(number), justify="right")
-    for number, (text, row) in enumerate(zip(texts, scores, strict=True), 1):
-        shown = [_score(score, bar=False) for score in row]
-        table.add_row(str(number), Text(printable(text)), *shown)
-    console().print(table)
 
 
 def show_facts(facts: Sequence[tuple[str, str]]) -> None:

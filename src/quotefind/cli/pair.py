@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -162,7 +163,7 @@ def _compare(texts: list[str], style: OutputFormat, model: str | None) -> None:
         encoder = session.encoder_opener(progress=progress)(model, None)
     scores = similarities(encoder, texts)
     if len(texts) > 2:
-        output.show_square(texts, scores.tolist(), style)
+        _show_square(texts, scores.tolist(), style)
     elif style in (OutputFormat.table, OutputFormat.plain):
         print(f"{scores[0, 1]:.4f}")  # noqa: T201
     else:
@@ -192,7 +193,7 @@ def _score_file(
                 keys = list(batch[0].values)
                 # A score that is there already, a reader's own say, is kept.
                 key = "cosine_score" if "score" in keys else "score"
-                writer = output.RecordWriter(style, [*keys, key], header="column_1" not in keys, guarded=False)
+                writer = output.RecordWriter(style, [*keys, key], header="column_1" not in keys, verbatim=True)
             for row, score in zip(batch, scores, strict=True):
                 if style in (OutputFormat.csv, OutputFormat.tsv) and not row.values.keys() <= set(keys):
                     extra = ", ".join(row.values.keys() - set(keys))
@@ -208,3 +209,43 @@ def _score_file(
         session.warn("no pairs found")
         raise typer.Exit(1)
     writer.close()
+
+
+def _show_square(texts: Sequence[str], scores: Sequence[Sequence[float]], style: OutputFormat) -> None:
+    """Write the scores of each text with each."""
+    rounded = [[round(score, output.DIGITS) for score in row] for row in scores]
+    if style is OutputFormat.json:
+        print(output.to_json({"texts": list(texts), "scores": rounded}))  # noqa: T201
+    elif style is OutputFormat.jsonl:
+        for text, row in zip(texts, rounded, strict=True):
+            print(output.to_json({"text": text, "scores": row}))  # noqa: T201
+    elif style in (OutputFormat.csv, OutputFormat.tsv):
+        writer = output.RecordWriter(style, ["text", *texts])
+        for text, row in zip(texts, rounded, strict=True):
+            writer.write({"text": text, **dict(zip(texts, row, strict=True))})
+    elif style is OutputFormat.plain:
+        for row in rounded:
+            print("\t".join(f"{score:.4f}" for score in row))  # noqa: T201
+    elif style is OutputFormat.markdown:
+        cells = [["", "text", *map(str, range(1, len(texts) + 1))], ["---:", "---", *["---:"] * len(texts)]]
+        for number, (text, row) in enumerate(zip(texts, rounded, strict=True), 1):
+            cells.append([str(number), output.escaped(text), *(f"{score:.2f}" for score in row)])
+        sys.stdout.writelines(f"| {' | '.join(row)} |\n" for row in cells)
+    else:
+        _print_square(texts, rounded)
+
+
+def _print_square(texts: Sequence[str], scores: Sequence[Sequence[float]]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1))
+    table.add_column("", justify="right", style="dim")
+    table.add_column("text", overflow="fold")
+    for number in range(1, len(texts) + 1):
+        table.add_column(str(number), justify="right")
+    for number, (text, row) in enumerate(zip(texts, scores, strict=True), 1):
+        shown = [output.score_cell(score, bar=False) for score in row]
+        table.add_row(str(number), Text(output.printable(text)), *shown)
+    output.console().print(table)

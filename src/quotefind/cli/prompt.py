@@ -150,9 +150,8 @@ class _Prompt:
     def _copy(hit: Hit) -> None:
         from quotefind.cli import clipboard
 
-        line = output.plain_line(hit.quote)
-        clipboard.copy(line)
-        session.warn(f"on the clipboard: {line}")
+        clipboard.copy(output.clipping(hit.quote))
+        session.warn(f"on the clipboard: {output.plain_line(hit.quote)}")
 
 
 class _Requests(History):

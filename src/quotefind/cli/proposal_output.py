@@ -89,7 +89,7 @@ def _table(proposals: Sequence[Proposal], width: int, *, first: bool) -> Any:
             Text(f"{proposed.score:.2f} ", style="dim").append(output.printable(proposed.tag), style="not dim")
             for proposed in proposal.tags
         )
-        quote, by = Text(output.printable(proposal.quote.text)), output.byline(proposal.quote)
+        quote, by = Text(output.printable_lines(proposal.quote.text)), output.byline(proposal.quote)
         if wide:
             table.add_row(tags, quote, by)
         else:

@@ -134,7 +134,7 @@ def _central(topic: Topic) -> list[Any]:
     from rich.text import Text
 
     return [
-        Text(output.printable(quote.text))
+        Text(output.printable_lines(quote.text))
         + (Text(f" — {by}", style="italic") if (by := output.printable(output.attribution(quote))) else "")
         for quote in topic.central
     ]

@@ -94,7 +94,7 @@ def _struck_over(line: str) -> str:
         return line
     cells: list[str] = []
     column = 0
-    for character in line:
+    for character in line.removesuffix("\n"):
         if character == "\b":
             column = max(column - 1, 0)
             continue
@@ -104,4 +104,4 @@ def _struck_over(line: str) -> str:
             accent = _ACCENTS.get(cells[column], "") if character.isalpha() else ""
             cells[column] = character + accent
         column += 1
-    return "".join(cells)
+    return "".join(cells) + ("\n" if line.endswith("\n") else "")

@@ -1,9 +1,9 @@
-"""Taking quotes out of an index, in formats that `index` reads again.
+"""Exporting quotes from an index, in formats that `index` reads again.
 
 | module | what |
 |---|---|
-| `rendering` | the formats, and the ways in which each can say a quote |
-| `exporting` | `export_quotes`: which of these ways reads back right; what could not be kept |
+| `rendering` | the file formats, and the ways in which each can write a quote |
+| `exporting` | `export_quotes`: writes each quote in a way that reads back the same; counts what a format cannot keep |
 | `strfile` | the index of a fortune file |
-| `replacing` | files that are written beside and then put in place |
+| `replacing` | files that are written beside the old ones and then take their names |
 """

@@ -1,65 +1,71 @@
-"""How each format writes a quote: the usual way first, then others for quotes that would not be read back right."""
+"""How each file format writes a quote: the usual way first, then others in case that does not read back the same."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 from quotefind.corpus import FORMATS
 from quotefind.corpus.fields import checked_tags
 from quotefind.escaping import markdown, to_json
 from quotefind.records import Quote
-from quotefind.text import guard_formula, wrapped
+from quotefind.text import guard_formula, one_line, wrapped
 
-_FIELDS = ("id", "text", "author", "work", "year", "tags", "note")
-# Readers drop a pair of marks around a whole text, and find no attribution within.
+_FIELDS = ("id", "text", "author", "work", "year", "tags", "note", "place", "added")
+# Parsers drop a pair of marks around a whole text, and find no attribution inside it.
 _MARKS = ("“”", '""', "«»", "‘’", "「」", "『』")
-# Width of a line of a fortune, which nothing breaks once more on a terminal of 80 columns.
+# Characters in a line of a fortune, so that a terminal of 80 columns does not break it again.
 _WIDTH = 76
+_CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """A format to write.
+class FileFormat:
+    """A format to export to.
 
     Attributes:
         name: what `--format` calls it.
-        reader: the name in `corpus.FORMATS` of the one that reads it.
-        ways: gives the pieces of a file that could stand for a quote, the usual one first.
-        begin: what stands before the first piece.
-        between: what stands between two.
-        end: what stands behind the last.
-        whole: whether it has places for years, tags and notes.
+        parser: the name in `corpus.FORMATS` of the parser that reads it.
+        ways: yields the pieces of a file that could represent a quote, the usual one first.
+        begin: what a file has before the first piece.
+        between: what it has between two pieces.
+        end: what it has after the last piece.
+        complete: whether it can hold every field of a quote, not only text, author and work.
     """
 
     name: str
-    reader: str
+    parser: str
     ways: Callable[[Quote], Iterator[str]]
     begin: str = ""
     between: str = ""
     end: str = ""
-    whole: bool = True
+    complete: bool = True
 
     @property
     def suffixes(self) -> tuple[str, ...]:
         """The endings of names of files of this format, in lower case."""
-        return FORMATS[self.reader].suffixes
+        return FORMATS[self.parser].suffixes
 
 
 def block_quote(quote: Quote) -> str:
-    """Return `quote` as a block quote of Markdown, its attribution below, the title in italics."""
+    """Return `quote` as a block quote of Markdown: its lines with hard breaks, the attribution below."""
     parts = [markdown(quote.author)] if quote.author else []
     parts += [f"*{markdown(quote.work)}*"] if quote.work else []
-    return _block_quote(quote.text, ", ".join(parts))
+    parts += [markdown(quote.place)] if quote.place else []
+    return block(quote.text, ", ".join(parts))
 
 
-def _block_quote(words: str, credit: str) -> str:
+def block(words: str, credit: str) -> str:
+    """Return `words` as a block quote of Markdown, and below them `credit`, which is Markdown already."""
+    # Two blanks at the end of a line are a hard break in every Markdown; an empty line is a new paragraph.
+    paragraphs = ("  \n> ".join(map(markdown, stanza.split("\n"))) for stanza in words.split("\n\n"))
     by = f">\n> — {credit}\n" if credit else ""
-    return f"> {markdown(words)}\n{by}"
+    return "> {}\n{}".format("\n>\n> ".join(paragraphs), by)
 
 
 def _json(quote: Quote) -> str:
@@ -76,12 +82,12 @@ def _json_item(quote: Quote) -> Iterator[str]:
 
 def _row(quote: Quote, delimiter: str) -> str:
     tags = "; ".join(quote.tags)
-    if checked_tags(tags) != quote.tags:  # a tag holds what would part it from itself
+    if checked_tags(tags) != quote.tags:  # a tag holds what would separate it from itself
         tags = json.dumps(quote.tags, ensure_ascii=False)
-    strings = (quote.text, quote.author or "", quote.work or "", tags, quote.note or "")
-    text, author, work, tags, note = map(guard_formula, strings)
+    strings = (quote.text, quote.author, quote.work, tags, quote.note, quote.place, quote.added)
+    text, author, work, tags, *rest = (guard_formula(string or "") for string in strings)
     out = io.StringIO()
-    row = (quote.id, text, author, work, "" if quote.year is None else quote.year, tags, note)
+    row = (quote.id, text, author, work, "" if quote.year is None else quote.year, tags, *rest)
     csv.writer(out, delimiter=delimiter, lineterminator="\n").writerow(row)
     return out.getvalue()
 
@@ -95,23 +101,26 @@ def _tsv(quote: Quote) -> Iterator[str]:
 
 
 def _credits(quote: Quote) -> Iterator[str]:
-    """Yield the ways to write author and work behind a dash, without it; nothing where neither is known."""
+    """Yield the ways to write author and work after a dash, without the dash; nothing where neither is known."""
     author, work = quote.author, quote.work
     titles = _marked(work) if work else []
     if author:
         yield from [f"{author}, {title}" for title in titles] or [author]
         yield from [f"{title}, {author}" for title in titles[1:]]  # for names with a comma
         yield f"by {author}, {titles[0]}" if titles else f"by {author}"
-        yield f"{author}, {work}." if work else f"{author}."  # of a line of its own the full stop is dropped
+        yield f"{author}, {work}." if work else f"{author}."  # parsers drop the full stop of a line of its own
     elif titles:
         yield from [*titles, f"from {work}", f"from {work}."]
     else:
         yield ""
 
 
-def _said(quote: Quote) -> Iterator[tuple[str, str]]:
-    """Yield the ways to write words and attribution."""
+def _words_and_credits(quote: Quote) -> Iterator[tuple[str, str]]:
+    """Yield the ways to write text and attribution; the last ones change the text, but read as a quote at least."""
     yield from product(_marked(quote.text), list(_credits(quote)))
+    bare = one_line(_CONTROLS.sub(" ", quote.text))
+    begin = next((at for at, character in enumerate(bare) if character.isalnum()), 0)
+    yield from product(dict.fromkeys((bare, bare[begin:])), [*_credits(quote), ""])
 
 
 def _marked(text: str) -> list[str]:
@@ -121,32 +130,34 @@ def _marked(text: str) -> list[str]:
 
 
 def _plain(quote: Quote) -> Iterator[str]:
-    for words, credit in _said(quote):
+    for words, credit in _words_and_credits(replace(quote, text=one_line(quote.text))):
         yield f"{words} — {credit}\n" if credit else f"{words}\n"
 
 
 def _fortune(quote: Quote) -> Iterator[str]:
-    for words, credit in _said(quote):
+    for words, credit in _words_and_credits(quote):
         by = f"\t\t-- {credit}\n" if credit else ""
-        yield f"{wrapped(words, _WIDTH)}\n{by}%\n"
+        if "\n" not in words:
+            yield f"{wrapped(words, _WIDTH)}\n{by}%\n"
         yield f"{words}\n{by}%\n"  # where a line of its own would mean something
 
 
 def _markdown(quote: Quote) -> Iterator[str]:
     yield block_quote(quote)
-    for words, credit in _said(quote):
-        yield _block_quote(words, markdown(credit))
+    yield block_quote(replace(quote, place=None))
+    for words, credit in _words_and_credits(quote):
+        yield block(words, markdown(credit))
 
 
-SHAPES = {
-    shape.name: shape
-    for shape in (
-        Shape("jsonl", "jsonl", _json_line),
-        Shape("csv", "csv", _csv, begin=f"{','.join(_FIELDS)}\n"),
-        Shape("tsv", "tsv", _tsv, begin="\t".join(_FIELDS) + "\n"),
-        Shape("json", "json", _json_item, begin="[", between=",", end="\n]\n"),
-        Shape("markdown", "md", _markdown, between="\n", whole=False),
-        Shape("plain", "txt", _plain, whole=False),
-        Shape("fortune", "fortune", _fortune, whole=False),
+FILE_FORMATS = {
+    file_format.name: file_format
+    for file_format in (
+        FileFormat("jsonl", "jsonl", _json_line),
+        FileFormat("csv", "csv", _csv, begin=f"{','.join(_FIELDS)}\n"),
+        FileFormat("tsv", "tsv", _tsv, begin="\t".join(_FIELDS) + "\n"),
+        FileFormat("json", "json", _json_item, begin="[", between=",", end="\n]\n"),
+        FileFormat("markdown", "md", _markdown, between="\n", complete=False),
+        FileFormat("plain", "txt", _plain, complete=False),
+        FileFormat("fortune", "fortune", _fortune, complete=False),
     )
 }

@@ -68,6 +68,7 @@ def _data(quote_map: QuoteMap) -> dict[str, Any]:
         "works": works,
         "work_of": work_of,
         "years": [quote.year for quote in quotes],
+        "place_of": {at: quote.place for at, quote in enumerate(quotes) if quote.place},
         "positions": base64.b64encode(quote_map.positions.astype("<f4").tobytes()).decode("ascii"),
         "topics": [
             {"label": topic.label, "size": topic.size, "colour": int(colour), "x": float(x), "y": float(y)}

@@ -51,6 +51,11 @@ class Collection {
     return year < 0 ? `${-year} BCE` : `${year}`;
   }
 
+  /** Return where in its work quote `i` is, "" where that is not known. */
+  place(i) {
+    return this.place_of[i] ?? "";
+  }
+
   topicOf(i) {
     return this.topics[this.topic_of[i]];
   }

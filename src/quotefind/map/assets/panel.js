@@ -28,8 +28,9 @@ class Card {
     this.part("text").textContent = collection.texts[i];
     this.part("author").textContent = collection.author(i);
     this.part("work").textContent = collection.work(i);
-    this.part("year").textContent = `${collection.work(i) && collection.year(i) && ", "}${collection.year(i)}`;
-    this.part("by").hidden = !(collection.author(i) || collection.work(i) || collection.year(i));
+    const details = [collection.place(i), collection.year(i)].filter(Boolean).join(", ");
+    this.part("year").textContent = `${collection.work(i) && details && ", "}${details}`;
+    this.part("by").hidden = !(collection.author(i) || collection.work(i) || details);
     const topic = collection.topicOf(i);
     this.part("topic").hidden = !topic;
     if (topic) {
@@ -102,7 +103,7 @@ class List {
     part("score", collection.scoreOf(i));
     part("text", collection.texts[i]);
     part("author", collection.author(i));
-    part("work", [collection.work(i), collection.year(i)].filter(Boolean).join(", "));
+    part("work", [collection.work(i), collection.place(i), collection.year(i)].filter(Boolean).join(", "));
     const topic = collection.topicOf(i);
     if (topic) {
       part("topic", topic.label);

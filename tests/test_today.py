@@ -24,7 +24,7 @@ from quotefind.paths import index_location
 from quotefind.records import Quote
 from quotefind.stores import open_index
 from quotefind.text import wrapped
-from quotefind.today import PACK, choose, place_of, quote_of_the_day
+from quotefind.today import PACK, choose, quote_of_the_day, start_id
 
 DAY = date(2026, 11, 27)
 
@@ -85,8 +85,8 @@ def test_another_quote_changes_few_days() -> None:
 def test_what_is_chosen_never_changes() -> None:
     """These days have these places: another version of the program, or of Python, must not deal anew."""
     number = (DAY - date(1, 1, 1)).days + 1
-    assert place_of(DAY) == f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}" == "6557f78710e6eec7"
-    assert place_of(date(1, 1, 1)) == "9e3779b97f4a7c15"
+    assert start_id(DAY) == f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}" == "6557f78710e6eec7"
+    assert start_id(date(1, 1, 1)) == "9e3779b97f4a7c15"
     assert choose(["b", "a", "c"], date(1, 1, 3)) == "a"
 
 

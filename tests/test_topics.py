@@ -190,7 +190,7 @@ def test_topics_under_conditions(collection: Library) -> None:
     assert (nothing.topics, len(nothing.rows), len(nothing.topic_of)) == ((), 0, 0)
 
 
-@pytest.mark.parametrize(("options", "message"), [({"topics": 0}, "At least one topic"), ({"central": -1}, "central")])
+@pytest.mark.parametrize(("options", "message"), [({"topics": 0}, "must be at least 1"), ({"central": -1}, "central")])
 def test_impossible_numbers_are_refused(collection: Library, options: dict[str, int], message: str) -> None:
     """No topic, and fewer than no quotes, cannot be asked for."""
     with open_index(collection.directory) as index, pytest.raises(UsageError, match=message):

@@ -1,4 +1,4 @@
-"""The quote of the day: one for a date and a theme, found at once, without a model."""
+"""The quote of the day: one quote for a date, chosen without a model."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from quotefind.records import Quote
 from quotefind.stores import open_lookup
 from quotefind.text import quote_id
 
-# So many quotes at most are dealt like a pack of cards, each once before any comes again.
+# Up to this many quotes are dealt like a pack of cards: each once before any is repeated.
 PACK = 1_000
-# 2^64 divided by the golden ratio: see `place_of`.
+# 2^64 divided by the golden ratio: see `start_id`.
 _STEP = 0x9E3779B97F4A7C15
 
 
 def quote_of_the_day(location: Location, day: date, where: Filter | None = None) -> Quote | None:
-    """Return the quote of `day` among those of the index at `location` that satisfy `where`; None where none does.
+    """Return the quote of `day` among the quotes of the index at `location` that satisfy `where`; None if none does.
 
-    It depends on the day, the ids of these quotes and nothing else. Up to 1,000 quotes come in turn, in the order of
-    their ids (which are hashes, and so in no order that a reader sees): none comes again before all have come. Of more,
-    it is the one whose id is the next from `place_of(day)` on, so that a quote that is added or removed changes one
-    day in as many as there are quotes.
+    It depends only on the day and the ids of these quotes. Up to 1,000 quotes take turns in the order of their ids,
+    which are hashes and so look random: none is repeated before all have had their day. Of more than 1,000 quotes, it
+    is the one with the next id from `start_id(day)` on; so adding or removing one of n quotes changes about one day
+    in n.
 
-    No matrix is read, and nothing refreshed. As long as the default index was not made yet, the bundled quotes answer
-    as they would in it.
+    The matrix is not read, and sources are not refreshed. If the default index does not exist yet, the bundled quotes
+    are used.
 
     Raises:
         IndexUnusableError: the index cannot be used, or the quote is not what was written.
@@ -39,27 +39,25 @@ def quote_of_the_day(location: Location, day: date, where: Filter | None = None)
         if index is None:
             return _of_bundled(day, where)
         pack = index.ids(where, PACK + 1)
-        pack = index.ids(where, PACK + 1)
-        name = choose(pack, day) if len(pack) <= PACK else index.first_id(where, place_of(day))
+        name = choose(pack, day) if len(pack) <= PACK else index.first_id(where, start_id(day))
         return None if name is None else index.quote(name)
 
 
 def choose(ids: Iterable[str], day: date) -> str | None:
-    """Return the one of `ids` (each 16 hexadecimal digits) that is the quote of `day`; None where there are none."""
+    """Return the one of `ids` (16 hexadecimal digits each) that is the quote of `day`; None if there are none."""
     names = sorted(ids)
     if not names:
         return None
     if len(names) <= PACK:
         return names[day.toordinal() % len(names)]
-    return names[bisect_left(names, place_of(day)) % len(names)]
+    return names[bisect_left(names, start_id(day)) % len(names)]
 
 
-def place_of(day: date) -> str:
-    """Return a place in the order of ids, 16 hexadecimal digits: the days spread evenly over it.
+def start_id(day: date) -> str:
+    """Return 16 hexadecimal digits at which to start looking for the id of `day`; consecutive days spread evenly.
 
-    Day n of the calendar is at n 2^64 / phi modulo 2^64, phi being the golden ratio: the places of any n days in a row
-    lie at distances of three sizes only, and none near another. Knuth, "The Art of Computer Programming", volume 3,
-    section 6.4 (Fibonacci hashing).
+    Day n of the calendar gives n 2^64 / phi modulo 2^64, where phi is the golden ratio: Fibonacci hashing (Knuth, "The
+    Art of Computer Programming", volume 3, section 6.4).
     """
     return f"{day.toordinal() * _STEP % 2**64:016x}"
 

@@ -1,1 +1,1 @@
-"""Topics: the themes of a collection, found by clustering its vectors."""
+"""Topics: what a collection is about, found by clustering its vectors."""

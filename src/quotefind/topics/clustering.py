@@ -1,4 +1,4 @@
-"""Clusters of unit vectors, and how many there are."""
+"""Clusters of unit vectors, and a choice of their number."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 from quotefind.progress import Progress, silent
 from quotefind.similarity import Vectors
 
-# Gives the vectors (n, d) at positions (n,).
+# Returns the vectors (n, d) at positions (n,).
 VectorsAt = Callable[[NDArray[np.int64]], Vectors]
 
-# k-means sees the first principal components: there it is faster, and noise does not drown the themes.
+# Principal components that k-means works on: it is faster there, and less disturbed by noise.
 _DIMENSIONS = 50
-# So many vectors are held in memory at once; where there are more, mini-batches of all follow a sample.
+# The most vectors in memory at once; if there are more, mini-batches of all of them follow a sample.
 _SAMPLE = 50_000
 _BLOCK = 8192
-# On so many it is found out how many topics there are.
+# The most vectors that the number of topics is chosen on.
 _CHOOSING = 10_000
 _CANDIDATES = (2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 22, 27, 33, 40, 50, 60)
-# A topic of fewer quotes than this on average says nothing.
+# The fewest quotes that a topic may have on average.
 _FEWEST = 5
 _STARTS = 4
 
@@ -30,19 +30,19 @@ _STARTS = 4
 def cluster(
     vectors: VectorsAt, n: int, *, topics: int | None = None, seed: int = 0, progress: Progress = silent
 ) -> NDArray[np.int64]:
-    """Return for each of n vectors the number (n,) of its cluster, from 0, the largest cluster first.
+    """Return for each of n vectors the number (n,) int64 of its cluster: 0 is the largest.
 
-    k-means (scikit-learn) on the first 50 principal components, in one thread, so that the result depends on nothing
-    but vectors and `seed`. Of more than 50,000 vectors a sample decides where it begins, and mini-batches of all of
-    them go on from there (Sculley, "Web-Scale K-Means Clustering", WWW 2010); memory does not grow with n but for
-    twelve bytes a vector.
+    The method is k-means (scikit-learn) on the first 50 principal components, in one thread, so that the result depends
+    only on the vectors and `seed`. If there are more than 50,000 vectors, k-means on a sample gives the initial
+    centres, and mini-batches of all vectors refine them (Sculley, "Web-Scale K-Means Clustering", WWW 2010); apart
+    from the sample, this takes twelve bytes of memory per vector.
 
     Args:
-        vectors: gives the unit vectors (m, d) float32 at positions (m,).
-        n: how many there are, at least 1.
-        topics: how many clusters; None for `best_number`. Fewer come where there are fewer different vectors.
-        seed: of the sample and of where k-means begins.
-        progress: told the steps.
+        vectors: returns the unit vectors (m, d) float32 at positions (m,).
+        n: the number of vectors, at least 1.
+        topics: the number of clusters; None for `best_number`. There are fewer if fewer vectors differ.
+        seed: the seed of the sample and of the initial centres.
+        progress: called after each step.
     """
     from threadpoolctl import threadpool_limits
 
@@ -50,7 +50,7 @@ def cluster(
         return np.zeros(n, np.int64)
     random = np.random.default_rng(seed)
     sample = np.arange(n) if n <= _SAMPLE else np.sort(random.choice(n, _SAMPLE, replace=False))
-    # Threads would add up float32 in another order each time.
+    # With several threads, float32 sums would depend on their order.
     with threadpool_limits(limits=1):
         known = vectors(sample)
         if np.ptp(known, axis=0).max() == 0:  # equal vectors have no components
@@ -73,11 +73,11 @@ def cluster(
 
 
 def best_number(reduced: NDArray[np.float32], *, most: int, seed: int = 0, progress: Progress = silent) -> int:
-    """Return how many clusters there are in `reduced` (n, d): at least 1, at most `most` and 60.
+    """Return the best number of clusters for `reduced` (n, d): from 1 to `most`, and at most 60.
 
-    The number with the highest Bayesian information criterion for spherical Gaussians of one variance, tried at 1 and
-    at sixteen numbers from 2 to 60: Pelleg and Moore, "X-means: Extending K-means with Efficient Estimation of the
-    Number of Clusters", ICML 2000.
+    It is the number with the highest Bayesian information criterion for spherical Gaussians of equal variance (Pelleg
+    and Moore, "X-means: Extending K-means with Efficient Estimation of the Number of Clusters", ICML 2000), among 1
+    and sixteen numbers from 2 to 60.
     """
     best, highest = (
         1,
@@ -105,7 +105,7 @@ def _criterion(reduced: NDArray[np.float32], numbers: NDArray[Any], inertia: flo
 
 
 def _principal(sample: Vectors) -> tuple[NDArray[np.float32], Callable[[Vectors], NDArray[np.float32]]]:
-    """Return `sample` (n, d) on its first principal components, and what brings other vectors there."""
+    """Return `sample` (n, d) projected on its first principal components, and the function that projects others."""
     from sklearn.decomposition import PCA
 
     model = PCA(min(_DIMENSIONS, *sample.shape), svd_solver="covariance_eigh").fit(sample)
@@ -130,7 +130,7 @@ def _in_mini_batches(
     seed: int,
     progress: Progress,
 ) -> Any:
-    """Return `model` moved on by mini-batches of all vectors, in random `order` (n,)."""
+    """Return `model` refined by mini-batches of all vectors, in random `order` (n,)."""
     from sklearn.cluster import MiniBatchKMeans
 
     centres = model.cluster_centers_
@@ -142,7 +142,7 @@ def _in_mini_batches(
 
 
 def _largest_first(numbers: NDArray[Any]) -> NDArray[np.int64]:
-    """Return the clusters with new numbers: by size, then by their first member; none is empty."""
+    """Return the clusters renumbered by size, the largest first, then by their first member; none is empty."""
     _, first, renumbered, sizes = np.unique(numbers, return_index=True, return_inverse=True, return_counts=True)
     order = np.lexsort((first, -sizes))
     places = np.empty(len(order), np.int64)

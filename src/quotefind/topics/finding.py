@@ -1,4 +1,4 @@
-"""The topics of an index: which quotes belong together, what about, and which of them stand for the others."""
+"""The topics of an index: which quotes belong together, what they are about, and which are most typical."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from quotefind.topics.terms import terms_by_topic
 from quotefind.topics.topic import Topic
 
 _BLOCK = 8192
-# So many texts are read for the terms; of more, a sample.
+# The most texts that are read for the terms; of more, a sample is read.
 _TEXTS = 100_000
-# Of each topic so many quotes more are looked at than are shown: the same words may stand there twice.
+# Quotes read per topic beyond those shown, because some may have the same words.
 _SPARE = 20
 
 
@@ -31,8 +31,8 @@ class Topics:
     """What `find_topics` found.
 
     Attributes:
-        rows: (n,) int64, the rows of the index that were looked at, ascending.
-        topic_of: (n,) int64, for each its place in `topics`.
+        rows: (n,) int64, the clustered rows of the index, ascending.
+        topic_of: (n,) int64, the position of each row's topic in `topics`.
         topics: the topics, the largest first.
     """
 
@@ -50,23 +50,23 @@ def find_topics(
     seed: int = 0,
     progress: Progress = silent,
 ) -> Topics:
-    """Return the topics of the quotes of `index`, from the vectors that it holds; nothing is encoded.
+    """Return the topics of the quotes of `index`, from the vectors in it; nothing is encoded.
 
     Args:
-        index: whose quotes.
-        topics: how many; None to have it found out, see `clustering.best_number`.
-        where: only quotes that satisfy this.
-        central: how many quotes stand for each topic, the nearest to its mean; the same words are shown once.
-        seed: the same seed gives the same topics.
-        progress: told the steps.
+        index: the index whose quotes are clustered.
+        topics: the number of topics; None to choose it, see `clustering.best_number`.
+        where: cluster only quotes that satisfy this filter.
+        central: the number of central quotes per topic: those nearest to its mean, without repeated words.
+        seed: the random seed; the same seed gives the same topics.
+        progress: called after each step.
 
     Raises:
         UsageError: `topics` is below 1, or `central` below 0.
     """
     if topics is not None and topics < 1:
-        raise UsageError("At least one topic has to be asked for (--topics 1).")
+        raise UsageError("The number of topics must be at least 1 (--topics 1).")
     if central < 0:
-        raise UsageError("A topic cannot have fewer than 0 central quotes.")
+        raise UsageError("The number of central quotes must not be negative.")
     rows = index.rows_where(where or Filter())
     if not len(rows):
         return Topics(rows, np.empty(0, np.int64), ())
@@ -94,14 +94,14 @@ def find_topics(
 
 
 def _scores(index: Index, rows: NDArray[np.int64], topic_of: NDArray[np.int64], count: int) -> NDArray[np.float64]:
-    """Return the cosine similarity (n,) of each row with the mean of its topic."""
+    """Return the cosine similarity (n,) float64 of each row to the mean of its topic."""
     sums = np.zeros((count, index.manifest.dimension))
     for start in range(0, len(rows), _BLOCK):
         block = slice(start, start + _BLOCK)
         vectors = index.vectors(rows[block])
         for number in np.unique(topic_of[block]):
             sums[number] += vectors[topic_of[block] == number].sum(axis=0, dtype=np.float64)
-    # Vectors that cancel each other out have no mean; then every one is as central as another.
+    # Vectors that cancel each other out have no mean direction; any will do.
     sums[~sums.any(axis=1), 0] = 1.0
     means = unit_rows(sums)
     scores = np.empty(len(rows))
@@ -129,7 +129,7 @@ def _terms(
 
 
 def _different(index: Index, rows: NDArray[np.int64], nearest: NDArray[np.int64], most: int) -> list[tuple[int, Quote]]:
-    """Return the first `most` positions of `nearest` (m,) with their quotes, the same words only once."""
+    """Return the first `most` positions of `nearest` (m,) with their quotes, skipping repeated words."""
     positions = nearest[: most + _SPARE if most else 0].tolist()
     seen: set[str] = set()
     shown: list[tuple[int, Quote]] = []

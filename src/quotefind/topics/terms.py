@@ -1,4 +1,4 @@
-"""The words that set a topic apart from the others."""
+"""The words that distinguish a topic from the others."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from math import log
 
-# A word with what an apostrophe joins to it. In scripts that write no blanks nobody knows where a word ends: there, two
-# signs that follow each other stand for one.
+# A word, with parts joined by an apostrophe. Scripts without spaces do not mark the end of a word; there, every two
+# adjacent characters count as one.
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _WITHOUT_BLANKS = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
 _SHORTEST = 3
-# What scikit-learn's list of stop words lacks: contractions without their end, and the pronouns and verbs of old books.
+# Stop words that scikit-learn's list lacks: contractions without their ending, and archaic pronouns and verbs.
 _MORE_STOP_WORDS = frozenset(
     re.findall(
         r"\w+",
@@ -23,25 +23,25 @@ _MORE_STOP_WORDS = frozenset(
         """,
     )
 )
-# A word of a single quote names no theme.
+# A term must occur in at least this many quotes of its topic, if any does.
 _QUOTES = 2
 
 
 def terms_by_topic(texts: Iterable[str], topic_of: Iterable[int], topics: int, most: int = 10) -> list[tuple[str, ...]]:
-    """Return for each topic at most `most` terms, the most telling first.
+    """Return for each topic at most `most` terms, the most characteristic first.
 
     The weight of a term t in a topic c is W(t, c) = sqrt(tf(t, c)) log(1 + (A - f(t) + 0.5) / (f(t) + 0.5)), where
-    tf(t, c) is the share of t among the terms of c, f(t) how often t occurs in all topics, and A the mean number of
-    terms of a topic: class-based TF-IDF, Grootendorst, "BERTopic: Neural topic modeling with a class-based TF-IDF
-    procedure", 2022 (arXiv:2203.05794), with its weighting after BM25 and its square root, which keep down the frequent
-    words of any language. A quote counts each term once, so that no long text names a topic alone. Words with the same
-    stem are one term, shown as it is written most often; English stop words are left out.
+    tf(t, c) is the share of t among the terms of c, f(t) the frequency of t in all topics, and A the mean number of
+    terms of a topic. This is class-based TF-IDF with BM25 weighting and a square root, both of which reduce the weight
+    of frequent words (Grootendorst, "BERTopic: Neural topic modeling with a class-based TF-IDF procedure", 2022,
+    arXiv:2203.05794). A quote counts each term once, so that no long text names a topic alone. Words with the same stem
+    are one term, shown in its most frequent form; English stop words are left out.
 
     Args:
         texts: the texts of n quotes.
-        topic_of: for each the number of its topic, from 0.
-        topics: how many topics there are.
-        most: how many terms a topic gets at most.
+        topic_of: the number of each text's topic, from 0.
+        topics: the number of topics.
+        most: the maximum number of terms per topic.
     """
     counts = [Counter[str]() for _ in range(topics)]
     written: dict[str, Counter[str]] = {}
@@ -70,14 +70,14 @@ def terms_by_topic(texts: Iterable[str], topic_of: Iterable[int], topics: int, m
 
 
 def _words(text: str) -> Iterator[str]:
-    """Yield the words of `text` that can name a theme, in lower case."""
+    """Yield the words of `text` that may name a topic, in lower case."""
     stop = _stop_words()
     for found in _WORD.finditer(text.casefold()):
         if _WITHOUT_BLANKS.search(found[0]):
             for run in _WITHOUT_BLANKS.findall(found[0]):
                 yield from (run[at : at + 2] for at in range(max(len(run) - 1, 1)))
             continue
-        # Of "don't" and "l'amour" the longer part; of "life's" what is possessed does not matter.
+        # The longer part of "don't" and "l'amour", and "life" of "life's".
         word = max(re.split("['’]", found[0]), key=len)
         if len(word) >= _SHORTEST and word not in stop:
             yield word
@@ -91,7 +91,7 @@ def _stop_words() -> frozenset[str]:
 
 
 def _stemmer() -> Callable[[str], str]:
-    """Return what gives the English stem of a word, by Porter's second algorithm (Snowball)."""
+    """Return the function that stems an English word (Porter2, Snowball)."""
     import snowballstemmer
 
     return cache(snowballstemmer.stemmer("english").stemWord)

@@ -1,4 +1,4 @@
-"""What a topic is."""
+"""The value that describes a topic."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from quotefind.records import Quote
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """Quotes that belong together by what they mean.
+    """Quotes of similar meaning.
 
     Attributes:
-        number: 1 for the largest topic of a listing.
-        terms: the words that set it apart from the others, the most telling first; none where its quotes have no words.
-        size: how many quotes it has.
+        number: 1 for the largest topic.
+        terms: the words that distinguish it from the others, the most characteristic first; empty if its quotes have no
+            words.
+        size: the number of its quotes.
         central: its most central quotes, the nearest to its mean first.
-        scores: the cosine similarity of each of `central` to that mean, in [-1, 1].
+        scores: the cosine similarity of each quote in `central` to that mean, in [-1, 1].
     """
 
     number: int
@@ -27,5 +28,5 @@ class Topic:
 
     @property
     def label(self) -> str:
-        """What it is called: its first terms, or its number where it has none."""
+        """Its name: its first three terms, or its number if it has none."""
         return ", ".join(self.terms[:3]) or f"topic {self.number}"

@@ -132,8 +132,8 @@ def try_it(name: str, folder: str, threads: int) -> dict[str, Any]:
     """Train the trial `name` into `folder`, and measure what came of it."""
     import torch
 
-    from quotefind.encoders.prepare import load
     from quotefind.encoders.resolve import BASE_MODEL, ModelSource, resolve
+    from quotefind.encoders.sbert import load
     from quotefind.training.fine_tuning import train
     from quotefind.training.recipe import Recipe
 

@@ -11,10 +11,10 @@ import pytest
 from test_encoders import largest_difference, make_model, reference
 from training_tools import changed, difference
 
-from quotefind.encoders import prepare
-from quotefind.encoders.adapter import merge_adapter
-from quotefind.encoders.prepare import load
+from quotefind.encoders import sbert
+from quotefind.encoders.adapter import add_adapter, merge_adapter
 from quotefind.encoders.resolve import ModelSource, fingerprint_of
+from quotefind.encoders.sbert import load
 from quotefind.errors import ModelError
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def test_what_is_added(tmp_path: Path, tiny: ModelSource, options: dict[str, obj
 @pytest.mark.parametrize("rslora", [False, True])
 def test_it_is_what_peft_makes_of_it(tmp_path: Path, tiny: ModelSource, rslora: bool) -> None:
     """An adapter that PEFT wrote changes the weights as PEFT itself does when it merges it."""
-    with prepare._quiet():
+    with sbert.quiet():
         from peft import LoraConfig, get_peft_model
 
         config = LoraConfig(
@@ -98,6 +98,31 @@ def test_it_is_what_peft_makes_of_it(tmp_path: Path, tiny: ModelSource, rslora: 
     merge_adapter(model, tmp_path)
     assert len(changed(before, state(model))) == 9
     assert difference(state(model), merged.state_dict()) <= 1e-5
+
+
+def test_merging_without_torch_gives_the_same(tmp_path: Path, tiny: ModelSource) -> None:
+    """An adapter added to the weights as NumPy arrays changes them as it changes the opened model."""
+    from safetensors.numpy import load_file
+
+    weights = load_file(tiny.path / "model.safetensors")
+    model = load(tiny, "cpu")
+    write_adapter(tmp_path)
+    merge_adapter(model, tmp_path)
+    add_adapter(weights, tmp_path)
+    merged = {name: weight.numpy() for name, weight in state(model).items() if name in weights}
+    assert merged.keys() == weights.keys()
+    assert max(largest_difference(weights[name], weight) for name, weight in merged.items()) <= 1e-6
+
+
+@pytest.mark.parametrize("change", ["other_names", "too_wide"])
+def test_an_adapter_of_another_model_without_torch(tmp_path: Path, tiny: ModelSource, change: str) -> None:
+    """An adapter that does not fit the NumPy arrays is the same error as for an opened model."""
+    from safetensors.numpy import load_file
+
+    weights = load_file(tiny.path / "model.safetensors")
+    write_adapter(tmp_path, {"other_names": other_names, "too_wide": too_wide}[change](factors()))
+    with pytest.raises(ModelError, match=f"The adapter in {tmp_path} does not fit its model"):
+        add_adapter(weights, tmp_path)
 
 
 def test_names_without_the_prefix_of_peft(tmp_path: Path, tiny: ModelSource) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import random
 import shutil
@@ -18,14 +19,16 @@ import pytest
 from typer.testing import CliRunner
 
 from quotefind.cli import app
-from quotefind.encoders import Encoder, open_encoder, prepare, resolve
+from quotefind.encoders import Encoder, export, graph, open_encoder, prepare, resolve, sbert
 from quotefind.encoders.download import download
+from quotefind.encoders.export_graph import export_graph
 from quotefind.encoders.onnx import OnnxEncoder
 from quotefind.encoders.prepared import PreparedModel, find_prepared
 from quotefind.encoders.resolve import BASE_REPOSITORY, BASE_REVISION, ModelSource, fingerprint_of
 from quotefind.encoders.sbert import SentenceTransformersEncoder
 from quotefind.errors import IndexUnusableError, ModelError, UsageError
 from quotefind.pairs import similarities
+from quotefind.progress import silent
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -67,7 +70,7 @@ def make_model(
     directory: Path, *, pooling: str = "mean", prompts: dict[str, str] | None = None, safe: bool = True, seed: int = 0
 ) -> Path:
     """Save a random BERT of 2 layers and 32 dimensions, with a WordPiece tokenizer, as sentence-transformers does."""
-    with prepare._quiet():
+    with sbert.quiet():
         import torch
         from sentence_transformers import SentenceTransformer
         from sentence_transformers.models import Pooling, Transformer
@@ -101,7 +104,7 @@ def make_model(
 
 def reference(path: Path) -> SentenceTransformer:
     """Open a model with sentence-transformers itself."""
-    with prepare._quiet():
+    with sbert.quiet():
         from sentence_transformers import SentenceTransformer
 
         return SentenceTransformer(str(path), device="cpu", local_files_only=True)
@@ -112,7 +115,7 @@ def official() -> SentenceTransformer:
     """The default model: the base opened with sentence-transformers itself, the adapter merged by PEFT itself."""
     source = resolve.resolve(None)
     model = reference(source.path)
-    with prepare._quiet():
+    with sbert.quiet():
         from peft import PeftModel
 
         model[0].model = PeftModel.from_pretrained(model[0].auto_model, str(source.adapter)).merge_and_unload()
@@ -161,6 +164,63 @@ def test_vectors_equal_those_of_sentence_transformers(real_encoder: Encoder, off
     single = np.concatenate([real_encoder.encode_queries([text]) for text in texts[50:70]])
     assert largest_difference(single, expected[50:70]) <= 1e-5
     assert np.linalg.norm(bulk.astype(np.float64), axis=1) == pytest.approx(np.ones(200), abs=1e-6)
+
+
+def test_the_base_model_equals_sentence_transformers(home: Path) -> None:
+    """Without its adapter, too, the model that comes with the program has sentence-transformers' vectors."""
+    encoder = open_encoder("all-MiniLM-L6-v2", device="cpu")
+    assert home.is_dir()
+    texts = texts_of_all_lengths(40, 400)
+    expected = reference(resolve.resolve("all-MiniLM-L6-v2").path).encode(texts, normalize_embeddings=True)
+    assert largest_difference(encoder.encode_quotes(texts), expected) <= 1e-5
+
+
+def test_the_shipped_graph_is_what_a_fresh_export_gives(
+    real_encoder: Encoder, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The graph that comes with the program is small, and is what the documented command exports."""
+    export_graph(tmp_path / "minilm")
+    shipped, fresh = (
+        {path.name: path.read_bytes() for path in directory.iterdir()}
+        for directory in (graph.DIRECTORY, tmp_path / "minilm")
+    )
+    assert shipped.keys() == fresh.keys() == {"graph.onnx", "about.json", "vectors.npz"}
+    assert sum(map(len, shipped.values())) < 200_000
+    assert shipped["about.json"] == fresh["about.json"]
+    for model in ("all-MiniLM-L6-v2", "quotefind-MiniLM-L6-v1"):
+        vectors = [np.load(io.BytesIO(files["vectors.npz"]))[model] for files in (shipped, fresh)]
+        assert largest_difference(*vectors) <= 1e-6
+    monkeypatch.setattr(graph, "DIRECTORY", tmp_path / "minilm")
+    assert home not in tmp_path.parents
+    texts = texts_of_all_lengths(40, 400)
+    found = open_encoder(device="cpu").encode_quotes(texts)
+    assert largest_difference(found, real_encoder.encode_quotes(texts)) <= 1e-6
+
+
+@pytest.mark.parametrize("problem", ["not there", "other vectors"])
+def test_without_a_graph_that_fits_the_default_model_is_exported(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, problem: str
+) -> None:
+    """Where the shipped graph does not run, or gives other vectors, torch exports one; nothing else is left."""
+    exported: list[str] = []
+
+    def make(source: ModelSource, model: PreparedModel) -> PreparedModel:
+        assert list(model.path.iterdir()) == []
+        exported.append(source.name)
+        return replace(model, backend="sentence-transformers", reason="a test")
+
+    monkeypatch.setattr(export, "make_by_export", make)
+    if problem == "not there":
+        shutil.copytree(graph.DIRECTORY, tmp_path / "minilm")
+        (tmp_path / "minilm" / "graph.onnx").write_bytes(b"no graph")
+        monkeypatch.setattr(graph, "DIRECTORY", tmp_path / "minilm")
+    else:
+        monkeypatch.setattr(graph, "largest_difference", lambda *_: 2e-5)
+    source = resolve.resolve(None)
+    prepared = prepare.prepare(source, fingerprint_of(source), silent)
+    assert exported == [source.name]
+    assert prepared.backend == "sentence-transformers"
+    assert home in prepared.path.parents
 
 
 def test_the_model_card_example(real_encoder: Encoder, official: SentenceTransformer) -> None:
@@ -294,11 +354,11 @@ def test_a_model_that_cannot_be_exported_is_still_used(
         raise RuntimeError("no such operator")
 
     if problem == "raises":
-        monkeypatch.setattr(prepare, "_export", fail)
+        monkeypatch.setattr(export, "_export", fail)
         reason = "no such operator"
     else:
-        monkeypatch.setattr(prepare, "_export", lambda _, directory: (directory / "model.onnx").touch())
-        monkeypatch.setattr(prepare, "_largest_difference", lambda *_: 2e-5)
+        monkeypatch.setattr(export, "_export", lambda _, directory: (directory / "model.onnx").touch())
+        monkeypatch.setattr(export, "largest_difference", lambda *_: 2e-5)
         reason = "differ from those of sentence-transformers by 2.0e-05"
     encoder = open_encoder(str(tiny), device="cpu")
     assert isinstance(encoder, SentenceTransformersEncoder)
@@ -316,7 +376,7 @@ def test_a_fallback_is_said_by_the_command(tiny: Path, monkeypatch: pytest.Monke
     def fail(*_: object) -> None:
         raise RuntimeError("no such operator")
 
-    monkeypatch.setattr(prepare, "_export", fail)
+    monkeypatch.setattr(export, "_export", fail)
     done = CliRunner().invoke(app, ["pair", "hope", "hope", "--model", str(tiny)], catch_exceptions=False)
     assert (done.exit_code, done.stdout) == (0, "1.0000\n")
     assert done.stderr == (
@@ -335,7 +395,7 @@ def test_what_goes_wrong_around_a_model_is_not_kept_as_its_trait(
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(prepare, "_export", fail)
+        patch.setattr(export, "_export", fail)
         with pytest.raises(ModelError, match=f"{tiny} cannot be prepared"):
             open_encoder(str(tiny), device="cpu")
     assert [path.suffix for path in (home / "cache" / "models").iterdir()] in ([], [".lock"])
@@ -345,8 +405,8 @@ def test_what_goes_wrong_around_a_model_is_not_kept_as_its_trait(
 def test_too_little_room_is_said_before_anything_is_made(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the disk has less room than the prepared model takes, the error says how much that is, and makes none."""
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=10**9, used=10**9 - 10**6, free=10**6))
-    monkeypatch.setattr(prepare, "_make", lambda *_: pytest.fail("it was made"))
-    with pytest.raises(ModelError, match=r"200 MB are needed, 1 MB are free\. Make room, or set QUOTEFIND_HOME"):
+    monkeypatch.setattr("quotefind.encoders.graph.make_from_graph", lambda *_: pytest.fail("it was made"))
+    with pytest.raises(ModelError, match=r"100 MB are needed, 1 MB are free\. Make room, or set QUOTEFIND_HOME"):
         open_encoder(device="cpu")
     assert [path.suffix for path in (home / "cache" / "models").iterdir()] in ([], [".lock"])
 

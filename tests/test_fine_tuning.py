@@ -17,7 +17,7 @@ from test_encoders import largest_difference, make_model, reference
 from test_promises import modules, program
 from training_tools import changed, difference, small_pairs, weights
 
-from quotefind.encoders import open_encoder, prepare
+from quotefind.encoders import open_encoder, sbert
 from quotefind.encoders.onnx import OnnxEncoder
 from quotefind.encoders.resolve import BASE_MODEL, BASE_REPOSITORY, BASE_REVISION, ModelSource, resolve
 from quotefind.errors import ModelError, UsageError
@@ -186,7 +186,7 @@ def test_an_adapter(trained: Trained, tiny: ModelSource) -> None:
     assert (config["r"], config["lora_alpha"], config["base_model_name_or_path"]) == (4, 8, tiny.name)
     assert config["target_modules"] == ["query", "key", "value", "dense"]  # in this order, in every process
     base = reference(tiny.path)
-    with prepare._quiet():
+    with sbert.quiet():
         merged = PeftModel.from_pretrained(base[0].auto_model, str(output / "adapter")).merge_and_unload()
     assert difference(weights(output), merged.state_dict()) <= 1e-6
     altered = changed(weights(output), weights(tiny.path))

@@ -306,8 +306,9 @@ def test_a_model_that_is_not_here_is_not_fetched(home_with_model: Path, tmp_path
     assert "quotefind model download some/model" in done.err
 
 
-def test_preparing_the_model_opens_no_socket(home: Path, tmp_path: Path) -> None:
-    """The very first use, which exports the model, opens no socket either, says nothing, and leaves nothing elsewhere.
+@pytest.mark.parametrize("exported", [False, True], ids=["the default model", "another model"])
+def test_preparing_a_model_opens_no_socket(home: Path, tmp_path: Path, tiny: Path, exported: bool) -> None:
+    """The very first use opens no socket, says nothing, leaves nothing elsewhere, and loads torch only to export.
 
     Its directories are for the user alone, whatever the umask; libraries are kept from the shared temporary directory.
     """
@@ -315,16 +316,29 @@ def test_preparing_the_model_opens_no_socket(home: Path, tmp_path: Path) -> None
     for place in places.values():
         Path(place).mkdir()
     arguments = ["pair", "A happy family.", "A happy family!"]
+    if exported:
+        arguments += ["--model", str(tiny)]
     statement = f"os.umask(0); {ENTRY}"
     done = run(program(statement), *arguments, home=home, HF_HUB_OFFLINE="0", PYTHONWARNINGS="", **places)
     assert done.code == 0, done
     assert float(done.out) > 0.8
-    assert "torch" in modules(done)
+    loaded = modules(done) & HEAVY
+    assert loaded == HEAVY if exported else loaded == set()
     assert {name: list(Path(place).rglob("*")) for name, place in places.items()} == {name: [] for name in places}
     made = [home, *(path for path in home.rglob("*") if path.is_dir() or path.suffix == ".lock")]
     assert os.name == "nt" or {path.name: oct(path.stat().st_mode & 0o077) for path in made} == {
         path.name: "0o0" for path in made
     }
+
+
+def test_the_very_first_find_imports_no_torch(home: Path) -> None:
+    """On a fresh machine the first find prepares the model, indexes the bundled quotes and answers without torch."""
+    done = run(program(), "find", "courage", "-k", "1", home=home)
+    assert done.code == 0, done
+    said, _, names = done.err.partition("MODULES ")
+    assert "There is no index yet" in said
+    assert set(names.split()) & HEAVY == set()
+    assert done.out
 
 
 def test_the_driver_sees_a_socket(home: Path) -> None:

@@ -21,7 +21,7 @@ from library import Library
 from test_encoders import make_model
 from test_promises import ENTRY, program
 
-from quotefind.encoders import prepare
+from quotefind.encoders import sbert
 from quotefind.encoders.resolve import resolve
 from quotefind.errors import IndexUnusableError, ModelError
 from quotefind.paths import make_private
@@ -159,10 +159,10 @@ def test_no_code_of_a_model_runs(tiny: Path, tmp_path: Path, monkeypatch: pytest
     opened: list[object] = []
     monkeypatch.setattr(torch, "load", lambda file, *_, **__: opened.append(file))
     if name in HARMLESS:
-        prepare.load(resolve(str(model)), "cpu")
+        sbert.load(resolve(str(model)), "cpu")
     else:
         with pytest.raises(ModelError, match=re.escape(str(model))):
-            prepare.load(resolve(str(model)), "cpu")
+            sbert.load(resolve(str(model)), "cpu")
     assert not mark.exists()
     assert opened == []
 
@@ -184,7 +184,7 @@ def test_a_model_does_not_decide_where_files_are_written(tiny: Path, tmp_path: P
     before = {path for path in tmp_path.rglob("*") if model not in path.parents}
     output = tmp_path / "a" / "b" / "output"
     with suppress(ModelError, ValueError):  # as transformers likes: refused, or written where it may be
-        prepare.load(resolve(str(model)), "cpu").save_pretrained(str(output))
+        sbert.load(resolve(str(model)), "cpu").save_pretrained(str(output))
     after = {path for path in tmp_path.rglob("*") if model not in path.parents and path not in output.parents}
     assert {path for path in after - before if output not in (path, *path.parents)} == set()
     assert not list(tmp_path.rglob("*escaped*"))

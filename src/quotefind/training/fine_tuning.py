@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quotefind.encoders.adapter import merge_adapter
-from quotefind.encoders.prepare import load
 from quotefind.encoders.resolve import BASE_MODEL, BASE_REPOSITORY, BASE_REVISION, ModelSource, fingerprint_of, resolve
+from quotefind.encoders.sbert import load
 from quotefind.encoders.scratch import private_scratch
 from quotefind.errors import ModelError, QuotefindError, UsageError
 from quotefind.limits import shortage

@@ -20,6 +20,11 @@ EXAMPLES: Mapping[str, str] = {
     "> [!quote] Solon\n> Nothing in excess.",
     "org": "#+author: Thales\n#+title: Sayings\n#+begin_quote\nKnow thyself.\n#+end_quote\n"
     "#+begin_quote\nNothing in excess.\n--- Solon\n#+end_quote",
+    "html": "<blockquote>\n  <p>Know thyself.</p>\n  <footer>Thales, <cite>Sayings</cite></footer>\n</blockquote>",
+    "kindle-notebook": '<div class="bookTitle">Sayings</div>\n<div class="authors">Thales</div>\n'
+    '<div class="noteHeading">Highlight(yellow) - Page 1 · Location 2</div>\n'
+    '<div class="noteText">Know thyself.</div>\n<div class="noteHeading">Note - Page 1 · Location 3</div>\n'
+    '<div class="noteText">for the talk</div>',
     "kindle": "Sayings (Thales)\n- Your Highlight on page 1 | Location 2-3 | Added on Sunday, 3 March 2019 10:15:33\n\n"
     "Know thyself.\n==========\nSayings (Thales)\n- Your Note on page 1 | Location 3 | Added on Sunday, 3 March 2019 "
     "10:17:02\n\nfor the talk\n==========",

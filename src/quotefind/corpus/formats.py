@@ -109,6 +109,23 @@ _TABLE = (
     ),
     Format("org", (".org",), "quote blocks, `--- Author` at their end or below them", ("org", "read_org")),
     Format(
+        "html",
+        (".html", ".htm", ".xhtml"),
+        "block quotes of a web page, with the author in <footer>, <cite> or a line with a dash",
+        ("html_quotes", "read_html"),
+        signature=_begins(rb"\s*(?:<!DOCTYPE html|<html\b)"),
+    ),
+    Format(
+        "kindle-notebook",
+        (),
+        "the notebook that a Kindle app exports, as HTML or CSV: highlights with their notes",
+        ("kindle_notebook", "read_kindle_notebook"),
+        signature=_begins(
+            rb"""\s*<.*class=["'](?:notebookFor|bookTitle|noteHeading)["']|"?[^"\n]{0,60}Kindle[^"\n]{0,60}"?,,,\r?\n"""
+        ),
+        inside=("html", "csv", "txt"),
+    ),
+    Format(
         "kindle",
         (),
         "the clippings of a Kindle: highlights, with the notes beside them",

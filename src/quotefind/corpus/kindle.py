@@ -115,7 +115,7 @@ def read_kindle(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quo
     for entry in found:
         if isinstance(entry, _Entry) and entry.text:
             highlights, notes = books.setdefault(entry.book, ([], []))
-            (notes if _is_note(entry.label) else highlights).append(entry)
+            (notes if entry_kind(entry.label) == "note" else highlights).append(entry)
     for highlights, notes in books.values():
         _leave_out(highlights)
         _join(highlights, notes)
@@ -190,10 +190,8 @@ def _entry(name: str, line: int, lines: Sequence[str]) -> _Entry | BadRecord:
     # There are byte order marks in the middle of the file: a Kindle writes one whenever it opens the file.
     book, label, *words = [line.replace("\ufeff", "") for line in [*lines, ""]]
     label = label.strip()
-    known = label.casefold()
-    is_highlight = _HIGHLIGHT.search(known) is not None
-    is_bookmark = not is_highlight and _BOOKMARK.search(known) is not None
-    if label[:1] not in ("-", "–", "—") and not (is_highlight or is_bookmark or _NOTE.search(known)):
+    is_known = any(pattern.search(label.casefold()) for pattern in (_HIGHLIGHT, _NOTE, _BOOKMARK))
+    if label[:1] not in ("-", "–", "—") and not is_known:
         return bad(name, line, f"no clipping; {_EXPECTED}")
     text = _LIMIT.sub("", "".join(words)).strip()
     try:
@@ -201,9 +199,9 @@ def _entry(name: str, line: int, lines: Sequence[str]) -> _Entry | BadRecord:
         check_length("the title", book + label, LONGEST_TEXT)
     except FlawError as flaw:
         return bad(name, line, str(flaw))
-    parts = _BAR.split(_BETWEEN_DIGITS.sub("", label))
+    parts = _BAR.split(label)
     label, date = ("|".join(parts[:-1]), parts[-1]) if len(parts) > 1 else (parts[0], "")
-    if is_bookmark or not any(map(str.isalnum, text)):  # or the picture of a page
+    if entry_kind(label) == "bookmark" or not any(map(str.isalnum, text)):  # or the picture of a page
         text = ""
     entry = _Entry(line, book.strip(), label, date, text)
     _set_place(entry)
@@ -212,19 +210,33 @@ def _entry(name: str, line: int, lines: Sequence[str]) -> _Entry | BadRecord:
 
 def _set_place(entry: _Entry) -> None:
     """Read page and location from the label; of both, the location, which is more exact, says where the entry is."""
-    label, last_end = entry.label, 0
+    entry.page, entry.location = label_place(entry.label)
+    first, _, last = (entry.location or entry.page).partition("-")
+    if first.isdecimal():
+        entry.first, entry.last = int(first), int(last or first)
+
+
+def label_place(label: str) -> tuple[str, str]:
+    """Return the page and the location that a label names, in any language; nothing for what it does not name.
+
+    Each is a number or a range ("180-182"), the page perhaps a Roman numeral.
+    """
+    label = _BETWEEN_DIGITS.sub("", label)
+    page = location = ""
+    end = 0
     for found in _RANGE.finditer(label):
         first = int(found["first"])
         last = _end(found["first"], found["last"] or found["first"])
-        written = found["first"] if last == first else f"{first}-{last}"
-        before = label[last_end : found.start()]
-        if _PAGE_AFTER.match(label, found.end()) or _last(_PAGE, before) > _last(_LOCATION, before):
-            entry.page = written
+        written = str(first) if last == first else f"{first}-{last}"
+        before = label[end : found.start()]
+        end = found.end()
+        if _PAGE_AFTER.match(label, end) or _last(_PAGE, before) > _last(_LOCATION, before):
+            page = written
         else:
-            entry.location = written
-        entry.first, entry.last, last_end = first, last, found.end()
-    if not entry.page and (page := _PAGE.search(label)) and (roman := _ROMAN.search(label, page.end())):
-        entry.page = roman["page"].casefold()
+            location = written
+    if not page and (word := _PAGE.search(label)) and (roman := _ROMAN.search(label, word.end())):
+        page = roman["page"].casefold()
+    return page, location
 
 
 def _last(pattern: re.Pattern[str], text: str) -> int:
@@ -240,9 +252,15 @@ def _end(first: str, last: str) -> int:
     return end if end >= int(first) else end + 10 ** len(last)
 
 
-def _is_note(label: str) -> bool:
+def entry_kind(label: str) -> str:
+    """Return "highlight", "note" or "bookmark", whatever a label says in whatever language."""
     label = label.casefold()
-    return _NOTE.search(label) is not None and _HIGHLIGHT.search(label) is None
+    if _HIGHLIGHT.search(label) is None:
+        if _NOTE.search(label):
+            return "note"
+        if _BOOKMARK.search(label):
+            return "bookmark"
+    return "highlight"
 
 
 def _leave_out(highlights: list[_Entry]) -> None:

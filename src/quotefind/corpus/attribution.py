@@ -1,4 +1,8 @@
-"""Who said it, and where: the one parser of attributions, for every format that writes them behind a dash."""
+"""Who said it, and where: the one parser of attributions, for every format that writes them after a dash.
+
+Dashes of four kinds (`—`, `--`, `―`, `~`) always part an attribution from a text. A hyphen or an en dash, and a name in
+brackets, do so only after the end of a sentence or a closing mark, or in a file where most entries are written so.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,24 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-_LAST_DASH = re.compile(r"(?P<words>.*)\s(?:—|--)[—-]*\s*", re.DOTALL)  # greedy, hence the last
-_LONGEST = 100  # characters behind the text
-_LONGEST_ON_OWN_LINE = 250  # fortunes tell whole stories there; also behind words in quotation marks
-_LONGEST_RAW = 1_000  # with its white space, which is folded; nothing longer is looked at and remembered
+from quotefind.corpus.author_names import is_likely_name
+
+_DASH = r"(?:—|―|--|~)"
+_LAST_DASH = re.compile(rf"(?P<words>.*)\s{_DASH}[—―~-]*\s*", re.DOTALL)  # greedy, hence the last
+_LAST_DASH_AFTER_MARK = re.compile(rf"(?P<words>.*[\"”»])\s?{_DASH}[—―~-]*\s*", re.DOTALL)
+_LAST_HYPHEN = re.compile(r"(?P<words>.*)\s[-–][-–]*\s*(?=\S)", re.DOTALL)
+_LAST_HYPHEN_AFTER_STOP = re.compile(r"(?P<words>.*[.!?…\"”“’'»«›‹」』。！？)*_\]])\s+[-–][-–]*\s*(?=\S)", re.DOTALL)
+_IN_BRACKETS = re.compile(r"(?P<words>.*\S)\s*\((?P<credit>[^()]*(?:\([^()]*\)[^()]*)?)\)\.?\s*", re.DOTALL)
+_OWN_LINE = re.compile(r"\s*(?P<dash>[—―~–-]+)\s*(?=\S)")
+_OWN_LINE_BRACKETS = re.compile(r"\s*\((?P<credit>[^()]+(?:\([^()]*\)[^()]*)?)\)\s*")
+_OWN_LINE_BY = re.compile(r"\s*(?:by|By|BY)\s+(?=\S)")
+_STOPS = ".!?…\"”“’'»«›‹」』。！？)]*_"
+_STRONG_MARKS = '"”“»«›‹」』’'
+_COPULA = re.compile(r"\b(?:is|are|was|were|means|equals|ist|sind|est|es|is:)$", re.IGNORECASE)
+_TURNS = re.compile(r"(?:^|[.!?…]\s+)[-–—]\s*[^\W\d_]")
+_LONGEST = 100  # characters after the text
+_LONGEST_ON_OWN_LINE = 250  # fortunes tell whole stories there; also after words in quotation marks
+_LONGEST_RAW = 1_000  # with its white space, which is folded; nothing longer is parsed and cached
 _MOST_WORDS = 8
 
 _LEAD_IN = re.compile(r"^(?:by|attr\.|attributed to)\s+", re.IGNORECASE)
@@ -44,53 +62,172 @@ _AUTHOR_FIRST = re.compile(
     r"(?:\s*,\s*(?P<work>.*))?"
 )
 _WORK_ONLY = re.compile(r"(?:[Ff]rom|[Ii]n|[Oo]n|to|with|at|(?:seen|found|heard|overheard) (?:in|on|at))\s")
+_WORK_BY = re.compile(r"(?P<work>.{2,150}?),?\s+[Bb]y\s+(?P<author>[^,]+?)")
 _FROM = re.compile(r"^(?:from|in)\s+", re.IGNORECASE)
 _IN = re.compile(r"^(?:in|from)\s+")
 _LIFE_DATES = re.compile(r"\s*\((?:c\. ?|b\. ?|born )?[0-9]{3,4}\??\s*[-–—]?\s*(?:c\. ?)?[0-9]{0,4}\??\)")
+_PLACE_WORDS = (
+    r"(?:pp|pgs?|pages?|chs?|chap|chapters?|sec|sections?|locs?|locations?|lines?|verses?|vv|kapitel|kap|seiten?"
+    r"|cap[ií]tulo|capitolo|chapitre|p[áa]g|p[áa]gina|pagina|hoofdstuk|kapittel|глава|стр)"
+)
+_NUMBER = r"[0-9]+(?:[.:][0-9]+)*(?:\s*[-–—]\s*[0-9]+)?"
+_NUMERAL = r"(?:\.\s*|\s+)[ivxlc]+\b"
+_PLACE = rf"(?:{_PLACE_WORDS}(?:\.?\s*{_NUMBER}|{_NUMERAL})|(?:[pls]|cap)\.\s*{_NUMBER}|p\s+{_NUMBER}|§+\s*{_NUMBER})"
+_ONLY_PLACE = re.compile(rf"{_PLACE}(?:\s*[,;(]\s*{_PLACE}\)?)*\.?", re.IGNORECASE)
+_PLACE_LAST = re.compile(rf"(?:\s*[,;]\s*(?P<plain>{_PLACE})|\s*\((?P<within>{_PLACE})\))\.?$", re.IGNORECASE)
+_ADDRESS = re.compile(
+    r"(?:\s+(?:in|at|on|from|see))?\s*[(<\[]?(?<![\w@.])(?:https?://|www\.)[^\s)>\]]+[)>\]]?[,;]?", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """Who said a quote (`author`) and where it stands (`work`); None where it does not say, never both."""
+    """Who said a quote (`author`), the `work` that it is from, and the `place` in that; at least one is not None."""
 
     author: str | None
     work: str | None
+    place: str | None = None
 
 
-def split_attribution(text: str) -> tuple[str, Attribution | None]:
-    """Return the words and the attribution of `words — Author, Work` or `words -- Author`.
+def split_attribution(text: str, *, loose: bool = False) -> tuple[str, Attribution | None]:
+    """Return the words and the attribution of `words — Author, Work`, `words. - Author` or `"words" (Author)`.
 
-    Only what stands behind the last dash and looks like a name is one; otherwise all of `text` is the words.
+    Only what comes after the last dash, or in brackets at the end, and looks like a name is an attribution; otherwise
+    all of `text` is the words. With `loose`, a hyphen or brackets need no end of a sentence before them.
     """
-    if "—" not in text and "--" not in text:
-        return text, None
-    dash = _LAST_DASH.match(text)
-    if dash is None:
-        return text, None
-    words, credit = dash["words"].rstrip(), text[dash.end() :]
+    for dash in (_LAST_DASH, _LAST_DASH_AFTER_MARK):
+        found = dash.match(text) if "—" in text or "--" in text or "―" in text or "~" in text else None
+        if found and (parted := _part(found["words"].rstrip(), text[found.end() :])):
+            return parted
+    if " -" in text or " –" in text:
+        for hyphen in (_LAST_HYPHEN_AFTER_STOP, _LAST_HYPHEN)[: 1 + loose]:
+            found = hyphen.match(text)
+            if found and (named := _named_after_hyphen(text, found["words"].rstrip(), text[found.end() :])):
+                return named
+    if text.rstrip()[-2:].strip(".").endswith(")") and (found := _IN_BRACKETS.fullmatch(text)):
+        words = found["words"]
+        if words[-1] in _STRONG_MARKS or (loose and is_closed(words)):
+            attribution = _named(found["credit"], quoted=True)
+            if attribution is not None:
+                return words, attribution
+    return text, None
+
+
+def _part(words: str, credit: str) -> tuple[str, Attribution] | None:
+    """Return the words and the attribution where `credit`, after a dash that always parts them, states one."""
     attribution = parse_attribution(credit, quoted=_is_quoted(words)) if words else None
     if attribution is None:
-        return text, None
-    if attribution.author is None and words[-1].isalnum():
-        return text, None  # 'She said -- "Never"': what follows goes on with the sentence
+        return None
+    author = attribution.author
+    if words[-1].isalnum() and not attribution.place:
+        # 'She said -- "Never"', "I have one answer — Silence": what follows goes on with the sentence.
+        named = author and (
+            is_likely_name(author) or (author[0].isalpha() and " " in author) or _UNNAMED.match(author.casefold())
+        )
+        if not named or _COPULA.search(words):
+            return None
+    return _joined(words, attribution)
+
+
+def _named_after_hyphen(text: str, words: str, credit: str) -> tuple[str, Attribution] | None:
+    """Return the words and the attribution where `credit`, after a hyphen or an en dash, is a plain name."""
+    if not words or _COPULA.search(words) or len(_TURNS.findall(text)) > 1:
+        return None
+    for dash in (" - ", " – "):
+        author, found, work = credit.partition(dash)
+        if found and is_likely_name(author.strip()) and work.strip():
+            return words, Attribution(author.strip(), _bare(work.strip()))
+    attribution = _named(credit, quoted=_is_quoted(words))
+    return (words, attribution) if attribution else None
+
+
+def _joined(words: str, attribution: Attribution) -> tuple[str, Attribution]:
+    """Return `words — Author — Work`, which was split at its last dash, as the words with author and work."""
+    if attribution.work is None and words[-1:].isalnum():
+        before, author = split_attribution(words)
+        if author is not None and author.author and author.work is None and is_closed(before):
+            return before, Attribution(author.author, attribution.author, attribution.place)
     return words, attribution
 
 
+def is_closed(words: str) -> bool:
+    """Whether `words` end as a sentence or a quotation does."""
+    return words[-1:] in _STOPS and bool(words)
+
+
 def _is_quoted(words: str) -> bool:
-    """Whether quotation marks stand around the whole of `words`, and none of them within."""
+    """Whether a pair of quotation marks encloses all of `words`, with none of them inside."""
     closing = _MARKS.get(words[:1], "")
     inner = words[1 : -len(closing)]
     return bool(closing and inner and words.endswith(closing)) and words[0] not in inner and closing not in inner
 
 
+def own_line_attribution(line: str, *, after_hyphen: bool = True) -> Attribution | None:
+    """Return the attribution that a line of its own below a text states, or None.
+
+    It begins with a dash or "by", or is in brackets. After a hyphen or an en dash, with which items of lists begin too,
+    only a plain name is one, and none without `after_hyphen`.
+    """
+    if dash := _OWN_LINE.match(line):
+        credit = line[dash.end() :]
+        if dash["dash"] in ("-", "–"):
+            return _named(credit, own_line=True) if after_hyphen else None
+        return parse_attribution(credit, own_line=True)
+    if brackets := _OWN_LINE_BRACKETS.fullmatch(line):
+        return _named(brackets["credit"], own_line=True)
+    if by := _OWN_LINE_BY.match(line):
+        return _named(line[by.end() :], own_line=True)
+    return None
+
+
+def _named(credit: str, *, own_line: bool = False, quoted: bool = False) -> Attribution | None:
+    """Return the attribution that `credit` states, if its author is written as names of persons are."""
+    attribution = parse_attribution(credit, own_line=own_line, quoted=quoted)
+    if attribution is None or credit.rstrip().endswith(("!", "?")):
+        return None
+    author = attribution.author
+    if author is None:
+        return attribution if attribution.place and not attribution.work else None
+    return attribution if is_likely_name(author) or _UNNAMED.match(author.casefold()) else None
+
+
+def name_attribution(words: str, *, least: int = 1) -> Attribution | None:
+    """Return the attribution that a heading or a line in italics states, or None if it is neither name nor place.
+
+    It is `Name`, `Name, Work`, `Name — Work` or `Work by Name`; the name has at least `least` words.
+    """
+    words = _bare_emphasis(" ".join(words.split()))
+    if len(words) > _LONGEST_ON_OWN_LINE or not words:
+        return None
+    if by := _WORK_BY.fullmatch(words):
+        author = _bare_emphasis(_without_dates(by["author"]))
+        if is_likely_name(author):
+            return Attribution(author, _bare(by["work"].rstrip(" ,")))
+    for dash in (" — ", " – ", " - ", " -- ", ": "):
+        name, found, work = words.partition(dash)
+        if found and is_likely_name(_without_dates(name), least=least) and work:
+            return Attribution(_without_dates(name), _bare(work))
+    attribution = parse_attribution(words, own_line=True)
+    if attribution is None or words.endswith(("!", "?")):
+        return None
+    if attribution.author is None:
+        return attribution if attribution.place and not attribution.work else None
+    return attribution if is_likely_name(attribution.author, least=least) else None
+
+
+def place_of(words: str) -> str | None:
+    """Return `words` if they are nothing but a place in a work (a chapter, a section, a page), else None."""
+    words = " ".join(words[:_LONGEST_RAW].split()).strip(" .")
+    return words if _ONLY_PLACE.fullmatch(words) else None
+
+
 def parse_attribution(credit: str, *, own_line: bool = False, quoted: bool = False) -> Attribution | None:
-    """Return the attribution that `credit`, the words behind a dash, states, or None if it does not look like one.
+    """Return the attribution that `credit`, the words after a dash, states, or None if it does not look like one.
 
     Args:
-        credit: `Author`, `Author, Work` or `"Work", Author`, without the dash.
-        own_line: it stands on a line of its own, which says so much that it may be longer, and begin in lower case
-            or end in a full stop.
-        quoted: the words before the dash stand in quotation marks, so that it may be longer, too.
+        credit: `Author`, `Author, Work`, `"Work", Author` or `Author, Work, p. 12`, without the dash.
+        own_line: it is on a line of its own, so that it may be longer, begin in lower case, or end in a full stop.
+        quoted: the words before the dash are in quotation marks, so that it may be longer, too.
     """
     return None if len(credit) > _LONGEST_RAW else _parse(credit, own_line, quoted)
 
@@ -98,6 +235,10 @@ def parse_attribution(credit: str, *, own_line: bool = False, quoted: bool = Fal
 @lru_cache(maxsize=4096)  # a collection names the same authors again and again
 def _parse(credit: str, own_line: bool, quoted: bool) -> Attribution | None:
     credit = _LEAD_IN.sub("", " ".join(credit.split()), count=1)
+    if "://" in credit or "www." in credit:
+        credit = _ADDRESS.sub("", credit).strip(" ,;")
+    if place := place_of(credit):
+        return Attribution(None, None, place)
     if own_line:
         if credit[:1].islower() and _ends_sentence(credit):
             return None
@@ -105,7 +246,7 @@ def _parse(credit: str, own_line: bool, quoted: bool) -> Attribution | None:
     longest = _LONGEST_ON_OWN_LINE if own_line or quoted else _LONGEST
     if not credit or len(credit) > longest or not _plausible(credit, own_line):
         return None
-    attribution = _divide(credit)
+    attribution = _divide_at_place(credit)
     author = attribution.author
     if author is None:
         return attribution
@@ -155,6 +296,19 @@ def _without_stop(credit: str) -> str:
     """Return `credit` without the punctuation that ends it, unless that is part of an abbreviation."""
     credit = credit.rstrip(" ,;:")
     return credit if _ABBREVIATED.search(credit) or credit.endswith("..") else credit.removesuffix(".")
+
+
+def _divide_at_place(credit: str) -> Attribution:
+    """Return the author, the work and, where it ends in one, the place that `credit` names."""
+    places: list[str] = []
+    rest = credit
+    while found := _PLACE_LAST.search(rest):
+        places.insert(0, found["plain"] or found["within"])
+        rest = rest[: found.start()]
+    attribution = _divide(rest) if rest else None
+    if not places or attribution is None:
+        return _divide(credit)
+    return Attribution(attribution.author, attribution.work, ", ".join(places))
 
 
 def _divide(credit: str) -> Attribution:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from itertools import islice
 
+from quotefind.corpus.author_names import real_author
 from quotefind.corpus.options import BadRecord, ReadOptions
 from quotefind.records import Quote
 from quotefind.text import normalise, piles_marks
@@ -133,7 +134,7 @@ def checked_text(text: object, *, keep_lines: bool = False) -> str:
 
 
 def checked_name(field: str, value: object) -> str | None:
-    """Return an author or a work with its white space folded; None for null and for nothing but blanks.
+    """Return an author or a work with its white space folded; None for null, for blanks, and for an unknown author.
 
     Raises:
         FlawError: it is not a string, or longer than a name.
@@ -145,7 +146,8 @@ def checked_name(field: str, value: object) -> str | None:
     check_length(f"the {field}", value, LONGEST_NAME)
     if not value.isascii():
         value = unicodedata.normalize("NFC", value)
-    return " ".join(value.split()) or None
+    name = " ".join(value.split())
+    return (real_author(name) if field == "author" else name) or None
 
 
 def checked_year(value: object) -> int | None:

@@ -6,13 +6,15 @@ import re
 from collections.abc import Iterator
 from typing import TextIO
 
-from quotefind.corpus.attribution import Attribution, parse_attribution, split_attribution
+from quotefind.corpus.attribution import Attribution, is_closed, parse_attribution, split_attribution
+from quotefind.corpus.author_names import is_likely_name
 from quotefind.corpus.fields import FlawError, bad, make_quote, raw_problem
 from quotefind.corpus.lines import Ends, entries
 from quotefind.corpus.options import BadRecord, ReadOptions
+from quotefind.corpus.verse import join_lines
 from quotefind.records import Quote
 
-_DASHED = re.compile(r"(?P<indent>\s*)(?:--+|—|―|-(?=\s))[\s—-]*(?=\S)")
+_DASHED = re.compile(r"(?P<indent>\s*)(?:--+|—|―|[-~](?=\s))[\s—-]*(?=\S)")
 _MOST_TAIL_LINES = 3
 # A typewriter wrote an accent, went one column back and wrote the letter.
 _ACCENTS = {"'": "\u0301", "`": "\u0300", "^": "\u0302", '"': "\u0308", ",": "\u0327", "~": "\u0303"}
@@ -30,7 +32,7 @@ def read_tfortune(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Q
 
 def _percent(line: str) -> list[str] | None:
     """Return no tags where `line` ends an entry, else None."""
-    return [] if line[0] == "%" and line.rstrip() == "%" else None
+    return [] if line[0] == "%" and line.rstrip() in ("%", "%%") else None
 
 
 def _tag_line(line: str) -> list[str] | None:
@@ -46,25 +48,21 @@ def _read(stream: TextIO, name: str, options: ReadOptions, ends: Ends) -> Iterat
         if problem := raw_problem("".join([*lines, *tags]), options.encoding):
             yield bad(name, number, problem)
             continue
-        words, attribution = _split(list(map(_struck_over, lines)))
-        if not any(map(str.isalnum, words)):
-            continue
-        if attribution is None:
-            yield make_quote(name, number, words, tags=tags)
-        else:
-            yield make_quote(name, number, words, attribution.author, attribution.work, tags=tags)
+        words, credit = _split(list(map(_struck_over, lines)))
+        if any(map(str.isalnum, words)):
+            author, work, place = (credit.author, credit.work, credit.place) if credit else (None, None, None)
+            yield make_quote(name, number, words, author, work, tags=tags, place=place, keep_lines=True)
 
 
 def _split(lines: list[str]) -> tuple[str, Attribution | None]:
     """Return the words and the attribution of an entry.
 
-    The attribution begins at the last line that begins with a dash and reaches to the end of the entry. A remark in
-    square brackets behind it belongs to the words.
+    The attribution begins at the last line that begins with a dash and goes on to the end of the entry. A remark in
+    square brackets after it belongs to the words.
     """
-    whole = "".join(lines)
     last = next((at for at in range(len(lines) - 1, 0, -1) if _DASHED.match(lines[at])), None)
     if last is None or not (dash := _DASHED.match(lines[last])):
-        return _split_in_line(whole)
+        return _split_in_line(lines)
     end = next((at for at in range(last + 1, len(lines)) if lines[at].lstrip().startswith("[")), len(lines))
     tail = [line for line in lines[last + 1 : end] if not line.isspace()]
     indented = bool(dash["indent"])
@@ -74,18 +72,30 @@ def _split(lines: list[str]) -> tuple[str, Attribution | None]:
         or (indented and not all(line[0].isspace() for line in tail))
         or (before and (before["indent"] or not indented))  # a list, of which this is the last point
     ):
-        return whole, None
+        return join_lines(lines), None
     credit = " ".join([lines[last][dash.end() :], *tail])
     if not indented and credit[0].islower():
-        return whole, None  # a sentence that was broken at its dash
+        return join_lines(lines), None  # a sentence that was broken at its dash
     attribution = parse_attribution(credit, own_line=True)
-    return (whole, None) if attribution is None else ("".join(lines[:last] + lines[end:]), attribution)
+    if attribution is None:
+        return join_lines(lines), None
+    words = join_lines(lines[:last])
+    return ("\n" if "\n" in words else " ").join([words, *map(str.strip, lines[end:])]), attribution
 
 
-def _split_in_line(whole: str) -> tuple[str, Attribution | None]:
-    """Return the words and the attribution of an entry that has it behind its last sentence."""
-    words, attribution = split_attribution(whole)
-    return (words, attribution) if attribution and not words[-1].isalnum() else (whole, None)
+def _split_in_line(lines: list[str]) -> tuple[str, Attribution | None]:
+    """Return the words and the attribution of an entry that has it after its last words, in the same line."""
+    words, attribution = split_attribution("".join(lines))
+    if attribution is None or not (is_closed(words) or _stands_out(words, attribution)):
+        return join_lines(lines), None
+    return join_lines(words.splitlines()), attribution
+
+
+def _stands_out(words: str, attribution: Attribution) -> bool:
+    """Whether the author is plainly a name after `words` without a stop, unlike in "Garbage In -- Gospel Out"."""
+    if attribution.author is None or not is_likely_name(attribution.author):
+        return False
+    return any(part[0].islower() for part in words.split())
 
 
 def _struck_over(line: str) -> str:

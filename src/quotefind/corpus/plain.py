@@ -1,44 +1,247 @@
-"""Text files, one quote a line."""
+"""Text files: one quote a line, or several lines with the attribution on a line of its own below."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice, pairwise
 from typing import TextIO
 
-from quotefind.corpus.attribution import parse_attribution, split_attribution
-from quotefind.corpus.fields import FlawError, bad, make_quote, raw_problem
+from quotefind.corpus.attribution import Attribution, is_closed, own_line_attribution, split_attribution
+from quotefind.corpus.author_names import is_likely_name
+from quotefind.corpus.fields import FlawError, bad, find_columns, make_quote, raw_problem
 from quotefind.corpus.lines import each_line
 from quotefind.corpus.options import BadRecord, ReadOptions
+from quotefind.corpus.verse import join_lines
 from quotefind.records import Quote
+
+_SAMPLED = 1_000  # lines, from which the habits of the file are told
+_MOST_LINES = 60  # of one quote
+_BULLET = re.compile(r"\s*(?:[*•‣◦▪·]|[-–+])\s+(?=\S)")
+_NUMBERED = re.compile(r"\s*(?P<number>[0-9]{1,4})[.)]\s+(?=\S)")
+_OPENING = {"“": "”", '"': '"', "„": "“”", "«": "»", "「": "」", "『": "』"}
+_BULLET_ONLY = re.compile(r"\s*[*•‣◦▪·]")
+_LONGEST_ATTRIBUTION = 1_000  # characters
+_WRAPPED = 40  # characters; a shorter line was not broken because it is long
+_KINDLE = "=========="
+
+_Line = tuple[int, str | FlawError]
+
+
+@dataclass(frozen=True, slots=True)
+class _Habits:
+    """How most lines of a file are written.
+
+    Attributes:
+        hyphens: whether most entries name their author after a hyphen, or in brackets.
+        numbers: whether numbers begin the items of a list.
+        bullets: whether a hyphen or an en dash begins most lines.
+        paragraphs: whether most paragraphs end with an attribution on a line of its own.
+        cells: the position of text, author and work between tabs, -1 for one that is missing; None: no table.
+    """
+
+    hyphens: bool = False
+    numbers: bool = False
+    bullets: bool = False
+    paragraphs: bool = False
+    cells: tuple[int, int, int] | None = None
 
 
 def read_plain(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
-    """Yield the quotes of a text file: one a line, blank lines skipped, ` — Author, Work` behind the words."""
-    for number, line in each_line(stream):
-        if isinstance(line, FlawError):
-            yield bad(name, number, str(line))
-            continue
-        if line.isspace():
-            continue
-        if problem := raw_problem(line, options.encoding):
+    """Yield the quotes of a text file.
+
+    A line is a quote, with `— Author, Work` after the words, unless an attribution is on a line of its own below: then
+    the lines above it, up to the last blank line, quote or attribution, are one quote. Markers of lists are dropped.
+    Where tabs separate two or three cells in most lines, these are text, author and work.
+    """
+    lines = each_line(stream)
+    sample = list(islice(lines, _SAMPLED))
+    habits = _habits([line for _, line in sample if isinstance(line, str)])
+    entries = _Entries(name, habits)
+    for number, raw in chain(sample, lines):
+        line, problem = ("", str(raw)) if isinstance(raw, FlawError) else (raw, _problem(raw, options))
+        if problem is not None:
+            yield from entries.flush()
             yield bad(name, number, problem)
-            continue
-        words, attribution = split_attribution(line)
-        if attribution is not None:
-            yield make_quote(name, number, words, attribution.author, attribution.work)
-        elif line.strip() == "==========":
-            yield bad(
-                name,
-                number,
-                "no quote, but what parts the clippings of a Kindle; read those with --input-format kindle",
-            )
-        elif _is_attribution(line):
-            yield bad(name, number, "an attribution without a quote before it; expected both on one line")
+        elif habits.cells is not None and "\t" in line:
+            yield from entries.flush()
+            yield from _cells(name, number, line, habits.cells)
         else:
-            yield make_quote(name, number, words)
+            yield from entries.add(number, line)
+    yield from entries.flush()
 
 
-def _is_attribution(line: str) -> bool:
-    """Whether a line holds nothing but what belongs behind a quote."""
-    line = line.lstrip()
-    return line.startswith(("—", "--")) and parse_attribution(line.lstrip("—-")) is not None
+def _problem(line: str, options: ReadOptions) -> str | None:
+    """Return why `line` is no part of a quote, or None."""
+    if line.strip() == _KINDLE:
+        return "a line that separates the clippings of a Kindle; read those with --input-format kindle"
+    return raw_problem(line, options.encoding)
+
+
+class _Entries:
+    """Gathers lines until it is known whether an attribution follows them."""
+
+    def __init__(self, name: str, habits: _Habits) -> None:
+        self._name = name
+        self._habits = habits
+        self._lines: list[tuple[int, str]] = []  # those of the last paragraph without an attribution yet
+        self._ended = False  # a blank line came after them
+
+    def add(self, number: int, line: str) -> Iterator[Quote | BadRecord]:
+        """Take the next line and yield the quotes that it completes."""
+        if line.isspace():
+            self._ended = bool(self._lines)
+            return
+        if (attribution := self._attribution(line)) is not None:
+            if self._lines:
+                yield from self._attributed(attribution)
+            else:
+                yield bad(
+                    self._name,
+                    number,
+                    "an attribution without a quote before it; expected both on one line, or the quote above it",
+                )
+            return
+        if self._ended or len(self._lines) >= _MOST_LINES:
+            yield from self.flush()
+        line = self._unmarked(line)
+        goes_on = bool(self._lines) and _goes_on([text for _, text in self._lines], line)
+        whole = join_lines([*(text for _, text in self._lines), line]) if goes_on else line
+        words, found = split_attribution(whole, loose=self._habits.hyphens)
+        if found is None:
+            self._lines.append((number, line))
+            return
+        if goes_on:
+            number, self._lines = self._lines[0][0], []
+        else:
+            yield from self.flush()
+        yield self._quote(number, words, found)
+
+    def flush(self) -> Iterator[Quote | BadRecord]:
+        """Yield the quotes of the lines that have no attribution below them."""
+        lines, self._lines, self._ended = self._lines, [], False
+        groups: list[list[tuple[int, str]]] = []
+        for number, line in lines:
+            if groups and (self._habits.paragraphs or _goes_on([text for _, text in groups[-1]], line)):
+                groups[-1].append((number, line))
+            else:
+                groups.append([(number, line)])
+        for group in groups:
+            words, attribution = split_attribution(join_lines([line for _, line in group]), loose=self._habits.hyphens)
+            yield self._quote(group[0][0], words, attribution)
+
+    def _attribution(self, line: str) -> Attribution | None:
+        """Return the attribution that `line` states if it is one on a line of its own."""
+        begin = line.lstrip()[0]
+        if len(line) > _LONGEST_ATTRIBUTION or (not self._lines and begin not in "—―-") or _BULLET_ONLY.match(line):
+            return None
+        if not self._lines and not line.lstrip().startswith(("—", "―", "--")):
+            return None
+        return own_line_attribution(line, after_hyphen=not self._habits.bullets or line[0].isspace())
+
+    def _attributed(self, attribution: Attribution) -> Iterator[Quote | BadRecord]:
+        """Yield the quotes of the lines above an attribution; the last of them has it."""
+        lines, self._lines, self._ended = self._lines, [], False
+        first = 0
+        if len(lines) > 2 and not self._habits.paragraphs and _are_each_whole([line for _, line in lines]):
+            first = len(lines) - 1
+        for number, line in lines[:first]:
+            yield self._quote(number, line, None)
+        yield self._quote(lines[first][0], join_lines([line for _, line in lines[first:]]), attribution)
+
+    def _unmarked(self, line: str) -> str:
+        """Return `line` without the marker that makes it an item of a list."""
+        if self._habits.numbers and (marker := _NUMBERED.match(line)):
+            return line[marker.end() :]
+        marker = _BULLET.match(line)
+        return line[marker.end() :] if marker else line
+
+    def _quote(self, number: int, words: str, attribution: Attribution | None) -> Quote | BadRecord:
+        credit = attribution or Attribution(None, None)
+        return make_quote(
+            self._name, number, words, credit.author, credit.work, place=credit.place, keep_lines="\n" in words.strip()
+        )
+
+
+def _habits(lines: Sequence[str]) -> _Habits:
+    """Return how most of `lines`, the first ones of a file, are written."""
+    full = [line for line in lines if not line.isspace()]
+    if not full:
+        return _Habits()
+    short = [line if len(line) <= 5_000 else line[-5_000:] for line in full]
+    texts = [line for line in short if not own_line_attribution(line)]
+    loose = sum(_is_attributed_by_hyphen(line) for line in texts)
+    numbers = [int(marker["number"]) for line in full if (marker := _NUMBERED.match(line))]
+    in_order = sum(second == first + 1 for first, second in pairwise(numbers))
+    ends = _ends(lines)
+    return _Habits(
+        hyphens=len(texts) > 1 and loose > len(texts) / 2,
+        numbers=bool(numbers) and (numbers[0] == 1 or in_order > 0),
+        bullets=sum(line.lstrip()[:2] in ("- ", "– ") for line in full) > len(full) / 2,
+        paragraphs=len(ends) > 1 and sum(ends) > len(ends) / 2,
+        cells=_cell_positions(full),
+    )
+
+
+def _ends(lines: Sequence[str]) -> list[bool]:
+    """Return for each paragraph of several lines whether its last line is an attribution."""
+    found = []
+    for before, line, following in zip(lines, lines[1:], [*lines[2:], "\n"], strict=False):
+        if following.isspace() and not line.isspace() and not before.isspace():
+            found.append(len(line) <= 1_000 and own_line_attribution(line) is not None)
+    return found
+
+
+def _is_attributed_by_hyphen(line: str) -> bool:
+    """Whether `line` ends in a hyphen and a name, or in a name in brackets, whatever is before them."""
+    words, attribution = split_attribution(line, loose=True)
+    rest = line[len(words) :].lstrip()
+    return bool(attribution and attribution.author) and rest[:1] in ("-", "–", "(") and rest[1:2] != "-"
+
+
+def _goes_on(lines: Sequence[str], line: str) -> bool:
+    """Whether `line` goes on with the quotation, or with the sentence, that `lines` began and did not end."""
+    begun = " ".join(lines).strip()
+    if closing := _OPENING.get(begun[0]):
+        return not any(mark in begun[1:] for mark in closing)
+    return line.lstrip()[0].islower() and not begun[0].islower() and not is_closed(begun) and len(begun) >= _WRAPPED
+
+
+def _are_each_whole(lines: Sequence[str]) -> bool:
+    """Whether each of `lines` is a sentence or more, so that each may be a quote."""
+    return all(is_closed(line.rstrip()) and not line.lstrip()[0].islower() for line in lines)
+
+
+def _cell_positions(lines: Sequence[str]) -> tuple[int, int, int] | None:
+    """Return where text, author and work are between the tabs of `lines`; None if these are no table.
+
+    A header names them; otherwise the longest cells are the texts, and those that look most like names the authors.
+    """
+    rows = [[cell.strip() for cell in line.strip("\n").split("\t")] for line in lines]
+    width, often = Counter(map(len, rows)).most_common(1)[0]
+    if not 2 <= width <= 6 or often < 0.8 * len(rows):
+        return None
+    header = find_columns(rows[0], ReadOptions())
+    if header["text"] is not None:
+        found = [rows[0].index(column) if (column := header[field]) else -1 for field in ("text", "author", "work")]
+        return found[0], found[1], found[2]
+    rows = [row for row in rows if len(row) == width]
+    lengths = [sum(len(row[at]) for row in rows) for at in range(width)]
+    text = max(range(width), key=lambda at: lengths[at])
+    names = [sum(is_likely_name(row[at].lstrip("—–-― ")[:100]) for row in rows) for at in range(width)]
+    author = max((at for at in range(width) if at != text), key=lambda at: names[at])
+    if names[author] < 0.6 * len(rows):
+        return None
+    rest = [at for at in range(width) if at not in (text, author) and not all(row[at].isdigit() for row in rows)]
+    return text, author, rest[0] if rest else -1
+
+
+def _cells(name: str, number: int, line: str, positions: tuple[int, int, int]) -> Iterator[Quote | BadRecord]:
+    """Yield the quote of a row of a table, none for its header."""
+    cells = [*(cell.strip() for cell in line.split("\t")), ""]
+    if number == 1 and find_columns(cells, ReadOptions())["text"] is not None:
+        return
+    text, author, work = (cells[at] if at < len(cells) else "" for at in positions)
+    yield make_quote(name, number, text, author.lstrip("—–-―~ "), work)

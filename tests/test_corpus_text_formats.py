@@ -56,6 +56,8 @@ def test_text_without_words_is_no_quote() -> None:
          [("One, and a great many more words than one line can hold without a break.", "Ann Alpha")]),
         ("One, and a great many more words than one line can hold\nwithout a break. — Ann Alpha\nTwo.\n",
          [("One, and a great many more words than one line can hold without a break.", "Ann Alpha"), ("Two.", None)]),
+        ("“One,\nTwo.\nThree. — Ben\nFour.\n", [("“One,", None), ("Two.", None), ("Three.", "Ben"), ("Four.", None)]),
+        ("One,\nand\nTwo\nThree.\n— Ann\n", [("One,", None), ("and", None), ("Two", None), ("Three.", "Ann")]),
         ("One.\nTwo.\nThree.\n— Ann Alpha\n", [("One.", None), ("Two.", None), ("Three.", "Ann Alpha")]),
         ("One.\nTwo. — Ben Beta\nThree.\n— Ann\n", [("One.", None), ("Two.", "Ben Beta"), ("Three.", "Ann")]),
         ("- One.\n- Two.\n- Three\n", [("One.", None), ("Two.", None), ("Three", None)]),

@@ -101,7 +101,7 @@ def real_author(name: str) -> str | None:
     if not name or _SITE.fullmatch(name) or _ADDRESS.fullmatch(name):
         return None
     folded = fold(name)
-    return None if not folded or folded in _NOBODY else name
+    return None if folded in _NOBODY or not name.strip("?-–—._*/ ") else name
 
 
 @lru_cache(maxsize=4096)  # a collection names the same authors again and again

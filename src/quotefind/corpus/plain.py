@@ -14,7 +14,7 @@ from quotefind.corpus.author_names import is_likely_name
 from quotefind.corpus.fields import FlawError, bad, find_columns, make_quote, raw_problem
 from quotefind.corpus.lines import each_line
 from quotefind.corpus.options import BadRecord, ReadOptions
-from quotefind.corpus.verse import join_lines
+from quotefind.corpus.verse import is_verse, join_lines
 from quotefind.records import Quote
 
 _SAMPLED = 1_000  # lines, from which the habits of the file are told
@@ -24,6 +24,7 @@ _NUMBERED = re.compile(r"\s*(?P<number>[0-9]{1,4})[.)]\s+(?=\S)")
 _OPENING = {"“": "”", '"': '"', "„": "“”", "«": "»", "「": "」", "『": "』"}
 _BULLET_ONLY = re.compile(r"\s*[*•‣◦▪·]")
 _LONGEST_ATTRIBUTION = 1_000  # characters
+_MOST_QUOTED = 20  # lines between two quotation marks
 _WRAPPED = 40  # characters; a shorter line was not broken because it is long
 _KINDLE = "=========="
 
@@ -107,49 +108,52 @@ class _Entries:
         if self._ended or len(self._lines) >= _MOST_LINES:
             yield from self.flush()
         line = self._unmarked(line)
-        goes_on = bool(self._lines) and _goes_on([text for _, text in self._lines], line)
-        whole = join_lines([*(text for _, text in self._lines), line]) if goes_on else line
-        words, found = split_attribution(whole, loose=self._habits.hyphens)
+        words, found = split_attribution(line, loose=self._habits.hyphens)
         if found is None:
             self._lines.append((number, line))
             return
-        if goes_on:
-            number, self._lines = self._lines[0][0], []
-        else:
-            yield from self.flush()
+        first = _first_line([text for _, text in self._lines], words)
+        above, self._lines = self._lines[first:], self._lines[:first]
+        yield from self.flush()
+        if above:
+            number, words = above[0][0], join_lines([*(text for _, text in above), words])
         yield self._quote(number, words, found)
 
     def flush(self) -> Iterator[Quote | BadRecord]:
         """Yield the quotes of the lines that have no attribution below them."""
         lines, self._lines, self._ended = self._lines, [], False
-        groups: list[list[tuple[int, str]]] = []
-        for number, line in lines:
-            if groups and (self._habits.paragraphs or _goes_on([text for _, text in groups[-1]], line)):
-                groups[-1].append((number, line))
-            else:
-                groups.append([(number, line)])
-        for group in groups:
-            words, attribution = split_attribution(join_lines([line for _, line in group]), loose=self._habits.hyphens)
-            yield self._quote(group[0][0], words, attribution)
+        last = len(lines)
+        quotes: list[Quote | BadRecord] = []
+        while last:
+            texts = [text for _, text in lines[:last]]
+            first = 0 if self._habits.paragraphs else _first_line(texts[:-1], texts[-1])
+            words, attribution = split_attribution(join_lines(texts[first:]), loose=self._habits.hyphens)
+            quotes.append(self._quote(lines[first][0], words, attribution))
+            last = first
+        yield from reversed(quotes)
 
     def _attribution(self, line: str) -> Attribution | None:
         """Return the attribution that `line` states if it is one on a line of its own."""
-        begin = line.lstrip()[0]
-        if len(line) > _LONGEST_ATTRIBUTION or (not self._lines and begin not in "—―-") or _BULLET_ONLY.match(line):
+        if len(line) > _LONGEST_ATTRIBUTION or _BULLET_ONLY.match(line):
             return None
+        begin = line.lstrip()[0]
         if not self._lines and not line.lstrip().startswith(("—", "―", "--")):
+            return None  # an item of a list, or a text in brackets
+        if self._ended and begin not in "—―-–":
             return None
         return own_line_attribution(line, after_hyphen=not self._habits.bullets or line[0].isspace())
 
     def _attributed(self, attribution: Attribution) -> Iterator[Quote | BadRecord]:
         """Yield the quotes of the lines above an attribution; the last of them has it."""
         lines, self._lines, self._ended = self._lines, [], False
+        texts = [text for _, text in lines]
         first = 0
-        if len(lines) > 2 and not self._habits.paragraphs and _are_each_whole([line for _, line in lines]):
-            first = len(lines) - 1
-        for number, line in lines[:first]:
-            yield self._quote(number, line, None)
-        yield self._quote(lines[first][0], join_lines([line for _, line in lines[first:]]), attribution)
+        poem = is_verse(texts) and not all(is_closed(text.rstrip()) for text in texts)
+        if len(lines) > 2 and not self._habits.paragraphs and not poem:
+            first = _first_line(texts[:-1], texts[-1])
+        self._lines = lines[:first]
+        yield from self.flush()
+        yield self._quote(lines[first][0], join_lines(texts[first:]), attribution)
 
     def _unmarked(self, line: str) -> str:
         """Return `line` without the marker that makes it an item of a list."""
@@ -201,17 +205,29 @@ def _is_attributed_by_hyphen(line: str) -> bool:
     return bool(attribution and attribution.author) and rest[:1] in ("-", "–", "(") and rest[1:2] != "-"
 
 
-def _goes_on(lines: Sequence[str], line: str) -> bool:
-    """Whether `line` goes on with the quotation, or with the sentence, that `lines` began and did not end."""
-    begun = " ".join(lines).strip()
-    if closing := _OPENING.get(begun[0]):
-        return not any(mark in begun[1:] for mark in closing)
-    return line.lstrip()[0].islower() and not begun[0].islower() and not is_closed(begun) and len(begun) >= _WRAPPED
+def _first_line(lines: Sequence[str], last: str) -> int:
+    """Return which of `lines` begins the quote that the line `last`, below them, ends; their number if none does.
 
-
-def _are_each_whole(lines: Sequence[str]) -> bool:
-    """Whether each of `lines` is a sentence or more, so that each may be a quote."""
-    return all(is_closed(line.rstrip()) and not line.lstrip()[0].islower() for line in lines)
+    It is the line that opens the quotation that `last` closes, or that begins the sentence that is wrapped into it.
+    """
+    for at in range(len(lines) - 1, max(len(lines) - _MOST_QUOTED, 0) - 1, -1):
+        begin = lines[at].lstrip()
+        if closing := _OPENING.get(begin[0]):
+            if last.rstrip()[-1:] in closing and not any(
+                mark in "".join([begin[1:], *lines[at + 1 :]]) for mark in closing
+            ):
+                return at
+            break
+    at, following = len(lines), last
+    while (
+        at
+        and following.lstrip()[0].islower()
+        and len(lines[at - 1]) >= _WRAPPED
+        and not is_closed(lines[at - 1].rstrip())
+    ):
+        at -= 1
+        following = lines[at]
+    return len(lines) if following.lstrip()[0].islower() else at
 
 
 def _cell_positions(lines: Sequence[str]) -> tuple[int, int, int] | None:

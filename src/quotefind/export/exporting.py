@@ -170,10 +170,15 @@ def _rendered(quotes: Sequence[Quote], chosen: FileFormat, exported: Exported) -
     """Return a piece for each of `quotes`: the first way of writing it that reads back the same, or the best."""
     pieces = [next(chosen.ways(quote)) for quote in quotes]
     read = _read(pieces, chosen)
+    others = [
+        at for at, quote in enumerate(quotes) if len(read) != len(quotes) or _kept(read[at], quote, chosen) < _Kept.ALL
+    ]
+    if others:
+        for at in others:
+            pieces[at] = _best(quotes[at], chosen)
+        read = _read(pieces, chosen)  # what a piece reads as may depend on those around it
     for at, quote in enumerate(quotes):
-        found = read[at] if len(read) == len(quotes) else None
-        if _kept(found, quote, chosen) < _Kept.ALL:
-            pieces[at], found = _best(quote, chosen)
+        found = read[at] if len(read) == len(quotes) else next(iter(_read([pieces[at]], chosen)), None)
         kept = _kept(found, quote, chosen)
         if kept < _Kept.ALL_BUT_LINES:
             exported.changed += 1
@@ -187,16 +192,14 @@ def _rendered(quotes: Sequence[Quote], chosen: FileFormat, exported: Exported) -
     return pieces
 
 
-def _best(quote: Quote, chosen: FileFormat) -> tuple[str, Quote | BadRecord | None]:
-    """Return the first piece that keeps the most of `quote`, and what it reads as."""
+def _best(quote: Quote, chosen: FileFormat) -> str:
+    """Return the first piece that keeps the most of `quote`."""
     pieces = list(chosen.ways(quote))
-    read = _read(pieces, chosen)
-    if len(read) != len(pieces):  # one of them reads as several quotes, or as none
-        pieces = [piece for piece in pieces if len(_read([piece], chosen)) == 1] or pieces[:1]
-        read = _read(pieces, chosen)
-    kept = [_kept(found, quote, chosen) for found in read[: len(pieces)]]
-    best = kept.index(max(kept)) if kept else 0
-    return pieces[best], read[best] if kept else None
+    kept = []
+    for piece in pieces:
+        read = _read([piece], chosen)
+        kept.append(_kept(read[0], quote, chosen) if len(read) == 1 else _Kept.NOTHING)
+    return pieces[kept.index(max(kept))]
 
 
 def _read(pieces: Sequence[str], chosen: FileFormat) -> list[Quote | BadRecord]:

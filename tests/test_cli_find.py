@@ -316,7 +316,7 @@ def test_a_vanished_source_is_named(cli: Cli) -> None:
     found = cli("find", "love", "-k", "1")
     assert (found.code, found.out) == (0, f"{LOVE} — Ann Ash, Poems\n")
     assert found.err == (
-        f"quotefind: {source} is not there; its quotes are kept. To drop them: quotefind index --prune\n"
+        f"quotefind: {source} is missing; its quotes are kept. To drop them: quotefind index --prune\n"
     )
 
 

@@ -123,7 +123,7 @@ def test_quiet_is_silent_but_for_warnings(cli: Cli) -> None:
     assert (done.code, done.out, done.err) == (0, "", "")
     source.unlink()
     done = cli("index", "--quiet")
-    message = f"quotefind: {source} is not there; its quotes are kept. To drop them: quotefind index --prune\n"
+    message = f"quotefind: {source} is missing; its quotes are kept. To drop them: quotefind index --prune\n"
     assert (done.code, done.out, done.err) == (0, "", message)
 
 
@@ -132,7 +132,7 @@ def test_warnings_go_to_stderr_and_into_the_json(cli: Cli) -> None:
     write("folder/a.txt", "Love.\n")
     write("folder/b.pdf", "")
     done = cli("index", "folder", "--json")
-    warning = "1 files of no known format were left out (b.pdf)"
+    warning = "skipped 1 file of unknown format (b.pdf)"
     assert done.json["warnings"] == [warning]
     assert done.err == f"quotefind: {warning}\n"
 
@@ -237,9 +237,9 @@ def test_a_file_whose_name_is_no_text(cli: Cli) -> None:
     bad.write_text("War.\n", encoding="utf-8")
     done = run(FAKE_PROGRAM, "index", "folder", "--json", home=cli.home)
     assert (done.code, done.json["added"]) == (0, 1)
-    assert done.err.startswith("quotefind: 1 file")
+    assert done.err.startswith("quotefind: skipped 1 file")
     assert done.err.count("\n") == 1
-    assert "left out" in done.err
+    assert "of unknown format" in done.err
     assert cli("info", "--json").json["stale"] is False
     folder = Path(os.fsdecode(b"f\xff"))
     folder.mkdir()
@@ -261,7 +261,7 @@ def test_a_bad_record_changes_nothing(cli: Cli) -> None:
     done = cli("index", "good.txt", "bad.jsonl")
     assert (done.code, done.out) == (3, "")
     assert done.err.startswith(f"quotefind: {bad}:2: ")
-    assert "Nothing was changed. To pass such records over: quotefind index " in done.err
+    assert "Nothing was changed. To skip such records: quotefind index " in done.err
     assert done.err.endswith("bad.jsonl --skip-bad\n")
     held = cli("info", "--json").json
     assert (held["quotes"], len(held["sources"])) == (1, 1)
@@ -273,7 +273,7 @@ def test_the_command_that_skips_a_bad_record_can_be_run(cli: Cli, name: str | No
     write("a b.jsonl", BAD)
     done = cli("index", "a b.jsonl", *(["--index", name] if name else []))
     assert done.code == 3
-    command = shlex.split(done.err.partition("To pass such records over: ")[2])
+    command = shlex.split(done.err.partition("To skip such records: ")[2])
     assert command[0] == "quotefind"
     assert cli(*command[1:], "--json").json["added"] == 2
     assert cli("info", "--json", *(["--index", name] if name else [])).json["quotes"] == 2
@@ -285,7 +285,7 @@ def test_the_command_that_skips_a_bad_record_keeps_how_it_is_read(cli: Cli) -> N
     options = ["--input-format", "csv", "--delimiter", ";", "--text-column", "Zitat", "--max-bytes", "5000"]
     failed = cli("index", "notes.dat", *options)
     assert failed.code == 3
-    command = failed.err.partition("To pass such records over: quotefind ")[2]
+    command = failed.err.partition("To skip such records: quotefind ")[2]
     assert all(option in command for option in options)
     done = cli(*shlex.split(command), "--json")
     assert (done.code, done.json["added"], done.json["bad"]) == (0, 1, 1)
@@ -298,13 +298,13 @@ def test_skip_bad_counts_and_lists_bad_records(cli: Cli) -> None:
     assert (done.code, done.json["added"], done.json["bad"]) == (0, 2, 2)
     lines = done.err.splitlines()
     assert [line.split(": ")[:2] for line in lines] == [
-        ["quotefind", f"passed over {bad}:2"],
-        ["quotefind", f"passed over {bad}:4"],
+        ["quotefind", f"skipped {bad}:2"],
+        ["quotefind", f"skipped {bad}:4"],
     ]
     write("worse.jsonl", "nonsense\n" * 30 + '"Sea."\n')
     done = cli("index", "worse.jsonl", "--skip-bad")
     assert len(done.err.splitlines()) == 11
-    assert done.err.endswith("passed over 20 more bad records\n")
+    assert done.err.endswith("skipped 20 more invalid records\n")
 
 
 @pytest.mark.parametrize(
@@ -314,7 +314,7 @@ def test_skip_bad_counts_and_lists_bad_records(cli: Cli) -> None:
         (["-", "-", "--input-format", "txt"], 2, "only once"),
         (["a.txt", "--input-format", "docx"], 2, "docx"),
         (["a.txt", "--encoding", "klingon"], 2, "klingon"),
-        (["--remove", "other.txt"], 2, "other.txt is no source of this index; quotefind info lists"),
+        (["--remove", "other.txt"], 2, "other.txt is not a source of this index; quotefind info lists"),
         (["--verify", "a.txt"], 2, "--verify"),
         (["--verify", "--remove", "a.txt"], 2, "--verify"),
         (["--verify", "--prune"], 2, "--verify"),
@@ -454,7 +454,7 @@ def test_a_damaged_matrix_is_named_and_mended(cli: Cli, damage: object) -> None:
     for command in commands:
         done = cli(*command)
         assert (done.code, done.out) == (4, ""), command
-        assert done.err.endswith("To mend it: quotefind index --rebuild\n"), command
+        assert done.err.endswith("To fix it: quotefind index --rebuild\n"), command
     assert cli("index", "--rebuild", "--json").json["encoded"] == 2
     assert cli("index", "--verify", "--json").json == {"verified": 2}
     assert cli("find", "love", "-k", "1").out == "Love.\n"
@@ -483,7 +483,7 @@ def test_a_row_that_is_no_number_is_never_passed_over(cli: Cli, row: int) -> Non
         done = cli(*command)
         assert (done.code, done.out) == (4, ""), command
         assert done.err.startswith(f"quotefind: {matrix(cli)} is damaged: "), command
-        assert done.err.endswith("To mend it: quotefind index --rebuild\n"), command
+        assert done.err.endswith("To fix it: quotefind index --rebuild\n"), command
     assert cli("index", "--rebuild", "--json").json["encoded"] == 3
     assert cli("find", "love", "-k", "1").out == "Love — Ann\n"
 

@@ -148,7 +148,7 @@ def test_a_file_of_another_index_is_an_error(cli: Cli, directory: Path, name: st
     for run in (*answers(cli), cli("index", "--verify")):
         assert (run.code, run.out, run.err.count("\n")) == (4, "", 1), run
         assert f"{directory / 'vectors-1.npy'} is damaged: " in run.err
-        assert "To mend it: quotefind index --rebuild" in run.err
+        assert "To fix it: quotefind index --rebuild" in run.err
 
 
 def found(directory: Path, where: Filter) -> list[tuple[object, ...]]:

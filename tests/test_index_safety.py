@@ -286,7 +286,7 @@ def execute(statement: str) -> Callable[[Library], None]:
     return run
 
 
-REBUILD = r"To mend it: quotefind index --rebuild --index "
+REBUILD = r"To fix it: quotefind index --rebuild --index "
 AGAIN = r"Delete .* and index its sources again"
 
 

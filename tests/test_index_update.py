@@ -290,7 +290,7 @@ def test_bad_records_are_passed_over_and_counted(library: Library) -> None:
     assert counts(summary) == {"added": 1, "bad": 13, "encoded": 1}
     assert len(summary.warnings) == 11
     assert f"{path}:1: " in summary.warnings[0]
-    assert summary.warnings[-1] == "passed over 3 more bad records"
+    assert summary.warnings[-1] == "skipped 3 more invalid records"
     library.write("a.jsonl", *bad[:2], json.dumps({"text": DUST}))
     assert counts(library.update()) == {"added": 1, "removed": 1, "bad": 2, "encoded": 1}
 

@@ -195,7 +195,7 @@ def again(library: Library, finished: Library, act: Callable[[Library], None], _
         act(library)
     except UsageError as error:  # it had come as far as that
         refused = str(error)
-        assert "is no source of this index" in refused
+        assert "is not a source of this index" in refused
     assert held(library) == held(finished)
     if act is update:
         assert sorted(library.encoder.encoded) == sorted(NEW)

@@ -69,7 +69,7 @@ def test_every_kind_of_change_is_seen(library: Library, told: list[str], change:
         shutil.rmtree(library.folder)
         assert texts(library, told) == ["fear", "hope"]
         assert len(told) == 1
-        assert "is not there; its quotes are kept" in told[0]
+        assert "is missing; its quotes are kept" in told[0]
 
 
 def test_what_takes_too_long_is_left_to_the_user(

@@ -401,7 +401,7 @@ def test_another_model_forgets_what_was_proposed(filled: Library) -> None:
     write(library)
     with open_to_write(library.directory, library.models) as writer:
         (warning,) = writer.rebuild(model="other").warnings
-    assert warning.startswith("the tags proposed for 3 quotes came from another model and are forgotten.")
+    assert warning.startswith("the tags proposed for 3 quotes came from another model and are dropped.")
     assert "quotefind tag --write" in warning
     assert stored(library) == {}
 

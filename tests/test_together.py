@@ -13,7 +13,7 @@ import pytest
 import reading
 from library import Library
 
-from quotefind.index import merge, schema
+from quotefind.index import merge, schema, update
 from quotefind.index.local import merge as local_merge
 from quotefind.index.local import rewrite, writer
 from quotefind.index.local.writer import open_to_write
@@ -39,7 +39,7 @@ def test_readers_beside_a_writer(tmp_path: Path, library: Library, monkeypatch: 
     library.update(library.write("a.txt", *(f"quote number {n}" for n in range(20))))
     with open_index(library.directory) as index:
         states.add(reading.state_of(index, library.encoder))
-    for module in (local_merge, merge, rewrite, writer):
+    for module in (local_merge, merge, rewrite, update, writer):
         monkeypatch.setattr(module, "transaction", transaction)
     end = tmp_path / "end"
     readers = [

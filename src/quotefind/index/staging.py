@@ -117,7 +117,7 @@ def _rows(
 def _count_bad(record: BadRecord, file: ChangedFile, staged: Staged, argument: str) -> None:
     if not file.source.skip_bad:
         raise SourceError(
-            f"{record.where}: {record.problem}. Nothing was changed. To pass such records over: "
+            f"{record.where}: {record.problem}. Nothing was changed. To skip such records: "
             f"quotefind index {shlex.quote(file.source.location)}{options_argument(file.source)} --skip-bad{argument}"
         )
     staged.bad += 1

@@ -1,26 +1,31 @@
-"""The course of an update, which is the same for every kind of index: what is read, compared, told and counted."""
+"""The steps of an update, the same for both stores: find changes, read them, merge them in, report."""
 
 from __future__ import annotations
 
 import sqlite3
 import time
-from abc import ABC, abstractmethod
-from typing import BinaryIO
+from collections.abc import Callable, Collection
+from functools import cache
+from typing import BinaryIO, NamedTuple, Protocol
 
 from quotefind.encoders import Encoder
 from quotefind.errors import IndexUnusableError, SourceError, UsageError
 from quotefind.index.changes import Changes, find_changes
 from quotefind.index.interface import Manifest, OpenEncoder
-from quotefind.index.merge import Application
+from quotefind.index.merge import Added, Merge
+from quotefind.index.schema import transaction
 from quotefind.index.sources import Source, location_of, remembered
 from quotefind.index.staging import Staged, stage
 from quotefind.index.summary import Summary
 from quotefind.paths import Location
 from quotefind.progress import Progress, silent
+from quotefind.text import counted
 
-# Quotes that any machine encodes in a second: what is reckoned with where nothing was measured yet.
+# Quotes per second that any machine encodes: assumed until the rate has been measured.
 _CAUTIOUS_RATE = 30.0
-# Bytes of a source that are read and compared in a second, at the least.
+# Encoding fewer texts than this says little about the rate.
+_MEASURED = 32
+# A lower bound for the bytes of a source that are read and compared in a second.
 _BYTES_PER_SECOND = 3e6
 
 
@@ -28,218 +33,251 @@ class TooLongError(Exception):
     """An update would take longer than its caller wants to wait."""
 
 
-class Updating(ABC):
-    """What an index is while it is brought up to date.
+class Begun(NamedTuple):
+    """How an update starts.
 
     Attributes:
-        location: where the index lies.
-        connection: to a database with the tables of `database.SCHEMA`.
-        opener: what opens encoders.
-        argument: the command-line words that name the index, for messages.
+        warnings: sentences for the user.
+        unfinished: locations of sources that an interrupted update had started on; this one must read them again.
+    """
+
+    warnings: list[str]
+    unfinished: set[str]
+
+
+class Store(Protocol):
+    """What an update needs of an index that is open for writing.
+
+    Attributes:
+        location: where the index is.
+        argument: the command-line words that name it, for messages.
+        connection: to a database with the tables of `schema.SCHEMA`.
+        opener: opens encoders.
+        manifest: what is true of the whole index; None for a new one.
     """
 
     location: Location
+    argument: str
     connection: sqlite3.Connection
     opener: OpenEncoder
-    argument: str
 
     @property
-    @abstractmethod
-    def _known(self) -> Manifest | None:
+    def manifest(self) -> Manifest | None:
         """What is true of the whole index; None for a new one."""
 
-    @abstractmethod
-    def _check(self, named: set[str]) -> list[str]:
-        """Make sure that the index can be written to, by an update that names sources at the locations `named`.
-
-        Returned is what the user should be told.
+    def begin(self, named: set[str]) -> Begun:
+        """Make sure that the index can be updated from sources at the locations `named` and others.
 
         Raises:
             IndexUnusableError: it cannot.
         """
 
-    def _unfinished(self) -> set[str]:
-        """Return the locations of sources that an update that was stopped had begun with: this one has to end it."""
-        return set()
+    def load(self, changes: Changes, gone: set[str]) -> None:
+        """Have in the database the stored quotes that the staged `changes` or the removal of sources can affect."""
 
-    @abstractmethod
-    def _prepare(self) -> None:
-        """Make the tables of a new index."""
+    def create(self, encoder: Encoder) -> None:
+        """Make an empty index for the vectors of `encoder`."""
 
-    @abstractmethod
-    def _load(self, changes: Changes, gone: set[str]) -> None:
-        """Bring into the database what it needs to know of stored quotes, for these changes and sources that go."""
+    def add(self, merge: Merge, encoder: Callable[[], Encoder], progress: Progress) -> Added:
+        """Store the new quotes of `merge` with their vectors; `encoder` is called if a text must be encoded."""
 
-    @abstractmethod
-    def _begin(self, model: str | None) -> Encoder | None:
-        """Make the manifest of a new index with `model`, and return its encoder; None for an old one."""
+    def drop_lost(self) -> None:
+        """Take the quotes in the table `lost`, which are still there, out of what is kept beside the tables."""
 
-    @abstractmethod
-    def _application(self, progress: Progress, encoder: Encoder | None) -> Application:
-        """Return what applies the changes; `encoder` where it is open already."""
+    def publish(self, rate: float, progress: Progress) -> None:
+        """Let readers see the updated index; tidy up if worthwhile. `rate`: quotes encoded per second."""
 
-    @abstractmethod
-    def _publish(self, applied: Application, progress: Progress) -> None:
-        """Let readers see what was applied, where they do not yet, and tidy up where that is worth it."""
+    def count(self) -> int:
+        """Return how many quotes are stored."""
 
-    @abstractmethod
-    def _count(self) -> int:
-        """Return how many quotes the index holds."""
+    def held(self, locations: Collection[str] | None) -> int:
+        """Return how many quotes the sources at `locations` hold after the merge; None: all sources."""
 
-    def update(
-        self,
-        sources: list[Source],
-        *,
-        model: str | None = None,
-        remove: tuple[str, ...] = (),
-        prune: bool = False,
-        progress: Progress = silent,
-        stream: BinaryIO | None = None,
-        at_most: float | None = None,
-    ) -> Summary:
-        """Add or refresh `sources` (none: refresh all that are remembered), and remove what is to go.
 
-        Everything is read and checked before anything is changed. Quotes are committed every few thousand; what was
-        committed is never encoded again.
+def update(
+    store: Store,
+    sources: list[Source],
+    *,
+    model: str | None = None,
+    remove: tuple[str, ...] = (),
+    prune: bool = False,
+    progress: Progress = silent,
+    stream: BinaryIO | None = None,
+    at_most: float | None = None,
+) -> Summary:
+    """Bring the index in `store` up to date; arguments and errors are those of `IndexWriter.update`."""
+    started = time.monotonic()
+    deadline = None if at_most is None else started + at_most
+    named = {source.location for source in sources}
+    begun = store.begin(named)
+    if model is not None:
+        _check_model(store, model)
+    known = {source.location: source for source in remembered(store.connection)}
+    gone = _to_remove(remove, known, store.argument)
+    checked = _to_check(sources, known, gone, begun.unfinished)
+    changes = find_changes(store.connection, checked, named=named)
+    if prune:
+        gone |= set(changes.vanished)
+    staged = _stage(store, changes, progress, stream, deadline)
+    store.load(changes, gone)
+    warnings = begun.warnings + _unless_nothing(store, sources, changes, staged)
+    warnings += _warnings(changes, staged, named=bool(sources), pruned=prune, argument=store.argument)
+    if deadline is not None and store.manifest is not None:
+        _check_time(store.connection, store.manifest.rate, deadline)
+    encoder = _encoder(store, model)
+    before = store.count()
+    (last_old,) = store.connection.execute("SELECT coalesce(max(id), 0) FROM quotes").fetchone()
+    merges = [Merge(store.connection, changes, gone)]
+    added = _apply(store, merges[0], checked, encoder, progress)
+    checked = [source for source in checked if source.location not in gone]
+    if merges[0].unsettled:
+        rest = _stage_unsettled(store, merges[0].unsettled, progress)
+        store.load(rest, set())
+        merges.append(Merge(store.connection, rest, set()))
+        added += _apply(store, merges[1], checked, encoder, progress)
+    updated = {quote_id for merge in merges for quote_id in merge.updated if quote_id <= last_old}
+    total = len(remembered(store.connection))
+    in_sources = store.held(None if len(checked) == total else [source.location for source in checked])
+    store.publish(added.rate if added.encoded >= _MEASURED else _known_rate(store.manifest), progress)
+    quotes = store.count()
+    return Summary(
+        sources=total,
+        files=len(changes.changed),
+        added=added.quotes,
+        reused=in_sources - added.quotes - len(updated),
+        updated=len(updated),
+        removed=before + added.quotes - quotes,
+        repeats=sum(merge.repeats for merge in merges),
+        truncated=added.truncated,
+        bad=staged.bad,
+        encoded=added.encoded,
+        quotes=quotes,
+        seconds=time.monotonic() - started,
+        rate=added.rate,
+        warnings=warnings,
+    )
 
-        Args:
-            sources: what to read; one remembered before keeps how it is read where nothing new is said.
-            model: the model of a new index; for an old one it has to be the model it has.
-            remove: sources whose quotes go.
-            prune: also remove sources that are not there any more.
-            progress: told what goes on.
-            stream: what the source "-" stands for.
-            at_most: give up, having changed nothing, where it would take more seconds than this.
 
-        Raises:
-            SourceError: a source cannot be read, or a record is bad.
-            UsageError: `remove` names no source of the index.
-            IndexUnusableError: `model` is another than that of the index.
-            TooLongError: `at_most` is not enough.
-        """
-        started = time.monotonic()
-        named = {source.location for source in sources}
-        summary = Summary(warnings=self._check(named))
-        if model is not None:
-            self._check_model(model)
-        known = {source.location: source for source in self._remembered()}
-        gone = self._sources_to_remove(remove, known)
-        looked_at = _as_remembered(sources, known)
-        if not sources:
-            looked_at = [source for location, source in known.items() if location not in gone]
-        begun = self._unfinished() - gone - {source.location for source in looked_at}
-        looked_at += [source for location, source in known.items() if location in begun]
-        self._prepare()
-        changes = find_changes(self.connection, looked_at, named=named)
-        if prune:
-            gone |= set(changes.vanished)
-        if at_most is not None and sum(file.size or 0 for file in changes.changed) > at_most * _BYTES_PER_SECOND:
+def _apply(
+    store: Store, merge: Merge, sources: list[Source], encoder: Callable[[], Encoder], progress: Progress
+) -> Added:
+    merge.resolve(sources)
+    added = store.add(merge, encoder, progress)
+    with transaction(store.connection):
+        merge.settle()
+        store.drop_lost()
+        merge.drop_lost()
+    return added
+
+
+def _check_model(store: Store, model: str) -> None:
+    if store.manifest is None:
+        return
+    encoder = store.opener(model, None)
+    if encoder.fingerprint != store.manifest.fingerprint:
+        raise IndexUnusableError(
+            f"The index in {store.location} was made with the model {store.manifest.model}. To encode all of it with "
+            f"{encoder.name}: quotefind index --rebuild --model {encoder.name}{store.argument}"
+        )
+
+
+def _to_remove(remove: tuple[str, ...], known: dict[str, Source], argument: str) -> set[str]:
+    gone = {location_of(source) for source in remove}
+    for location in gone - known.keys():
+        raise UsageError(f"{location} is not a source of this index; quotefind info{argument} lists its sources.")
+    return gone
+
+
+def _to_check(
+    sources: list[Source], known: dict[str, Source], gone: set[str], unfinished: Collection[str]
+) -> list[Source]:
+    """Return the sources to check, each once, read as it is `known` to be unless the user says otherwise."""
+    if sources:
+        given = {source.location: source for source in sources}
+        checked = [known.get(name, source) if source == Source(name) else source for name, source in given.items()]
+    else:
+        checked = [source for location, source in known.items() if location not in gone]
+    more = set(unfinished) - gone - {source.location for source in checked}
+    return checked + [source for location, source in known.items() if location in more]
+
+
+def _stage(
+    store: Store, changes: Changes, progress: Progress, stream: BinaryIO | None, deadline: float | None
+) -> Staged:
+    def give_up() -> bool:
+        return deadline is not None and time.monotonic() > deadline
+
+    if deadline is not None:
+        left = deadline - time.monotonic()
+        if sum(file.size or 0 for file in changes.changed) > left * _BYTES_PER_SECOND:
             raise TooLongError
-        staged = self._stage(changes, at_most, started, progress, stream)
-        self._load(changes, gone)
-        self._check_anything_found(sources, changes, staged, summary)
-        self._tell(summary, changes, staged, named=bool(sources), pruned=prune)
-        if at_most is not None and self._known is not None:
-            self._check_time(at_most - (time.monotonic() - started))
-        encoder = self._begin(model)
-        before = self._count()
-        applied = self._application(progress, encoder)
-        applied.run(changes, looked_at, gone)
-        if applied.unsettled:
-            still = [source for source in looked_at if source.location not in gone]
-            left = self._left_to_settle(applied.unsettled, progress)
-            self._load(left, set())
-            applied.run(left, still, set())
-        applied.report(summary)
-        self._publish(applied, progress)
-        summary.sources = self.connection.execute("SELECT count(*) FROM sources").fetchone()[0]
-        summary.files = len(changes.changed)
-        summary.quotes = self._count()
-        summary.removed = before + summary.added - summary.quotes
-        summary.seconds = time.monotonic() - started
-        return summary
-
-    def _left_to_settle(self, unsettled: set[int], progress: Progress) -> Changes:
-        """Stage the files `unsettled`: what they say counts, now that files that said otherwise are gone."""
-        names = {
-            name for file_id, name in self.connection.execute("SELECT id, path FROM files") if file_id in unsettled
-        }
-        found = find_changes(self.connection, self._remembered(), named=set())
-        left = Changes(changed=[file for file in found.changed if file.name in names])
-        stage(self.connection, left.changed, progress, None, argument=self.argument)
-        return left
-
-    def _check_model(self, model: str) -> None:
-        if self._known is None:
-            return
-        encoder = self.opener(model, None)
-        if encoder.fingerprint != self._known.fingerprint:
-            raise IndexUnusableError(
-                f"The index in {self.location} was made with the model {self._known.model}. To encode it anew with "
-                f"{encoder.name}: quotefind index --rebuild --model {encoder.name}{self.argument}"
-            )
-
-    def _remembered(self) -> list[Source]:
-        return remembered(self.connection) if self._known is not None else []
-
-    def _sources_to_remove(self, remove: tuple[str, ...], known: dict[str, Source]) -> set[str]:
-        gone = {location_of(argument) for argument in remove}
-        for location in gone - known.keys():
-            raise UsageError(
-                f"{location} is no source of this index; quotefind info{self.argument} lists those it has."
-            )
-        return gone
-
-    def _stage(
-        self, changes: Changes, at_most: float | None, started: float, progress: Progress, stream: BinaryIO | None
-    ) -> Staged:
-        def give_up() -> bool:
-            return at_most is not None and time.monotonic() - started > at_most
-
-        try:
-            return stage(self.connection, changes.changed, progress, stream, argument=self.argument, give_up=give_up)
-        except TimeoutError as error:
-            raise TooLongError from error
-
-    def _check_anything_found(self, sources: list[Source], changes: Changes, staged: Staged, summary: Summary) -> None:
-        read = {file.source.location for file in changes.changed}
-        if sources and not staged.records and read:
-            places = ", ".join(sorted(read))
-            bad = f" ({staged.bad} bad records were passed over)" if staged.bad else ""
-            if self._count() == 0:
-                raise SourceError(f"No quotes were found in {places}{bad}.")
-            summary.warnings.append(f"no quotes were found in {places}{bad}")
-        if sources and not changes.changed and not changes.touched and not changes.unchanged and not changes.gone:
-            places = ", ".join(source.location for source in sources)
-            raise SourceError(f"{places} holds no file of a known format; name one with --input-format.")
-
-    def _check_time(self, seconds: float) -> None:
-        unseen = self.connection.execute(
-            "SELECT count(DISTINCT digest) FROM staged WHERE digest NOT IN (SELECT digest FROM quotes)"
-        ).fetchone()[0]
-        rate = (self._known.rate if self._known else 0) or _CAUTIOUS_RATE
-        if seconds < 0 or unseen / rate > seconds:
-            raise TooLongError
-
-    def _tell(self, summary: Summary, changes: Changes, staged: Staged, *, named: bool, pruned: bool) -> None:
-        summary.bad = staged.bad
-        for problem in staged.first_bad:
-            summary.warnings.append(f"passed over {problem}")
-        if staged.bad > len(staged.first_bad):
-            summary.warnings.append(f"passed over {staged.bad - len(staged.first_bad)} more bad records")
-        for location in [] if pruned else changes.vanished:
-            summary.warnings.append(
-                f"{location} is not there; its quotes are kept. To drop them: quotefind index --prune{self.argument}"
-            )
-        if changes.passed_over and named:
-            some = ", ".join(path.name for path in changes.passed_over[:3])
-            more = ", …" if len(changes.passed_over) > 3 else ""
-            summary.warnings.append(f"{len(changes.passed_over)} files of no known format were left out ({some}{more})")
+    try:
+        return stage(store.connection, changes.changed, progress, stream, argument=store.argument, give_up=give_up)
+    except TimeoutError as error:
+        raise TooLongError from error
 
 
-def _as_remembered(sources: list[Source], known: dict[str, Source]) -> list[Source]:
-    """Return each of `sources` once, read as it is `known` to be where nothing new is said of that."""
-    return [
-        known.get(location, source) if source == Source(location) else source
-        for location, source in {source.location: source for source in sources}.items()
-    ]
+def _stage_unsettled(store: Store, files: set[int], progress: Progress) -> Changes:
+    """Stage the `files` that now decide what is said of a quote, because the file that did is gone."""
+    names = {name for file_id, name in store.connection.execute("SELECT id, path FROM files") if file_id in files}
+    found = find_changes(store.connection, remembered(store.connection), named=set())
+    rest = Changes(changed=[file for file in found.changed if file.name in names])
+    stage(store.connection, rest.changed, progress, None, argument=store.argument)
+    return rest
+
+
+def _check_time(connection: sqlite3.Connection, rate: float, deadline: float) -> None:
+    (unseen,) = connection.execute(
+        "SELECT count(DISTINCT digest) FROM staged WHERE digest NOT IN (SELECT digest FROM quotes)"
+    ).fetchone()
+    left = deadline - time.monotonic()
+    if left < 0 or unseen / (rate or _CAUTIOUS_RATE) > left:
+        raise TooLongError
+
+
+def _encoder(store: Store, model: str | None) -> Callable[[], Encoder]:
+    """Return what opens the encoder of the index once; a new index is made, with `model`."""
+    manifest = store.manifest
+    if manifest is not None:
+        return cache(lambda: store.opener(manifest.model, manifest.fingerprint))
+    encoder = store.opener(model, None)
+    store.create(encoder)
+    return lambda: encoder
+
+
+def _known_rate(manifest: Manifest | None) -> float:
+    return manifest.rate if manifest is not None else 0.0
+
+
+def _unless_nothing(store: Store, sources: list[Source], changes: Changes, staged: Staged) -> list[str]:
+    """Return a warning if the files that were read hold no quotes.
+
+    Raises:
+        SourceError: the named sources hold nothing to index, and nothing is indexed yet.
+    """
+    read = sorted({file.source.location for file in changes.changed})
+    if sources and not (read or changes.touched or changes.unchanged or changes.gone):
+        places = ", ".join(source.location for source in sources)
+        raise SourceError(f"{places} holds no file of a known format; name one with --input-format.")
+    if not sources or staged.records or not read:
+        return []
+    bad = f" ({staged.bad} invalid records were skipped)" if staged.bad else ""
+    if store.count() == 0:
+        raise SourceError(f"No quotes were found in {', '.join(read)}{bad}.")
+    return [f"no quotes were found in {', '.join(read)}{bad}"]
+
+
+def _warnings(changes: Changes, staged: Staged, *, named: bool, pruned: bool, argument: str) -> list[str]:
+    warnings = [f"skipped {problem}" for problem in staged.first_bad]
+    if staged.bad > len(staged.first_bad):
+        warnings.append(f"skipped {staged.bad - len(staged.first_bad)} more invalid records")
+    if not pruned:
+        warnings += [
+            f"{location} is missing; its quotes are kept. To drop them: quotefind index --prune{argument}"
+            for location in changes.vanished
+        ]
+    if changes.passed_over and named:
+        some = ", ".join(path.name for path in changes.passed_over[:3])
+        more = ", …" if len(changes.passed_over) > 3 else ""
+        warnings.append(f"skipped {counted(len(changes.passed_over), 'file')} of unknown format ({some}{more})")
+    return warnings

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from quotefind.encoders import Encoder
 from quotefind.errors import IndexUnusableError
+from quotefind.index import update as updates
 from quotefind.index.changes import Changes, is_there
 from quotefind.index.interface import OpenEncoder
 from quotefind.index.lance.dataset import (
@@ -28,16 +29,16 @@ from quotefind.index.lance.dataset import (
 )
 from quotefind.index.lance.encoding import as_encoded, encode, write
 from quotefind.index.lance.lock import clear, writer_lock
-from quotefind.index.lance.merge import LanceApplication
+from quotefind.index.lance.merge import insert_new
 from quotefind.index.lance.proposals import forget, propose
 from quotefind.index.lance.publish import publish, show
 from quotefind.index.lance.sources import SourceTables
 from quotefind.index.lance.versions import Versions, table
 from quotefind.index.lance.workspace import Workspace, open_workspace
-from quotefind.index.merge import Application
+from quotefind.index.merge import Added, Merge, held
 from quotefind.index.sources import remembered
 from quotefind.index.summary import Summary
-from quotefind.index.update import Updating
+from quotefind.index.update import Begun
 from quotefind.paths import Location, bundled_themes, index_argument, is_named, make_private
 from quotefind.progress import Progress, silent
 from quotefind.records import Quote
@@ -55,8 +56,10 @@ _CHUNK = 4096
 _COMMIT_AFTER = 15.0
 
 
-class LanceIndexWriter(Updating):
+class LanceIndexWriter:
     """The right to write the index in a Lance dataset; made by `open_to_write`."""
+
+    update = updates.update
 
     def __init__(
         self, versions: Versions, workspace: Workspace, open_encoder: OpenEncoder, cluster: Machines | None
@@ -92,15 +95,12 @@ class LanceIndexWriter(Updating):
             raise missing_index(self.location)
         return manifest
 
-    @property
-    def _known(self) -> LanceManifest | None:
-        return self.manifest
-
-    def _check(self, named: set[str]) -> list[str]:
-        given_up = self._give_up(named)
+    def begin(self, named: set[str]) -> Begun:
+        """See `update.Store.begin`."""
+        warnings = self._give_up(named)
         self._workspace.begin()
         self._before, self._touched = self._versions.source_tables, set()
-        return given_up
+        return Begun(warnings, self._unfinished())
 
     def _give_up(self, named: set[str]) -> list[str]:
         """Go on from what readers see where a run was stopped whose end this update cannot be; return what to say."""
@@ -125,45 +125,44 @@ class LanceIndexWriter(Updating):
         manifest = self._versions.manifest
         return self._versions.source_tables.locations(manifest.begun) if manifest is not None else set()
 
-    def _prepare(self) -> None:
-        """Do nothing: the working database has its tables."""
-
-    def _load(self, changes: Changes, gone: set[str]) -> None:
+    def load(self, changes: Changes, gone: set[str]) -> None:
+        """See `update.Store.load`."""
         self._touched |= self._workspace.load(changes, gone)
 
-    def _count(self) -> int:
+    def create(self, encoder: Encoder) -> None:
+        """See `update.Store.create`."""
+        self._versions.create(encoder)
+
+    def count(self) -> int:
+        """Return how many quotes are stored."""
         return self._versions.count()
 
-    def _begin(self, model: str | None) -> Encoder | None:
-        if self._versions.manifest is not None:
-            return None
-        encoder = self.opener(model, None)
-        self._versions.create(encoder)
-        return encoder
+    def held(self, locations: Collection[str] | None) -> int:
+        """Return how many quotes the sources at `locations` hold: those of the dataset, but for what was loaded."""
+        files = None if locations is None else self._workspace.files_of(locations)
+        return self._versions.count(files) - self._workspace.count_stored(files) + held(self.connection, locations)
 
-    def _application(self, progress: Progress, encoder: Encoder | None) -> LanceApplication:
+    def add(self, merge: Merge, encoder: Callable[[], Encoder], progress: Progress) -> Added:
+        """See `update.Store.add`."""
         self._progress = progress
+        next_row = self.require_manifest().next_row
+        quotes = insert_new(merge, next_row)
+        if not quotes:
+            return Added()
+        self._note(next_row + quotes)
+        started = time.monotonic()
+        encoded, truncated = self._add_new(self._workspace.find_new(), encoder)
+        return Added(quotes, encoded, truncated, time.monotonic() - started)
 
-        def add(total: int) -> tuple[int, int]:
-            self._note(application.next_row)
-            return self._add_new(total, encoder)
-
-        application = LanceApplication(self._workspace, self.require_manifest().next_row, add)
-        of_workspace = application.count_held
-        application.count_held = lambda locations: self._held(of_workspace(locations), locations)
-        return application
+    def drop_lost(self) -> None:
+        """Do nothing: `publish` finds lost quotes by comparing the workspace with what is stored."""
 
     def _note(self, next_row: int) -> None:
         """Note in the dataset, before it is changed, what an update that is stopped has to read again."""
         source_tables = self._before.becoming(SourceTables.of(self.connection), self._touched)
         self._versions.note_update(next_row, source_tables, source_tables.begun(self._before, self._touched))
 
-    def _held(self, in_workspace: int, locations: list[str] | None) -> int:
-        """Return how many quotes the sources at `locations` hold: what the dataset says, but for what was touched."""
-        files = None if locations is None else self._workspace.files_of(locations)
-        return self._versions.count(files) - self._workspace.count_stored(files) + in_workspace
-
-    def _add_new(self, total: int, encoder: Encoder | None) -> tuple[int, int]:
+    def _add_new(self, total: int, encoder: Callable[[], Encoder]) -> tuple[int, int]:
         """Add all new quotes of the working database; return how many texts were encoded, and how many of these cut."""
         done = truncated = 0
         if total:
@@ -179,7 +178,7 @@ class LanceIndexWriter(Updating):
         self,
         texts: Iterable[pa.Table],
         total: int,
-        encoder: Encoder | None,
+        encoder: Callable[[], Encoder],
         note: Callable[[list[int]], None] | None = None,
     ) -> tuple[int, int]:
         """Encode and commit `texts`; return how many were encoded, and how many of these cut.
@@ -187,7 +186,7 @@ class LanceIndexWriter(Updating):
         Args:
             texts: all but vectors and words of the quotes.
             total: how many these are.
-            encoder: the model, where it is open already.
+            encoder: opens the encoder; not called if a cluster encodes.
             note: told which rows are committed.
         """
         done = truncated = 0
@@ -214,25 +213,24 @@ class LanceIndexWriter(Updating):
         commit()
         return done, truncated
 
-    def _encoded(self, texts: Iterable[pa.Table], total: int, encoder: Encoder | None) -> Iterator[Encoded]:
+    def _encoded(self, texts: Iterable[pa.Table], total: int, encoder: Callable[[], Encoder]) -> Iterator[Encoded]:
         """Encode `texts` and write them into fragments; yield parts of them as they are done."""
         if self._cluster is not None:
             schema, manifest = self._versions.schema, self._versions.current
             yield from self._cluster.encode(texts, total, self.location, schema, manifest, self._progress)
             return
-        manifest = self.require_manifest()
-        encoder = encoder or self.opener(manifest.model, manifest.fingerprint)
         before, all_of_them = 0, total
 
         def tell(stage: str, done: int = 0, total: int = 0) -> None:  # noqa: ARG001 - of the whole, not of the chunk
             self._progress(stage, before + done, all_of_them)
 
         for records in texts:
-            rows = encode(records, encoder, self._versions.schema, tell)
+            rows = encode(records, encoder(), self._versions.schema, tell)
             yield as_encoded(rows, write(rows, self.location))
             before += len(rows)
 
-    def _publish(self, applied: Application, progress: Progress) -> None:
+    def publish(self, rate: float, progress: Progress) -> None:
+        """See `update.Store.publish`."""
         noted = False
         steps: list[tuple[Callable[[list[Any]], None], Iterator[list[Any]]]] = [
             (self._versions.merge, self._workspace.changed(_CHUNK)),
@@ -244,7 +242,6 @@ class LanceIndexWriter(Updating):
                     self._note(self.require_manifest().next_row)
                     noted = True
                 change(part)
-        rate = applied.rate or self.require_manifest().rate
         self._show(SourceTables.of(self.connection), progress, rate)
 
     def _show(self, source_tables: SourceTables, progress: Progress = silent, rate: float | None = None) -> None:
@@ -275,15 +272,15 @@ class LanceIndexWriter(Updating):
                 forgotten = before.count_rows("array_length(proposed) > 0")
         total = before.count_rows() - self._versions.count()
         texts = self._versions.left_to_rebuild(before, _CHUNK, forget=bool(forgotten))
-        done, _ = self._encode(texts, total, encoder)
+        done, _ = self._encode(texts, total, lambda: encoder)
         self._show(self._versions.source_tables, progress)
         if forgotten:
             warnings.append(
-                f"the tags proposed for {forgotten} quotes came from another model and are forgotten. To propose anew: "
-                f"quotefind tag --write{self.argument}"
+                f"the tags proposed for {forgotten} quotes came from another model and are dropped. To propose tags "
+                f"again: quotefind tag --write{self.argument}"
             )
         seconds = time.monotonic() - started
-        return Summary(encoded=done, quotes=self._count(), seconds=seconds, rate=done / seconds, warnings=warnings)
+        return Summary(encoded=done, quotes=self.count(), seconds=seconds, rate=done / seconds, warnings=warnings)
 
     def compact(self, progress: Progress = silent) -> int:
         """Give back the space of what was removed; return how many rows that was."""

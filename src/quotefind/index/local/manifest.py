@@ -1,14 +1,14 @@
-"""The manifest: what ties matrix, quotes and model of an index together."""
+"""The manifest: what ties the matrix, the quotes and the model of a local index together."""
 
 from __future__ import annotations
 
 import re
 import sqlite3
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from quotefind.errors import IndexUnusableError
-from quotefind.index.interface import Manifest
+from quotefind.index.interface import Manifest, now
 from quotefind.index.local.database import FILE_NAME, FORMAT, UPGRADABLE, index_again
 from quotefind.paths import index_argument
 
@@ -18,15 +18,15 @@ _MATRIX = re.compile(r"vectors-[0-9]{1,9}\.npy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MatrixManifest(Manifest):
-    """What is true of a whole index in a directory.
+class LocalManifest(Manifest):
+    """What is true of a whole local index.
 
     Attributes:
         matrix: the file name of the matrix.
-        rows: how many rows of it count, dead ones among them.
+        rows: how many of its rows count, dead ones included.
         matrix_checksum: `vectors.matrix_checksum` of these rows.
-        rewrite: the file name of a matrix that is being made to replace this one; empty where none is.
-        rewrite_fingerprint: the fingerprint of the model that it is encoded with.
+        rewrite: the file name of a matrix that will replace this one; empty if none is being written.
+        rewrite_fingerprint: the fingerprint of the model of its vectors.
     """
 
     matrix: str
@@ -37,8 +37,8 @@ class MatrixManifest(Manifest):
     rewrite_fingerprint: str = ""
 
 
-def read_manifest(connection: sqlite3.Connection, directory: Path) -> MatrixManifest | None:
-    """Return the manifest, or None where the index was never finished so far as to have one.
+def read_manifest(connection: sqlite3.Connection, directory: Path) -> LocalManifest | None:
+    """Return the manifest, or None if the index has none yet.
 
     Raises:
         IndexUnusableError: the index was made by a newer version, or the manifest is damaged.
@@ -51,16 +51,16 @@ def read_manifest(connection: sqlite3.Connection, directory: Path) -> MatrixMani
     if values.get("format") != str(FORMAT):
         raise IndexUnusableError(
             f"The index in {directory} has format {values.get('format')}; this version of quotefind reads format "
-            f"{FORMAT}. {_what_mends(values.get('format', ''), directory)}"
+            f"{FORMAT}. {_fix(values.get('format', ''), directory)}"
         )
     kinds = {"int": int, "float": float, "str": str}
     try:
-        manifest = MatrixManifest(
-            **{f.name: kinds[str(f.type)](values[_KEYS.get(f.name, f.name)]) for f in fields(MatrixManifest)}
+        manifest = LocalManifest(
+            **{f.name: kinds[str(f.type)](values[_KEYS.get(f.name, f.name)]) for f in fields(LocalManifest)}
         )
-        # These files are opened and deleted: none may lie elsewhere.
+        # These files are opened and deleted: none may be outside the directory.
         if not (_MATRIX.fullmatch(manifest.matrix) and _MATRIX.fullmatch(manifest.rewrite or manifest.matrix)):
-            raise ValueError(f"no name of a matrix: {manifest.matrix!r}, {manifest.rewrite!r}")
+            raise ValueError(f"not the name of a matrix: {manifest.matrix!r}, {manifest.rewrite!r}")
         return manifest
     except (KeyError, TypeError, ValueError) as error:
         raise IndexUnusableError(
@@ -68,7 +68,7 @@ def read_manifest(connection: sqlite3.Connection, directory: Path) -> MatrixMani
         ) from error
 
 
-def _what_mends(found: str, directory: Path) -> str:
+def _fix(found: str, directory: Path) -> str:
     if found in UPGRADABLE:
         return f"To bring it up to date, with nothing encoded again: quotefind index{index_argument(directory)}"
     again = index_again(directory)
@@ -76,19 +76,59 @@ def _what_mends(found: str, directory: Path) -> str:
 
 
 def missing_index(directory: Path) -> IndexUnusableError:
-    """Return the error for a directory that holds no manifest: there was no index yet, or its database was lost."""
+    """Return the error for a directory without a manifest: there was no index yet, or its database was lost."""
     from quotefind.index.local.vectors import has_rows  # which loads NumPy
 
     there = f"There is no index in {directory}"
     if has_rows(directory):
         return IndexUnusableError(
-            f"{there} any more: {directory / FILE_NAME} is gone or empty, though its matrix is there. "
+            f"{there} any longer: {directory / FILE_NAME} is missing or empty, but its matrix is there. "
             f"{index_again(directory)}"
         )
     return IndexUnusableError(f"{there}. To make it: quotefind index SOURCE…{index_argument(directory)}")
 
 
-def write_manifest(connection: sqlite3.Connection, manifest: MatrixManifest) -> None:
-    """Store `manifest`, in the transaction that the caller has begun."""
+def write_manifest(connection: sqlite3.Connection, manifest: LocalManifest) -> None:
+    """Store `manifest`, in the transaction of the caller."""
     values = [(_KEYS.get(key, key), str(value)) for key, value in asdict(manifest).items()]
     connection.executemany("INSERT OR REPLACE INTO manifest (key, value) VALUES (?, ?)", values)
+
+
+@dataclass(slots=True)
+class State:
+    """What the changes of a local index work on, while the lock is held.
+
+    Attributes:
+        directory: where the index is.
+        connection: to its database.
+        manifest: what is true of the whole index; None for a new one.
+    """
+
+    directory: Path
+    connection: sqlite3.Connection
+    manifest: LocalManifest | None
+
+    @property
+    def argument(self) -> str:
+        """The command-line words that name the index."""
+        return index_argument(self.directory)
+
+    @property
+    def matrix(self) -> Path:
+        """The file of the matrix."""
+        return self.directory / self.require().matrix
+
+    def require(self) -> LocalManifest:
+        """Return the manifest.
+
+        Raises:
+            IndexUnusableError: there is no index here yet.
+        """
+        if self.manifest is None:
+            raise missing_index(self.directory)
+        return self.manifest
+
+    def store(self, **changes: object) -> None:
+        """Write the manifest with `changes`, in the transaction of the caller."""
+        self.manifest = replace(self.require(), **changes, updated=now())  # type: ignore[arg-type]
+        write_manifest(self.connection, self.manifest)

@@ -1,79 +1,94 @@
-"""An update of an index in a directory: the vectors of what is new go into the matrix."""
+"""New quotes added to a local index: their vectors go to the end of the matrix, a chunk and a commit at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
 
 import numpy as np
 
-from quotefind.encoders import Encoder
-from quotefind.index.local.encoding import Encoding
-from quotefind.index.local.state import WriteState
-from quotefind.index.local.vectors import MatrixWriter, matrix_checksum, row_checksum
-from quotefind.index.merge import Application
+from quotefind.encoders import Encoder, encode
+from quotefind.index.local.manifest import State
+from quotefind.index.local.vectors import (
+    MatrixWriter,
+    check_rows,
+    matrix_checksum,
+    open_matrix,
+    row_checksum,
+)
+from quotefind.index.merge import Added, Merge, StagedQuote
 from quotefind.index.schema import transaction
 from quotefind.progress import Progress
+from quotefind.similarity import Vectors
 
-# Quotes committed at a time: what a killed run can lose.
+# Quotes committed at a time: at most this many are lost with a killed run.
 _CHUNK = 1024
 
+# By the digest of a text: its vector (d,), and whether the encoder truncated it.
+_Found = dict[bytes, tuple[Vectors, bool]]
 
-class MatrixApplication(Application):
-    """One update of an index in a directory."""
 
-    def __init__(self, index: WriteState, progress: Progress, encoder: Encoder | Callable[[], Encoder]) -> None:
-        """Prepare to change `index`; `encoder` is opened when the first text needs it."""
-        super().__init__(index.connection)
-        self._index = index
-        self._encoding = Encoding(index, encoder, progress)
+def add(state: State, merge: Merge, open_encoder: Callable[[], Encoder], progress: Progress) -> Added:
+    """Store the new quotes of `merge` with their vectors; texts that the index knows are not encoded again.
 
-    @property
-    def encoded(self) -> int:
-        """How many texts were encoded."""
-        return self._encoding.encoded
+    Raises:
+        IndexUnusableError: the row of a known text is damaged.
+    """
+    (total,) = state.connection.execute("SELECT count(DISTINCT digest) FROM staged WHERE quote_id IS NULL").fetchone()
+    added = Added()
+    if not total:
+        return added
+    manifest = state.require()
+    with closing(MatrixWriter(state.matrix, rows=manifest.rows, dim=manifest.dimension)) as matrix:
+        for quotes in merge.new_quotes(_CHUNK):
+            texts = {quote.digest: quote.text for quote in quotes}
+            found = _known(state, matrix, texts)
+            missing = {digest: text for digest, text in texts.items() if digest not in found}
+            started = time.monotonic()
+            if missing:
+                found |= _encoded(missing, open_encoder(), added.encoded, total, progress)
+            seconds = time.monotonic() - started
+            _store(state, merge, quotes, found, matrix)
+            truncated = sum(found[quote.digest][1] for quote in quotes)
+            added += Added(len(quotes), len(missing), truncated, seconds)
+    return added
 
-    @property
-    def rate(self) -> float:
-        """Texts encoded in a second; 0 where none was."""
-        return self._encoding.rate
 
-    def _add_new(self) -> None:
-        (total,) = self._connection.execute(
-            "SELECT count(DISTINCT digest) FROM staged WHERE quote_id IS NULL"
+def _known(state: State, matrix: MatrixWriter, digests: Mapping[bytes, str]) -> _Found:
+    """Return what the index knows of texts with these `digests`."""
+    rows: list[int] = []
+    checksums: list[int] = []
+    truncated: dict[bytes, bool] = {}
+    for digest in digests:
+        found = state.connection.execute(
+            "SELECT row, checksum, truncated FROM quotes WHERE digest = ?", (digest,)
         ).fetchone()
-        if not total:
-            return
-        matrix = self._index.open_matrix()
-        try:
-            for records in self._new_records(_CHUNK):
-                self._add_chunk(records, matrix, total)
-        finally:
-            matrix.close()
+        if found:
+            rows.append(found[0])
+            checksums.append(found[1])
+            truncated[digest] = bool(found[2])
+    if not rows:
+        return {}
+    vectors = open_matrix(matrix.path, rows=matrix.rows, dim=state.require().dimension, fix="")[rows]
+    check_rows(matrix.path, rows, vectors, checksums, state.argument)
+    return {digest: (vector, cut) for vector, (digest, cut) in zip(vectors, truncated.items(), strict=True)}
 
-    def _add_chunk(self, records: list[tuple[Any, ...]], matrix: MatrixWriter, total: int) -> None:
-        known, cut = self._encoding.vectors_of({record[4]: record[5] for record in records}, matrix, total)
-        first = matrix.rows
-        rows = np.stack([known[record[4]] for record in records])
-        with transaction(self._connection):
-            matrix.append(rows)
-            for row, (vector, record) in enumerate(zip(rows, records, strict=True), first):
-                quote_id = self._insert(row, row_checksum(vector), record, truncated=cut[record[4]])
-                self._connection.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (quote_id, record[5]))
-            known_sum = self._index.require_manifest().matrix_checksum
-            self._index.store(rows=matrix.rows, matrix_checksum=(known_sum + matrix_checksum(rows)) % 2**32)
-        self._added += len(records)
-        self._truncated += sum(cut[record[4]] for record in records)
 
-    def _forget_lost(self) -> None:
-        self._connection.execute(
-            "INSERT INTO dead (row) SELECT row FROM quotes WHERE id IN (SELECT quote_id FROM lost)"
-        )
-        self._connection.execute(
-            "INSERT INTO words (words, rowid, text)"
-            " SELECT 'delete', id, text FROM quotes WHERE id IN (SELECT quote_id FROM lost)"
-        )
+def _encoded(texts: Mapping[bytes, str], encoder: Encoder, done: int, total: int, progress: Progress) -> _Found:
+    """Encode `texts`; `done` of the `total` texts of this update were encoded before."""
+    vectors, truncated = encode(encoder, list(texts.values()), lambda stage, n=0, _=0: progress(stage, done + n, total))
+    return {digest: (vector, cut) for digest, vector, cut in zip(texts, np.asarray(vectors), truncated, strict=True)}
 
-    def _finish(self) -> None:
-        rate = self._encoding.rate if self._encoding.encoded >= 32 else self._index.require_manifest().rate
-        self._index.store(rate=rate)
+
+def _store(state: State, merge: Merge, quotes: list[StagedQuote], found: _Found, matrix: MatrixWriter) -> None:
+    """Commit `quotes` with their vectors."""
+    first = matrix.rows
+    rows = np.stack([found[quote.digest][0] for quote in quotes])
+    with transaction(state.connection):
+        matrix.append(rows)
+        for row, (vector, quote) in enumerate(zip(rows, quotes, strict=True), first):
+            number = merge.insert(quote, row, row_checksum(vector), truncated=found[quote.digest][1])
+            state.connection.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (number, quote.text))
+        checksum = (state.require().matrix_checksum + matrix_checksum(rows)) % 2**32
+        state.store(rows=matrix.rows, matrix_checksum=checksum)

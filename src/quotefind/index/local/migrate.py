@@ -39,6 +39,6 @@ def upgrade(connection: sqlite3.Connection, directory: Path) -> None:
 def _checksum_of(manifest: dict[str, str], directory: Path) -> int:
     try:
         rows, dim = int(manifest["rows"]), int(manifest["dimension"])
-        return matrix_checksum(open_matrix(directory / manifest["matrix"], rows=rows, dim=dim, mend=""))
+        return matrix_checksum(open_matrix(directory / manifest["matrix"], rows=rows, dim=dim, fix=""))
     except (OSError, KeyError, ValueError, IndexUnusableError):
         return -1

@@ -16,7 +16,7 @@ from quotefind.errors import IndexUnusableError
 from quotefind.index.filters import Filter, matching_rows
 from quotefind.index.interface import Index, SourceInfo
 from quotefind.index.local import database
-from quotefind.index.local.manifest import MatrixManifest, missing_index, read_manifest
+from quotefind.index.local.manifest import LocalManifest, missing_index, read_manifest
 from quotefind.index.local.quotes import checked_quotes
 from quotefind.index.local.vectors import damaged_matrix, first_changed, has_rows, matrix_checksum, open_matrix
 from quotefind.index.schema import integers
@@ -69,7 +69,7 @@ class MatrixIndex(Index):
                         directory / manifest.matrix,
                         rows=manifest.rows,
                         dim=manifest.dimension,
-                        mend=f"To mend it: quotefind index --rebuild{self._argument}",
+                        fix=f"To fix it: quotefind index --rebuild{self._argument}",
                     )
                     break
                 except FileNotFoundError as error:
@@ -77,7 +77,7 @@ class MatrixIndex(Index):
                     self._connection.close()
                     if attempt == 9:
                         raise IndexUnusableError(
-                            f"{error.filename} is missing. To mend it: quotefind index --rebuild{self._argument}"
+                            f"{error.filename} is missing. To fix it: quotefind index --rebuild{self._argument}"
                         ) from error
                 except BaseException:
                     self._connection.close()
@@ -96,7 +96,7 @@ class MatrixIndex(Index):
                 connection.close()
 
     @property
-    def manifest(self) -> MatrixManifest:
+    def manifest(self) -> LocalManifest:
         """What is true of the whole of it."""
         return self._manifest
 

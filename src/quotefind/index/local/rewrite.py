@@ -1,7 +1,7 @@
-"""Another matrix in the place of the one there is: without dead rows, or with the vectors of another model.
+"""A new matrix that replaces the old one: without dead rows, or with the vectors of another model.
 
-It is written beside, with its rows noted in the table `rewritten` as they are committed, and takes the place of the
-old one in a single transaction. A run that is killed goes on where it last committed.
+Its rows are noted in the table `rewritten` as they are committed, and it replaces the old matrix in one transaction. A
+run that was killed continues from its last commit.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from quotefind.encoders import Encoder
+from quotefind.encoders import Encoder, encode
 from quotefind.errors import IndexUnusableError
+from quotefind.index.local.manifest import LocalManifest, State
 from quotefind.index.local.proposals import forget
-from quotefind.index.local.state import WriteState
 from quotefind.index.local.vectors import (
     MatrixWriter,
+    check_rows,
     first_changed,
     matrix_checksum,
     open_matrix,
@@ -36,94 +37,90 @@ _WRITTEN = "SELECT coalesce(max(row) + 1, 0), count(*) FROM rewritten"
 _Make = Callable[[list[int], list[int], list[str]], tuple[Vectors, list[bool] | None]]
 
 
-def compact(index: WriteState, progress: Progress) -> int:
-    """Leave out the rows that belong to no quote; return how many there were."""
-    manifest = index.require_manifest()
-    (dead,) = index.connection.execute("SELECT count(*) FROM dead").fetchone()
+def compact(state: State, progress: Progress) -> int:
+    """Leave out the rows that belong to no quote; return how many these were."""
+    manifest = state.require()
+    (dead,) = state.connection.execute("SELECT count(*) FROM dead").fetchone()
     if not dead:
         return 0
-    matrix = open_matrix(
-        index.directory / manifest.matrix, rows=manifest.rows, dim=manifest.dimension, mend="Try --rebuild."
-    )
+    path = state.matrix
+    matrix = open_matrix(path, rows=manifest.rows, dim=manifest.dimension, fix="Try --rebuild.")
 
-    def copy(rows: list[int], checksums: list[int], _: list[str]) -> tuple[Vectors, None]:
+    def copied(rows: list[int], checksums: list[int], _: list[str]) -> tuple[Vectors, None]:
         vectors = np.asarray(matrix[rows])
-        index.check_rows(rows, vectors, checksums)
+        check_rows(path, rows, vectors, checksums, state.argument)
         return vectors, None
 
-    _rewrite(
-        index, {"fingerprint": manifest.fingerprint, "dimension": manifest.dimension}, copy, progress, "compacting"
-    )
+    model: dict[str, str | int] = {"fingerprint": manifest.fingerprint, "dimension": manifest.dimension}
+    _rewrite(state, model, copied, progress, "compacting")
     return int(dead)
 
 
-def encode_anew(index: WriteState, encoder: Encoder, progress: Progress) -> tuple[int, int]:
-    """Encode every quote with `encoder`, which becomes the one of the index.
+def rebuild(state: State, encoder: Encoder, progress: Progress) -> tuple[int, int]:
+    """Encode every quote with `encoder`, which becomes the encoder of the index.
 
-    Returned is how many were encoded, and for how many what was proposed is forgotten: with another model, all of it.
+    Returns:
+        How many quotes were encoded, and for how many the proposed tags were dropped: all, if the model is another.
     """
     encoded = 0
 
-    def encode(_: list[int], __: list[int], texts: list[str]) -> tuple[Vectors, list[bool]]:
+    def encode_all(_: list[int], __: list[int], texts: list[str]) -> tuple[Vectors, list[bool]]:
         nonlocal encoded
         encoded += len(texts)
-        truncated = [length > encoder.max_tokens for length in encoder.count_tokens(texts)]
-        return encoder.encode_quotes(texts), truncated
+        return encode(encoder, texts)
 
-    changes: dict[str, str | int] = {
+    model: dict[str, str | int] = {
         "model": encoder.name,
         "fingerprint": encoder.fingerprint,
         "dimension": encoder.dim,
         "pooling": encoder.pooling,
         "max_tokens": encoder.max_tokens,
     }
-    forgotten = _rewrite(index, changes, encode, progress, "encoding")
-    return encoded, forgotten
+    dropped = _rewrite(state, model, encode_all, progress, "encoding")
+    return encoded, dropped
 
 
-def remove_leftovers(index: WriteState) -> None:
-    """Delete matrices that a killed run left behind and nothing refers to any more."""
-    if index.manifest is None:
+def remove_leftovers(directory: Path, manifest: LocalManifest | None) -> None:
+    """Delete matrices that a killed run left and that nothing refers to."""
+    if manifest is None:
         return
-    for path in index.directory.glob("vectors-*.npy"):
-        if path.name not in (index.manifest.matrix, index.manifest.rewrite):
-            try:
+    for path in directory.glob("vectors-*.npy"):
+        if path.name not in (manifest.matrix, manifest.rewrite):
+            with suppress(OSError):  # Windows keeps what a reader has mapped; the next writer tries again
                 path.unlink()
-            except OSError:  # Windows keeps what a reader has mapped; the next index tries again
-                continue
 
 
-def _rewrite(index: WriteState, changes: dict[str, str | int], make: _Make, progress: Progress, stage: str) -> int:
-    """Fill another matrix with what `make` gives, and put it in the place of the old one with these `changes`.
+def _rewrite(state: State, changes: dict[str, str | int], make: _Make, progress: Progress, stage: str) -> int:
+    """Fill a new matrix with what `make` returns, and replace the old one, with these `changes` of the manifest.
 
-    Tags that were proposed with another model are forgotten; returned is for how many quotes.
+    Tags that were proposed with another model are dropped; returns for how many quotes.
     """
-    connection = index.connection
-    manifest = index.require_manifest()
+    connection = state.connection
+    manifest = state.require()
     fingerprint, dim = changes["fingerprint"], int(changes["dimension"])
-    if manifest.rewrite_fingerprint != fingerprint or not _can_go_on(index, dim):
+    if manifest.rewrite_fingerprint != fingerprint or not _can_continue(state, dim):
         with transaction(connection):
             connection.execute("DELETE FROM rewritten")
             number = int(re.sub(r"\D", "", manifest.matrix)) + 1
-            index.store(rewrite=f"vectors-{number}.npy", rewrite_fingerprint=fingerprint)
-    path = index.directory / index.require_manifest().rewrite
+            state.store(rewrite=f"vectors-{number}.npy", rewrite_fingerprint=fingerprint)
+    path = state.directory / state.require().rewrite
     (total,) = connection.execute("SELECT count(*) FROM quotes").fetchone()
     (rows, done) = connection.execute(_WRITTEN).fetchone()
     matrix = MatrixWriter(path, rows=rows, dim=dim)
     try:
         while done < total:
-            done += _copy_chunk(index, matrix, make)
+            done += _copy_chunk(state, matrix, make)
             progress(stage, done, total)
         rows = matrix.rows
     finally:
         matrix.close()
-    checked_sum = _check_copy(index, path, rows, dim)
-    old = index.directory / manifest.matrix
+    checked_sum = _check_copy(state, path, rows, dim)
+    old = state.directory / manifest.matrix
     forgotten = 0
     with transaction(connection):
         if fingerprint != manifest.fingerprint:
             forgotten = forget(connection)
-        # A unique index is checked row by row, so it would stand in the way of an exchange.
+        # A unique index is checked row by row, so it would forbid to exchange rows.
         connection.execute("DROP INDEX quotes_row")
         connection.execute(
             "UPDATE quotes SET row = new.row, checksum = new.checksum, truncated = new.truncated"
@@ -132,13 +129,13 @@ def _rewrite(index: WriteState, changes: dict[str, str | int], make: _Make, prog
         connection.execute("CREATE UNIQUE INDEX quotes_row ON quotes (row)")
         connection.execute("DELETE FROM rewritten")
         connection.execute("DELETE FROM dead")
-        # Quotes that went away after a killed run had copied them have left gaps.
+        # Quotes that were removed after a killed run had copied them have left gaps.
         connection.execute(
             "WITH RECURSIVE number (row) AS (SELECT 0 UNION ALL SELECT row + 1 FROM number WHERE row + 1 < ?)"
             " INSERT INTO dead SELECT row FROM number WHERE row NOT IN (SELECT row FROM quotes) AND ? > ?",
             (rows, rows, total),
         )
-        index.store(
+        state.store(
             matrix=path.name, rows=rows, matrix_checksum=checked_sum, rewrite="", rewrite_fingerprint="", **changes
         )
     with suppress(OSError):  # see remove_leftovers
@@ -146,30 +143,30 @@ def _rewrite(index: WriteState, changes: dict[str, str | int], make: _Make, prog
     return forgotten
 
 
-def _can_go_on(index: WriteState, dim: int) -> bool:
-    """Whether what a killed run has written of another matrix is still there."""
-    (rows, _) = index.connection.execute(_WRITTEN).fetchone()
-    path = index.directory / index.require_manifest().rewrite
+def _can_continue(state: State, dim: int) -> bool:
+    """Whether the new matrix that a killed run has started is still there."""
+    (rows, _) = state.connection.execute(_WRITTEN).fetchone()
+    path = state.directory / state.require().rewrite
     return path.is_file() and rows_in(path, dim) >= rows
 
 
-def _check_copy(index: WriteState, path: Path, rows: int, dim: int) -> int:
-    """Compare the new matrix with what was written, perhaps by an earlier run, and return its `matrix_checksum`.
+def _check_copy(state: State, path: Path, rows: int, dim: int) -> int:
+    """Compare the new matrix with what was written, perhaps by an earlier run; return its `matrix_checksum`.
 
     Raises:
-        IndexUnusableError: it was damaged since; the next run begins it anew.
+        IndexUnusableError: it is damaged; the next run starts again.
     """
-    matrix = open_matrix(path, rows=rows, dim=dim, mend="Try again.")
-    noted = index.connection.execute("SELECT row, checksum FROM rewritten ORDER BY row")
+    matrix = open_matrix(path, rows=rows, dim=dim, fix="Try again.")
+    noted = state.connection.execute("SELECT row, checksum FROM rewritten ORDER BY row")
     while part := noted.fetchmany(_CHUNK):
         if first_changed(matrix[[row for row, _ in part]], (checksum for _, checksum in part)) is not None:
             path.unlink()
-            raise IndexUnusableError(f"{path} was damaged while it was made, and is deleted. Run the command again.")
+            raise IndexUnusableError(f"{path} was damaged while it was written, and is deleted. Run the command again.")
     return matrix_checksum(matrix)
 
 
-def _copy_chunk(index: WriteState, matrix: MatrixWriter, make: _Make) -> int:
-    quotes = index.connection.execute(
+def _copy_chunk(state: State, matrix: MatrixWriter, make: _Make) -> int:
+    quotes = state.connection.execute(
         "SELECT id, row, checksum, text, truncated FROM quotes WHERE id NOT IN (SELECT quote_id FROM rewritten)"
         " ORDER BY id LIMIT ?",
         (_CHUNK,),
@@ -178,9 +175,9 @@ def _copy_chunk(index: WriteState, matrix: MatrixWriter, make: _Make) -> int:
     vectors, truncated = make(rows, checksums, texts)
     cut = were_cut if truncated is None else truncated
     first = matrix.rows
-    with transaction(index.connection):
+    with transaction(state.connection):
         matrix.append(vectors)
-        index.connection.executemany(
+        state.connection.executemany(
             "INSERT INTO rewritten (quote_id, row, checksum, truncated) VALUES (?, ?, ?, ?)",
             [
                 (quote_id, row, row_checksum(vector), was_cut)

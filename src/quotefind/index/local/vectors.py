@@ -1,7 +1,7 @@
 """The matrix on disk: a plain `.npy` file of float32 rows that only grows at its end.
 
-The header has a fixed length, so that the number of rows in it can be written again in place. A row counts once the
-database says so; what lies behind that number never happened, and the next writer cuts it off.
+The header has a fixed length, so that its number of rows can be rewritten in place. A row counts once the database says
+so; the next writer cuts off any rows after that number.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,10 +41,10 @@ def rows_in(path: Path, dim: int) -> int:
 
 
 class MatrixWriter:
-    """Appends rows to the matrix at `path`, of which `rows` count."""
+    """Appends rows to the matrix at `path`, in which `rows` rows count."""
 
     def __init__(self, path: Path, *, rows: int, dim: int) -> None:
-        """Open the file, made if `rows` is 0, and cut off what lies behind the rows that count."""
+        """Open the file, which is made if `rows` is 0, and cut off what comes after the rows that count."""
         self.path = path
         self.rows = rows
         self._dim = dim
@@ -59,7 +59,7 @@ class MatrixWriter:
             raise
 
     def append(self, vectors: Vectors) -> None:
-        """Write `vectors` (n, dim) behind the last row; they are on the disk when this returns."""
+        """Write `vectors` (n, dim) after the last row; they are on disk when this returns."""
         data = memoryview(np.ascontiguousarray(vectors, "<f4").tobytes())
         self._file.seek(self._end(self.rows))
         while data:
@@ -80,13 +80,13 @@ class MatrixWriter:
         return _HEADER + rows * self._dim * _ITEM
 
 
-def open_matrix(path: Path, *, rows: int, dim: int, mend: str) -> Vectors:
+def open_matrix(path: Path, *, rows: int, dim: int, fix: str) -> Vectors:
     """Return the first `rows` rows of the matrix at `path`, mapped into memory, read-only.
 
-    Only these are mapped: a writer may cut off and add what lies behind them at any time.
+    Only these are mapped: a writer may cut off and add rows after them at any time.
 
     Raises:
-        IndexUnusableError: the file is no such matrix or has fewer rows; the message ends with `mend`.
+        IndexUnusableError: the file is not such a matrix or has fewer rows; the message ends with `fix`.
         FileNotFoundError: it is missing.
     """
     try:
@@ -101,9 +101,9 @@ def open_matrix(path: Path, *, rows: int, dim: int, mend: str) -> Vectors:
             if not _is_header(start, rows, dim) or size < _HEADER + rows * dim * _ITEM:
                 raise IndexUnusableError(
                     f"{path} is not the matrix of this index: it has {size} bytes and begins with {start[:80]!r}, "
-                    f"expected float32 of at least {rows} rows of {dim}. {mend}"
+                    f"expected float32 of at least {rows} rows of {dim}. {fix}"
                 )
-            if rows == 0:  # nothing cannot be mapped
+            if rows == 0:  # an empty range cannot be mapped
                 return np.empty((0, dim), np.float32)
             return np.memmap(file, "<f4", "r", offset=_HEADER, shape=(rows, dim))
     except FileNotFoundError:
@@ -112,7 +112,7 @@ def open_matrix(path: Path, *, rows: int, dim: int, mend: str) -> Vectors:
         raise IndexUnusableError(f"{path} cannot be read: {error.strerror}; look at its permissions.") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise IndexUnusableError(f"{path} cannot be read as a matrix ({reason}). {mend}") from error
+        raise IndexUnusableError(f"{path} cannot be read as a matrix ({reason}). {fix}") from error
 
 
 def _is_header(start: bytes, rows: int, dim: int) -> bool:
@@ -127,22 +127,49 @@ def has_rows(directory: Path) -> bool:
 
 
 def damaged_matrix(path: Path, what: str, argument: str) -> IndexUnusableError:
-    """Return the error for a matrix of which `what` is wrong; `argument` names its index on a command line."""
-    return IndexUnusableError(f"{path} is damaged: {what}. To mend it: quotefind index --rebuild{argument}")
+    """Return the error for a matrix that is damaged as `what` says; `argument` names its index on a command line."""
+    return IndexUnusableError(f"{path} is damaged: {what}. To fix it: quotefind index --rebuild{argument}")
 
 
 def matrix_checksum(rows: Vectors) -> int:
-    """Return the sum of all 32-bit words of `rows` (n, d) modulo 2^32.
+    """Return the checksum of `rows` (n, d): the sum of all 32-bit words modulo 2^32.
 
-    It tells a damaged matrix from a whole one at the speed of memory, which a CRC does not. That two rows have changed
-    places it does not see; the CRC-32 of each row does.
+    It is as fast as memory, which a CRC is not. It does not notice that two rows are swapped; the CRC-32 of each does.
     """
     words = np.ascontiguousarray(rows, "<f4").view("<u4")
     return int(np.add.reduce(words, axis=None, dtype=np.uint32))
 
 
+def check_length(path: Path, rows: int, dim: int, argument: str) -> None:
+    """Make sure that the matrix at `path` has at least `rows` rows of `dim`.
+
+    Raises:
+        IndexUnusableError: it is missing, or too short.
+    """
+    if not rows:
+        return
+    fix = f"To fix it: quotefind index --rebuild{argument}"
+    try:
+        there = rows_in(path, dim)
+    except OSError as error:
+        raise IndexUnusableError(f"{path} cannot be opened: {error.strerror or error}. {fix}") from error
+    if there < rows:
+        raise IndexUnusableError(f"{path} is cut short: it holds {there} rows of {dim}, expected {rows}. {fix}")
+
+
+def check_rows(path: Path, rows: Sequence[int], vectors: Vectors, checksums: Iterable[int], argument: str) -> None:
+    """Make sure that `vectors` (n, d), read from `rows` of the matrix at `path`, have these CRC-32 `checksums`.
+
+    Raises:
+        IndexUnusableError: one has not.
+    """
+    position = first_changed(vectors, checksums)
+    if position is not None:
+        raise damaged_matrix(path, f"row {rows[position]} is not what was written", argument)
+
+
 def first_changed(rows: Vectors, checksums: Iterable[int]) -> int | None:
-    """Return the position of the first of `rows` (n, d) whose CRC-32 is not the one in `checksums`; None: all are."""
+    """Return the position of the first of `rows` (n, d) whose CRC-32 is not in `checksums`; None if all are right."""
     for position, (row, checksum) in enumerate(zip(np.ascontiguousarray(rows), checksums, strict=True)):
         if row_checksum(row) != checksum:
             return position

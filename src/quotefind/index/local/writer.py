@@ -1,105 +1,86 @@
-"""The one place that writes an index: adds and refreshes sources, removes them, compacts, encodes anew."""
+"""The only code that writes a local index: it updates, removes, compacts and rebuilds."""
 
 from __future__ import annotations
 
+import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from quotefind.encoders import Encoder
+from quotefind.index import update as updates
 from quotefind.index.changes import Changes
 from quotefind.index.interface import OpenEncoder, now
-from quotefind.index.local import database, migrate, proposals, rewrite
+from quotefind.index.local import database, merge, migrate, proposals, rewrite
 from quotefind.index.local.lock import release_for_good, writer_lock
-from quotefind.index.local.manifest import MatrixManifest, write_manifest
-from quotefind.index.local.merge import MatrixApplication
-from quotefind.index.local.state import WriteState
-from quotefind.index.merge import Application
+from quotefind.index.local.manifest import LocalManifest, State, missing_index, read_manifest, write_manifest
+from quotefind.index.local.vectors import MatrixWriter, check_length, has_rows
+from quotefind.index.merge import Added, Merge, held
 from quotefind.index.schema import SCHEMA, statements, transaction
 from quotefind.index.summary import Summary
-from quotefind.index.update import Updating
+from quotefind.index.update import Begun
+from quotefind.paths import Location
 from quotefind.progress import Progress, silent
 from quotefind.records import Quote
 
-# A matrix is compacted where more than this share of its rows, and more than this number, belong to no quote.
+# A matrix is compacted if more than this share of its rows, and more than this number, belong to no quote.
 _DEAD_SHARE = 0.25
 _DEAD_ROWS = 1000
 
 
-class MatrixIndexWriter(WriteState, Updating):
-    """The right to write the index in a directory; made by `open_to_write`."""
+class LocalIndexWriter:
+    """The right to write the index in a directory; made by `open_to_write`.
 
-    def rebuild(self, *, model: str | None = None, progress: Progress = silent) -> Summary:
-        """Encode every quote anew, with `model` or the one the index has, into a new matrix; resumable.
+    Attributes:
+        location: the directory.
+        argument: the command-line words that name the index, for messages.
+        connection: to its database.
+        opener: opens encoders.
+    """
 
-        Until it is finished, readers go on with the old matrix.
-        """
-        started = time.monotonic()
-        manifest = self.require_manifest()
-        encoder = self.opener(manifest.model if model is None else model, None)
-        encoded, forgotten = rewrite.encode_anew(self, encoder, progress)
-        seconds = time.monotonic() - started
-        warnings = []
-        if forgotten:
-            warnings.append(
-                f"the tags proposed for {forgotten} quotes came from another model and are forgotten. To propose anew: "
-                f"quotefind tag --write{self.argument}"
-            )
-        return Summary(
-            encoded=encoded, quotes=self._count(), seconds=seconds, rate=encoded / seconds, warnings=warnings
-        )
+    update = updates.update
 
-    def compact(self, progress: Progress = silent) -> int:
-        """Write a matrix without the rows that belong to no quote; return how many these were."""
-        return rewrite.compact(self, progress)
-
-    def propose(self, proposed: Iterable[tuple[Quote, Sequence[str]]]) -> int:
-        """Store the tags `proposed` for each quote, in the place of what was proposed for it before.
-
-        All or nothing is stored. A quote that is not any more what was read, or has tags of its own now, is left alone;
-        returned is how many these are.
-        """
-        self.require_manifest()
-        return proposals.store(self.connection, proposed)
-
-    def forget_proposals(self) -> int:
-        """Forget everything that was proposed; return for how many quotes."""
-        self.require_manifest()
-        with transaction(self.connection):
-            return proposals.forget(self.connection)
+    def __init__(self, directory: Path, connection: sqlite3.Connection, open_encoder: OpenEncoder) -> None:
+        """Use `connection`; the caller holds the lock."""
+        self._state = State(directory, connection, read_manifest(connection, directory))
+        if self.manifest is None and has_rows(directory):
+            raise missing_index(directory)
+        self.location: Location = directory
+        self.argument = self._state.argument
+        self.connection = connection
+        self.opener = open_encoder
 
     @property
-    def _known(self) -> MatrixManifest | None:
-        return self.manifest
+    def manifest(self) -> LocalManifest | None:
+        """What is true of the whole index; None for a new one."""
+        return self._state.manifest
 
-    def _check(self, named: set[str]) -> list[str]:  # noqa: ARG002 - whatever it names
-        if self.manifest is not None:
-            self.check_matrix()
-        return []
+    def require_manifest(self) -> LocalManifest:
+        """Return the manifest.
 
-    def _prepare(self) -> None:
-        if self.manifest is None:
+        Raises:
+            IndexUnusableError: there is no index here yet.
+        """
+        return self._state.require()
+
+    def begin(self, named: set[str]) -> Begun:  # noqa: ARG002 - whatever it names
+        """See `update.Store.begin`."""
+        manifest = self.manifest
+        if manifest is not None:
+            check_length(self._state.matrix, manifest.rows, manifest.dimension, self.argument)
+        elif not self.connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'manifest'").fetchone():
             with transaction(self.connection):
-                self._create_schema()
+                for statement in statements(SCHEMA):
+                    self.connection.execute(statement)
+        return Begun([], set())
 
-    def _load(self, changes: Changes, gone: set[str]) -> None:
+    def load(self, changes: Changes, gone: set[str]) -> None:
         """Do nothing: the database holds all quotes."""
 
-    def _application(self, progress: Progress, encoder: Encoder | None) -> MatrixApplication:
-        return MatrixApplication(self, progress, encoder or self.open_encoder)
-
-    def _create_schema(self) -> None:
-        if self.connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'manifest'").fetchone():
-            return
-        for statement in statements(SCHEMA):
-            self.connection.execute(statement)
-
-    def _begin(self, model: str | None) -> Encoder | None:
-        if self.manifest is not None:
-            return None
-        encoder = self.opener(model, None)
-        self.manifest = MatrixManifest(
+    def create(self, encoder: Encoder) -> None:
+        """See `update.Store.create`."""
+        manifest = LocalManifest(
             model=encoder.name,
             fingerprint=encoder.fingerprint,
             pooling=encoder.pooling,
@@ -109,28 +90,77 @@ class MatrixIndexWriter(WriteState, Updating):
             created=now(),
             updated=now(),
         )
-        self.open_matrix().close()
+        self._state.manifest = manifest
+        MatrixWriter(self._state.matrix, rows=0, dim=encoder.dim).close()
         with transaction(self.connection):
-            write_manifest(self.connection, self.manifest)
-        return encoder
+            write_manifest(self.connection, manifest)
 
-    def _count(self) -> int:
-        return int(self.connection.execute("SELECT count(*) FROM quotes").fetchone()[0])
+    def add(self, changed: Merge, encoder: Callable[[], Encoder], progress: Progress) -> Added:
+        """See `update.Store.add`."""
+        return merge.add(self._state, changed, encoder, progress)
 
-    def _publish(self, applied: Application, progress: Progress) -> None:  # noqa: ARG002 - readers see every commit
+    def drop_lost(self) -> None:
+        """Mark the rows of lost quotes as dead, and take the texts out of full-text search."""
+        self.connection.execute("INSERT INTO dead (row) SELECT row FROM quotes WHERE id IN (SELECT quote_id FROM lost)")
+        self.connection.execute(
+            "INSERT INTO words (words, rowid, text)"
+            " SELECT 'delete', id, text FROM quotes WHERE id IN (SELECT quote_id FROM lost)"
+        )
+
+    def publish(self, rate: float, progress: Progress) -> None:
+        """Store the rate, and compact where that is worthwhile; readers see every commit as it is made."""
+        with transaction(self.connection):
+            self._state.store(rate=rate)
         (dead,) = self.connection.execute("SELECT count(*) FROM dead").fetchone()
         if dead > _DEAD_ROWS and dead > _DEAD_SHARE * self.require_manifest().rows:
             self.compact(progress)
 
+    def count(self) -> int:
+        """Return how many quotes are stored."""
+        return held(self.connection, None)
+
+    def held(self, locations: Collection[str] | None) -> int:
+        """See `update.Store.held`."""
+        return held(self.connection, locations)
+
+    def rebuild(self, *, model: str | None = None, progress: Progress = silent) -> Summary:
+        """See `IndexWriter.rebuild`; the vectors go into another matrix, which replaces the old one at the end."""
+        started = time.monotonic()
+        manifest = self.require_manifest()
+        encoder = self.opener(manifest.model if model is None else model, None)
+        encoded, forgotten = rewrite.rebuild(self._state, encoder, progress)
+        seconds = time.monotonic() - started
+        warnings = []
+        if forgotten:
+            warnings.append(
+                f"the tags proposed for {forgotten} quotes came from another model and are dropped. To propose tags "
+                f"again: quotefind tag --write{self.argument}"
+            )
+        return Summary(encoded=encoded, quotes=self.count(), seconds=seconds, rate=encoded / seconds, warnings=warnings)
+
+    def compact(self, progress: Progress = silent) -> int:
+        """Write a matrix without the rows that belong to no quote; return how many these were."""
+        return rewrite.compact(self._state, progress)
+
+    def propose(self, proposed: Iterable[tuple[Quote, Sequence[str]]]) -> int:
+        """See `IndexWriter.propose`."""
+        self.require_manifest()
+        return proposals.store(self.connection, proposed)
+
+    def forget_proposals(self) -> int:
+        """Drop all proposed tags; return how many quotes had some."""
+        self.require_manifest()
+        with transaction(self.connection):
+            return proposals.forget(self.connection)
+
 
 @contextmanager
-def open_to_write(directory: Path, open_encoder: OpenEncoder, *, wait: float = 0.0) -> Iterator[MatrixIndexWriter]:
-    """Open the index in `directory`, made if it is not there, to write it; one process at a time.
+def open_to_write(directory: Path, open_encoder: OpenEncoder, *, wait: float = 0.0) -> Iterator[LocalIndexWriter]:
+    """Open the index in `directory` for writing, by one process at a time; it is made if it is missing.
 
     Args:
-        directory: where the index lies.
-        open_encoder: called with a model and the fingerprint it must have, either may be None, when texts are to be
-            encoded.
+        directory: where the index is.
+        open_encoder: called when texts must be encoded.
         wait: seconds to wait for another writer to finish.
 
     Raises:
@@ -152,17 +182,17 @@ def open_to_write(directory: Path, open_encoder: OpenEncoder, *, wait: float = 0
                     _clear(directory, with_lock=new)
     finally:
         if new and unfinished:
-            with suppress(OSError):  # another writer may have begun
+            with suppress(OSError):  # another writer may have started
                 directory.rmdir()
 
 
 @contextmanager
-def _opened(directory: Path, open_encoder: OpenEncoder) -> Iterator[MatrixIndexWriter]:
+def _opened(directory: Path, open_encoder: OpenEncoder) -> Iterator[LocalIndexWriter]:
     connection = database.connect_to_write(directory)
     try:
         migrate.upgrade(connection, directory)
-        writer = MatrixIndexWriter(directory, connection, open_encoder)
-        rewrite.remove_leftovers(writer)
+        writer = LocalIndexWriter(directory, connection, open_encoder)
+        rewrite.remove_leftovers(directory, writer.manifest)
         yield writer
     finally:
         connection.close()
@@ -170,7 +200,7 @@ def _opened(directory: Path, open_encoder: OpenEncoder) -> Iterator[MatrixIndexW
 
 def _clear(directory: Path, *, with_lock: bool) -> None:
     """Delete what was begun of an index, while the lock is held."""
-    with suppress(OSError):  # what is left of it is no index, and is used by the next run
+    with suppress(OSError):  # what is left is no index, and the next run uses it
         (directory / database.FILE_NAME).unlink()
     if with_lock:
         release_for_good(directory)

@@ -327,7 +327,7 @@ def test_an_interrupted_training(tiny: Path, pairs: Path, tmp_path: Path, home: 
     """Ctrl-C ends with 130 and says how to go on; what was done is kept for --resume."""
     interrupted = (sys.executable, "-c", OFTEN + SIGNAL.format("SIGINT") + ENTRY)
     done = run(interrupted, "train", pairs, "--output", tmp_path, "--model", tiny, *STEPS, home=home, **QUICK)
-    hint = "the same command with --resume goes on from the last checkpoint, if there is one"
+    hint = "add --resume to continue from the last checkpoint, if there is one"
     assert (done.code, done.out, done.err) == (130, "", f"quotefind: interrupted; {hint}\n")
     assert (tmp_path / "checkpoints" / "checkpoint-4" / "trainer_state.json").is_file()
 

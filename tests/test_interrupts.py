@@ -232,7 +232,7 @@ def test_signals_are_lent() -> None:
     os.set_blocking(writing, False)
     before = signal.set_wakeup_fd(writing)
     try:
-        with interrupts.lent():
+        with interrupts.wakeup_lent():
             assert signal.set_wakeup_fd(-1) == -1
         assert signal.set_wakeup_fd(writing) == writing
     finally:

@@ -64,7 +64,7 @@ WANTS = {
     "SQLite": (of_sqlite("SQLITE_IOERR_NOMEM"), MEMORY, 5),
     "an index": (caused(IndexUnusableError("Damaged; delete it."), OSError(errno.ENOMEM, "")), MEMORY, 4),
     "a model": (caused(ModelError("Damaged; delete it."), RuntimeError("std::bad_alloc")), MEMORY, 5),
-    "threads": (RuntimeError("can't start new thread"), "No further thread can be started.", 5),
+    "threads": (RuntimeError("can't start new thread"), "No more threads can be started.", 5),
     "open files": (OSError(errno.EMFILE, "Too many open files", "a.npy"), "Too many files are open (at a.npy).", 5),
     "open files of all": (caused(SourceError("?"), OSError(errno.ENFILE, "")), "Too many files are open.", 3),
 }
@@ -160,18 +160,18 @@ def test_limits_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     kinds = (resource.RLIMIT_AS, resource.RLIMIT_DATA, resource.RLIMIT_NOFILE)
     allowed = dict.fromkeys(kinds, resource.RLIM_INFINITY)
     monkeypatch.setattr(resource, "getrlimit", lambda kind: (allowed[kind], 0))
-    need = limits.Need(5_000_000, 2_000_000)
+    need = limits.MemoryRequirement(5_000_000, 2_000_000)
     limits.check(need, mapped=1 << 60)
     allowed[resource.RLIMIT_AS] = 5_000_000
     limits.check(need)
-    with pytest.raises(ModelError, match=r"may have 5 MB \(ulimit -v\), 6 MB are needed"):
+    with pytest.raises(ModelError, match=r"the limit is 5 MB \(ulimit -v\), but 6 MB are needed"):
         limits.check(need, mapped=1_000_000)
     allowed[resource.RLIMIT_DATA] = 1_000_000
-    with pytest.raises(ModelError, match=r"may have 1 MB \(ulimit -d\), 2 MB are needed"):
+    with pytest.raises(ModelError, match=r"the limit is 1 MB \(ulimit -d\), but 2 MB are needed"):
         limits.check(need)
     allowed[resource.RLIMIT_DATA] = 2_000_000
     allowed[resource.RLIMIT_NOFILE] = 31
-    with pytest.raises(ModelError, match=r"at once: 31\. Raise the limit: ulimit -n 256"):
+    with pytest.raises(ModelError, match=r"too low: 31\. Raise it: ulimit -n 256"):
         limits.check(need)
 
 

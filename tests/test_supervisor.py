@@ -17,13 +17,13 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system can
 BEGIN = """
 import os, sys, time
 from quotefind import interrupts
-interrupts.watch()
+interrupts.install()
 from quotefind.cli.supervisor import report_orderly_end, supervise
 supervise("10.0.0.1:6379", "./none.lance")
 try:
     {}
 except KeyboardInterrupt:
-    interrupts.leave()
+    interrupts.exit_now()
 """
 WAIT = "print(os.getpid(), flush=True); time.sleep(60)"
 

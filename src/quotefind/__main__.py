@@ -11,14 +11,14 @@ def main() -> None:
     try:
         from quotefind import interrupts
 
-        interrupts.watch()
+        interrupts.install()
         from quotefind import cli
 
         cli.main()
     except KeyboardInterrupt:
         from quotefind import interrupts  # it may have come before
 
-        interrupts.leave()
+        interrupts.exit_now()
 
 
 if __name__ == "__main__":

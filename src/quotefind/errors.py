@@ -1,26 +1,26 @@
-"""One root for every error that a user can cause or mend.
+"""The errors that a user can cause or fix, with one root.
 
-A message says what is wrong, where, and what mends it. Each class carries the exit code that the command
-line ends with, so that programs can tell the kinds apart.
+A message says what is wrong, where, and how to fix it. Each class carries an exit code for the command line, so that
+programs can tell the kinds apart.
 """
 
 from __future__ import annotations
 
 
 class QuotefindError(Exception):
-    """The root of all errors of this package; `exit_code` is what the process ends with."""
+    """The root of all errors of this package; `exit_code` is the exit code of the process."""
 
     exit_code: int = 2
 
 
 class UsageError(QuotefindError):
-    """What was asked cannot be done as it was asked (exit code 2)."""
+    """Wrong usage, or output cannot be written (exit code 2)."""
 
     exit_code = 2
 
 
 class SourceError(QuotefindError):
-    """A source of quotes cannot be read, or holds something that is no quote (exit code 3)."""
+    """A source cannot be read, or holds something that is not a quote (exit code 3)."""
 
     exit_code = 3
 
@@ -32,10 +32,10 @@ class IndexUnusableError(QuotefindError):
 
 
 class IndexLockedError(IndexUnusableError):
-    """Another process writes the index (exit code 4)."""
+    """Another process is writing the index (exit code 4)."""
 
 
 class ModelError(QuotefindError):
-    """The model, its device or an optional part of the program is missing (exit code 5)."""
+    """The model, its device, an extra, memory or threads are missing (exit code 5)."""
 
     exit_code = 5

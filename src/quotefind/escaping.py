@@ -1,4 +1,4 @@
-"""Text where something would obey parts of it: a terminal, a reader of JSON or of Markdown."""
+"""Text made safe for what would interpret parts of it: a terminal, a JSON or a Markdown parser."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import json
 import re
 from typing import Any
 
-# Controls, what ends a line, what turns the direction of text around, and what hides text: annotations and tags.
-# Joiners and variation selectors stay: emoji and Persian need them.
+# Control characters, line separators, direction marks, and characters that hide text (annotations, tags). Joiners and
+# variation selectors stay: emoji and Persian need them.
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
     "|[\ud800-\udfff]"
 )
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>#|&])")
-# What begins a list, a rule or a block of code where it begins a line, or makes a heading of the line above.
+# Begins a list, a rule or a code block at the start of a line. or makes a heading of the line above.
 _MARKDOWN_BLOCK = r"([-+~]|[0-9]{1,9}[.)]|=+$)"
 
 
 def printable(text: str) -> str:
-    """Return `text` with everything that a terminal could obey made visible, and nothing else changed."""
+    """Return `text` with every character that a terminal would interpret replaced by a visible one."""
     return _UNSAFE.sub(_visible, text)
 
 
 def to_json(value: Any) -> str:
-    """Return `value` as JSON on one line, readable, with what a terminal could obey escaped."""
+    """Return `value` as JSON on one line, with every character that a terminal would interpret escaped."""
     return _UNSAFE.sub(_escape, json.dumps(value, ensure_ascii=False))
 
 
 def markdown(text: str) -> str:
-    """Return a line of `text` for Markdown (CommonMark), where nothing of it is markup."""
+    """Return the line `text` escaped for Markdown (CommonMark), so that nothing in it is markup."""
     text = _MARKDOWN.sub(r"\\\1", text)
     if block := re.match(_MARKDOWN_BLOCK, text):
         at = block.end() - 1

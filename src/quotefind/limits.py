@@ -1,4 +1,4 @@
-"""What the system lets a process have of memory, threads and open files, and what to say where that is not enough."""
+"""Limits of memory, threads and open files, and the messages for when they are too low."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from quotefind.errors import ModelError, QuotefindError
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
-    """What work takes of memory, in bytes: all that is mapped, and what of it can be written."""
+class MemoryRequirement:
+    """The memory that some work takes, in bytes: all mapped memory, and the writable part of it."""
 
     address_space: int
     data: int
 
 
-# Measured with two cores, and rounded up: what NumPy and SQLite take, what ONNX Runtime takes with them, and what torch
-# takes to load a model and export it. With less, some library ends the process by itself, with an exit code that means
-# something else here, waits for ever, or says of a model that it cannot be exported.
-LIBRARIES = Need(320_000_000, 110_000_000)
-ENCODING = Need(680_000_000, 180_000_000)
-TORCH = Need(3_500_000_000, 2_100_000_000)
-# Files that are open at once: the streams, database, log, matrix, model, and what libraries open for a moment.
+# Measured with two cores, rounded up: NumPy and SQLite; these and ONNX Runtime; torch exporting a model.
+# With less memory, a library aborts the process, waits forever, or fails with a misleading error: no exception that
+# could be caught. That is why these limits are checked in advance.
+LIBRARIES = MemoryRequirement(320_000_000, 110_000_000)
+ENCODING = MemoryRequirement(680_000_000, 180_000_000)
+TORCH = MemoryRequirement(3_500_000_000, 2_100_000_000)
+# Files open at once: streams, database, log, matrix, model, and files that libraries open briefly.
 _FILES = 32
 
 _MEMORY = "There is not enough memory. Close other programs, or raise the limit (ulimit -v, ulimit -d)."
-_THREADS = "No further thread can be started. Raise the limit (ulimit -u), or that of memory (ulimit -v)."
-# How libraries say that memory was not enough, as they have no error of their own for it.
-_SAID_OF_MEMORY = (
+_THREADS = "No more threads can be started. Raise the limit of processes (ulimit -u) or of memory (ulimit -v)."
+# Messages of libraries that have no exception of their own for it.
+_MEMORY_MESSAGES = (
     "bad_alloc",
     "bad allocation",
     "failed to allocate memory",
@@ -38,9 +38,9 @@ _SAID_OF_MEMORY = (
     "can't allocate memory",
     "not enough memory",
     "out of memory",
-    "failed to map segment",  # of a library that is loaded
+    "failed to map segment",  # while loading a library
 )
-_SAID_OF_THREADS = (
+_THREAD_MESSAGES = (
     "can't start new thread",
     "pthread_create",
     "pthread_setaffinity",
@@ -48,35 +48,35 @@ _SAID_OF_THREADS = (
 )
 
 
-def check(need: Need, *, mapped: int = 0) -> None:
-    """Make sure that the limits of this process allow files enough, and what is needed of memory.
+def check(required: MemoryRequirement, *, mapped: int = 0) -> None:
+    """Check that the limits of this process allow the memory that is `required`, and enough open files.
 
-    `mapped` is how many bytes of files are mapped into memory beside.
+    `mapped` is the size in bytes of the files that are mapped into memory besides.
 
     Raises:
-        ModelError: they do not.
+        ModelError: a limit is too low.
     """
     if sys.platform == "win32":
         return
     import resource
 
     for kind, option, needed in (
-        (resource.RLIMIT_AS, "ulimit -v", need.address_space + mapped),
-        (resource.RLIMIT_DATA, "ulimit -d", need.data),
+        (resource.RLIMIT_AS, "ulimit -v", required.address_space + mapped),
+        (resource.RLIMIT_DATA, "ulimit -d", required.data),
     ):
         allowed, _ = resource.getrlimit(kind)
         if allowed != resource.RLIM_INFINITY and allowed < needed:
             raise ModelError(
-                f"There is not enough memory: a process may have {_megabytes(allowed)} ({option}), "
-                f"{_megabytes(needed)} are needed."
+                f"There is not enough memory: the limit is {_megabytes(allowed)} ({option}), "
+                f"but {_megabytes(needed)} are needed."
             )
     allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if allowed != resource.RLIM_INFINITY and allowed < _FILES:
-        raise ModelError(f"Too few files may be open at once: {allowed}. Raise the limit: ulimit -n {8 * _FILES}")
+        raise ModelError(f"The limit of open files is too low: {allowed}. Raise it: ulimit -n {8 * _FILES}")
 
 
 def shortage(error: BaseException) -> str | None:
-    """Return what to say where `error`, or what led to it, is a want of memory, threads or open files; else None."""
+    """Return a message if `error` or one of its causes is a lack of memory, threads or open files; else None."""
     for cause in _causes(error):
         number = cause.errno if isinstance(cause, OSError) else None
         name = getattr(cause, "sqlite_errorname", "")
@@ -87,10 +87,10 @@ def shortage(error: BaseException) -> str | None:
             return f"Too many files are open{at}. Raise the limit: ulimit -n {8 * _FILES}"
         if isinstance(cause, QuotefindError | OSError):
             continue
-        said = str(cause).casefold()
-        if any(words in said for words in _SAID_OF_MEMORY):
+        message = str(cause).casefold()
+        if any(words in message for words in _MEMORY_MESSAGES):
             return _MEMORY
-        if any(words in said for words in _SAID_OF_THREADS):
+        if any(words in message for words in _THREAD_MESSAGES):
             return _THREADS
     return None
 

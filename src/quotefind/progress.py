@@ -1,4 +1,4 @@
-"""How the library tells what it is doing: through a callable, never by printing."""
+"""How the library reports progress: through a callable, never by printing."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Called as long work goes on."""
+    """Called while long work advances."""
 
     def __call__(self, stage: str, done: int = 0, total: int = 0) -> None:
-        """Say that `done` of `total` steps of `stage` are done; a `total` of 0 means that nobody knows."""
+        """Report that `done` of `total` steps of `stage` are done; a `total` of 0 means unknown."""
 
 
 def silent(stage: str, done: int = 0, total: int = 0) -> None:
-    """Tell nobody."""
+    """Report nothing."""

@@ -40,15 +40,15 @@ class _Program(TyperGroup):
             result = super().invoke(ctx)
             sys.stdout.flush()
         except KeyboardInterrupt as interrupt:
-            interrupts.say(*getattr(interrupt, "__notes__", ()))
+            interrupts.report(*getattr(interrupt, "__notes__", ()))
             raise typer.Exit(interrupts.EXIT_CODE) from interrupt
         except BrokenPipeError as error:
             # Whoever read our output has enough. Python would complain once more when it closes the stream.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from error
         except Exception as error:
-            if interrupts.came():  # a library made another error of it
-                interrupts.say()
+            if interrupts.was_interrupted():  # a library made another error of it
+                interrupts.report()
                 raise typer.Exit(interrupts.EXIT_CODE) from error
             known = _known(error)
             if known is None:
@@ -191,13 +191,13 @@ def main() -> None:
     except OSError as error:  # help and version are written outside of the boundary
         _say(f"quotefind: the output cannot be written: {error.strerror}")
         code = 2
-    if code == interrupts.EXIT_CODE and not interrupts.said():  # outside of the boundary
-        interrupts.say()
+    if code == interrupts.EXIT_CODE and not interrupts.was_reported():  # outside of the boundary
+        interrupts.report()
     for stream in streams:
         with suppress(OSError, ValueError):  # what could not be written was said where it was written
             stream.flush()
     if code == interrupts.EXIT_CODE:
-        interrupts.leave()
+        interrupts.exit_now()
     if "quotefind.cli.supervisor" in sys.modules:
         sys.modules["quotefind.cli.supervisor"].report_orderly_end()
     if "torch" in sys.modules:  # it may have started processes, which it also ends

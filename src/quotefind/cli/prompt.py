@@ -21,7 +21,7 @@ from quotefind.cli.prompt_commands import COMMANDS, Call, Request, described, nu
 from quotefind.cli.query_stream import LONGEST_QUERY
 from quotefind.errors import QuotefindError, UsageError
 from quotefind.paths import history_file, make_private
-from quotefind.private_files import open_own
+from quotefind.private_files import open_private
 from quotefind.records import Hit
 from quotefind.refresh import SearchSession
 from quotefind.search import FindOptions, find
@@ -72,12 +72,12 @@ class _Prompt:
         )
         while True:
             try:
-                with interrupts.lent():
+                with interrupts.wakeup_lent():
                     line = typing.prompt(handle_sigint=False)
                 if not self._obey(line):
                     break
             except KeyboardInterrupt:
-                if interrupts.came():
+                if interrupts.was_interrupted():
                     raise
                 # The key alone takes back what was typed.
             except EOFError:
@@ -166,7 +166,7 @@ class _Requests(History):
         """Return the lines of the file, the newest first."""
         lines: list[str] = []
         try:
-            with os.fdopen(open_own(self._path, os.O_RDONLY), "rb") as file:
+            with os.fdopen(open_private(self._path, os.O_RDONLY), "rb") as file:
                 lines = file.read().decode("utf-8", errors="replace").split("\n")
         except FileNotFoundError:
             pass
@@ -180,7 +180,7 @@ class _Requests(History):
             return
         try:
             make_private(self._path.parent)
-            with os.fdopen(open_own(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab") as file:
+            with os.fdopen(open_private(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab") as file:
                 file.write(f"{' '.join(string.split())}\n".encode("utf-8", errors="replace"))
         except OSError as error:
             self._give_up(error)

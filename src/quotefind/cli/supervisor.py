@@ -56,7 +56,7 @@ def supervise(address: str | None, index: str | None) -> None:
     os.close(reading)
     atexit.register(report_orderly_end)  # Python calls it after a traceback too; Ray's own exit does not
     _die_with(parent)
-    interrupts.listen()
+    interrupts.start_watcher()
 
 
 def report_orderly_end() -> None:

@@ -121,8 +121,8 @@ def train(
     base = resolve(model)
     from quotefind.training.fine_tuning import train as fine_tune
 
-    go_on = interrupts.advice("the same command with --resume goes on from the last checkpoint, if there is one")
-    with session.progress_bar(quiet=quiet) as progress, go_on:
+    resumable = interrupts.hint("add --resume to continue from the last checkpoint, if there is one")
+    with session.progress_bar(quiet=quiet) as progress, resumable:
         report = fine_tune(read, directory, recipe, base=base, resume=resume, progress=progress)
     if json:
         print(output.to_json(asdict(report) | {"output": str(report.output)}))  # noqa: T201

@@ -16,7 +16,7 @@ from typing import Any
 
 from quotefind.errors import ModelError
 from quotefind.paths import models_directory
-from quotefind.private_files import check_own, open_own
+from quotefind.private_files import check_private, open_private
 
 INFO = "prepared.json"
 WEIGHTS = "weights.bin"
@@ -90,7 +90,7 @@ def find_prepared(fingerprint: str) -> PreparedModel | None:
             return None
         model = PreparedModel(path=directory, **info)
         for name, (size, _) in model.files.items():
-            check_own(directory / name)
+            check_private(directory / name)
             if (directory / name).stat().st_size != size:
                 return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -107,14 +107,14 @@ def checksum_of(path: Path) -> int:
     """Return the CRC-32 of the file at `path`, read without holding it in memory."""
     checksum = 0
     buffer = memoryview(bytearray(_BLOCK))
-    with os.fdopen(open_own(path, os.O_RDONLY), "rb", buffering=0) as stream:
+    with os.fdopen(open_private(path, os.O_RDONLY), "rb", buffering=0) as stream:
         while count := stream.readinto(buffer):
             checksum = zlib.crc32(buffer[:count], checksum)
     return checksum
 
 
 def _read_own(path: Path) -> str:
-    with os.fdopen(open_own(path, os.O_RDONLY), encoding="utf-8") as stream:
+    with os.fdopen(open_private(path, os.O_RDONLY), encoding="utf-8") as stream:
         return stream.read(_BLOCK)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from quotefind.private_files import check_own
+from quotefind.private_files import check_private
 from quotefind.text import fold
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _connect(directory: Path) -> sqlite3.Connection:
     path = directory / FILE_NAME
     log, shared = (path.with_name(f"{FILE_NAME}{suffix}") for suffix in ("-wal", "-shm"))
     for own in (path, log, shared):
-        check_own(own)
+        check_private(own)
     written = log.exists() and log.stat().st_size and shared.exists()
     how = "mode=ro" if written else "mode=ro&immutable=1"
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, timeout=0)

@@ -11,7 +11,7 @@ from pathlib import Path
 from quotefind.errors import IndexUnusableError
 from quotefind.index.schema import add_functions
 from quotefind.paths import index_argument
-from quotefind.private_files import OTHER_KINDS, check_own, open_own
+from quotefind.private_files import NOT_REGULAR, check_private, open_private
 
 FILE_NAME = "index.sqlite"
 FORMAT = 3
@@ -29,7 +29,7 @@ def connect_to_write(directory: Path) -> sqlite3.Connection:
     path = directory / FILE_NAME
     with damage_reported(directory):
         _check_files(directory)
-        os.close(open_own(path, os.O_RDWR | os.O_CREAT))
+        os.close(open_private(path, os.O_RDWR | os.O_CREAT))
         connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
@@ -70,7 +70,7 @@ def connect_to_read(directory: Path) -> sqlite3.Connection:
 
 def _check_files(directory: Path) -> None:
     for suffix in ("", "-wal", "-shm"):
-        check_own(directory / f"{FILE_NAME}{suffix}")
+        check_private(directory / f"{FILE_NAME}{suffix}")
 
 
 def exists(directory: Path) -> bool:
@@ -124,7 +124,7 @@ def unusable(directory: Path, error: OSError) -> IndexUnusableError:
     """Return what to raise where the system refuses a file of the index in `directory`."""
     path = error.filename or directory
     mend = ""
-    if error.errno in OTHER_KINDS:
+    if error.errno in NOT_REGULAR:
         beside = Path(path).name != FILE_NAME  # SQLite makes its log anew
         mend = f" Delete {path}; the next run makes it again." if beside else f" {index_again(directory)}"
     return IndexUnusableError(f"The index in {directory} cannot be used: {path}: {error.strerror or error}.{mend}")

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from quotefind.errors import IndexLockedError, IndexUnusableError
 from quotefind.index.interface import now
 from quotefind.paths import index_argument, make_private
-from quotefind.private_files import OTHER_KINDS, check_own, open_own
+from quotefind.private_files import NOT_REGULAR, check_private, open_private
 
 _LOCK = "writer.lock"
 _HOLDER = "writer.json"
@@ -30,7 +30,7 @@ def writer_lock(directory: Path, *, wait: float = 0.0) -> Iterator[None]:
     """
     try:
         make_private(directory)
-        check_own(directory / _LOCK)
+        check_private(directory / _LOCK)
         lock = FileLock(directory / _LOCK, timeout=wait, mode=0o600)
         lock.acquire()
     except Timeout as error:
@@ -44,7 +44,7 @@ def writer_lock(directory: Path, *, wait: float = 0.0) -> Iterator[None]:
     try:
         who = {"process": os.getpid(), "machine": socket.gethostname(), "since": now()}
         try:
-            descriptor = open_own(holder, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            descriptor = open_private(holder, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 json.dump(who, file)
         except OSError as error:
@@ -65,7 +65,7 @@ def release_for_good(directory: Path) -> None:
 
 def _cannot_be_written(directory: Path, error: OSError) -> IndexUnusableError:
     path = error.filename or directory
-    mend = f" Delete {path}; the next run makes it again." if error.errno in OTHER_KINDS else ""
+    mend = f" Delete {path}; the next run makes it again." if error.errno in NOT_REGULAR else ""
     return IndexUnusableError(f"The index in {directory} cannot be written: {path}: {error.strerror or error}.{mend}")
 
 

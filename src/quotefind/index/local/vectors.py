@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from quotefind.errors import IndexUnusableError
-from quotefind.private_files import check_own, open_own, sync_directory
+from quotefind.private_files import check_private, open_private, sync_directory
 from quotefind.similarity import Vectors
 
 _MAGIC = b"\x93NUMPY\x01\x00"
@@ -36,7 +36,7 @@ def header(rows: int, dim: int) -> bytes:
 
 def rows_in(path: Path, dim: int) -> int:
     """Return how many whole rows of `dim` float32 the file at `path` has room for, by its size."""
-    check_own(path)
+    check_private(path)
     return max(0, path.stat().st_size - _HEADER) // (dim * _ITEM)
 
 
@@ -48,7 +48,7 @@ class MatrixWriter:
         self.path = path
         self.rows = rows
         self._dim = dim
-        self._file = os.fdopen(open_own(path, os.O_RDWR | (os.O_CREAT if rows == 0 else 0)), "r+b", buffering=0)
+        self._file = os.fdopen(open_private(path, os.O_RDWR | (os.O_CREAT if rows == 0 else 0)), "r+b", buffering=0)
         try:
             self._file.truncate(max(_HEADER, self._end(rows)))
             self._write_header()
@@ -90,7 +90,7 @@ def open_matrix(path: Path, *, rows: int, dim: int, fix: str) -> Vectors:
         FileNotFoundError: it is missing.
     """
     try:
-        with os.fdopen(open_own(path, os.O_RDONLY), "rb", buffering=0) as file:
+        with os.fdopen(open_private(path, os.O_RDONLY), "rb", buffering=0) as file:
             start = file.read(_HEADER)
             if len(start) < _HEADER:
                 raise ValueError("it is cut short")

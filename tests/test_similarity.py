@@ -9,7 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from quotefind.similarity import Ranking, Vectors, cosine_scores, top_k, unit_rows
+from quotefind.similarity import (
+    SCORE_ERROR,
+    Ranking,
+    Vectors,
+    candidates,
+    cosine_scores,
+    scores_at,
+    top_k,
+    unit_rows,
+)
 
 
 def naive(matrix: Vectors, query: Vectors, k: int, rows: set[int]) -> list[tuple[int, float]]:
@@ -153,3 +162,55 @@ def test_a_vector_without_direction_is_refused(bad: list[float]) -> None:
     """A zero row, and one that is not finite, cannot be scaled."""
     with pytest.raises(ValueError, match="zero or not finite"):
         unit_rows(np.array([[1.0, 0.0], bad]))
+
+
+def exact_dot(a: Vectors, b: Vectors) -> float:
+    """Return the dot product of two float32 rows, rounded once."""
+    return math.fsum(x * y for x, y in zip(a.tolist(), b.tolist(), strict=True))
+
+
+def nearly_equal_rows(count: int, seed: int = 0) -> Vectors:
+    """Return unit rows so close to each other that float32 scores come in another order than exact ones."""
+    generator = np.random.default_rng(seed)
+    return unit_rows(generator.normal(size=384) + 3e-6 * generator.normal(size=(count, 384)))
+
+
+def test_what_float32_cannot_tell_apart_is_ranked_exactly() -> None:
+    """Among rows whose scores differ by less than float32's rounding, the best by exact sums are found, in order."""
+    matrix = nearly_equal_rows(64 * 40)
+    query = unit_rows(matrix[:1] + random_units(1, 384, seed=1))
+    exact = [exact_dot(row, query[0]) for row in matrix]
+    in_float32 = (matrix @ query[0]).astype(np.float64)
+    expected = sorted(range(len(matrix)), key=lambda row: -exact[row])[:3]
+    assert expected != np.argsort(-in_float32, kind="stable")[:3].tolist()
+    (found,) = top_k(matrix, query, 3)
+    assert found.rows.tolist() == expected
+    assert found.scores == pytest.approx([exact[row] for row in expected], abs=1e-14)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_float32_scores_are_off_by_less_than_the_margin(seed: int) -> None:
+    """Float32 products of unit rows, random or nearly equal, differ from exact sums by less than SCORE_ERROR."""
+    rows = np.concatenate((random_units(50, 384, seed), nearly_equal_rows(50, seed)))
+    in_float32 = rows @ rows.T
+    off = max(abs(float(in_float32[i, j]) - exact_dot(rows[i], rows[j])) for i in range(100) for j in range(0, 100, 7))
+    assert 0 < off < SCORE_ERROR
+
+
+def test_candidates_are_what_may_reach_the_cut() -> None:
+    """A score below the cut by less than the margin is a candidate, one further below or left out is not."""
+    scores = np.array([[0.5, 0.5 - 3e-6, 0.5 - 6e-6, -np.inf], [-1.0, 0.4, 0.6, 0.5]], np.float32)
+    assert candidates(scores, 0.5).tolist() == [[0, 0], [0, 1], [1, 2], [1, 3]]
+    cuts = np.array([[0.5], [0.6]], np.float32)
+    assert candidates(scores, cuts).tolist() == [[0, 0], [0, 1], [1, 2]]
+    assert candidates(scores, -np.inf).tolist() == [[0, 0], [0, 1], [0, 2], [1, 0], [1, 1], [1, 2], [1, 3]]
+
+
+def test_scores_at_positions_are_exact() -> None:
+    """Each pair of rows gets the exact sum of its products, within [-1, 1]."""
+    left, right = random_units(40, 384, 1), random_units(90, 384, 2)
+    positions = np.array([(i, j) for i in range(40) for j in range(90)])
+    expected = [exact_dot(left[i], right[j]) for i, j in positions]
+    assert scores_at(positions, left, right) == pytest.approx(expected, abs=1e-14)
+    assert scores_at(np.array([[0, 0]]), left, -left).min() >= -1
+    assert scores_at(np.empty((0, 2), np.int64), left, right).shape == (0,)

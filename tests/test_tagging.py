@@ -12,7 +12,7 @@ import pytest
 from fake_encoder import FakeEncoder, StoppedError
 from library import Library
 
-from quotefind import tagging
+from quotefind import similarity, tagging
 from quotefind.encoders import Encoder
 from quotefind.errors import IndexUnusableError, SourceError, UsageError
 from quotefind.index.filters import Filter
@@ -140,7 +140,7 @@ def test_blocks_change_nothing(filled: Library, monkeypatch: pytest.MonkeyPatch,
     """What is proposed does not depend on how many scores are computed at a time; progress counts the quotes."""
     whole = proposed(filled)
     monkeypatch.setattr(tagging, "_SCORES", scores)
-    monkeypatch.setattr(tagging, "_PAIRS", 1)
+    monkeypatch.setattr(similarity, "_PAIRS", 1)
     assert proposed(filled) == whole
     told: list[tuple[int, int]] = []
     with open_index(filled.directory) as index, open_to_write(filled.directory, filled.models) as writer:

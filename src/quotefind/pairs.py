@@ -20,13 +20,11 @@ from quotefind.index.interface import Index
 from quotefind.progress import Progress, silent
 from quotefind.records import Pair, Quote
 from quotefind.search import FindOptions, find
-from quotefind.similarity import Vectors, cosine_scores
+from quotefind.similarity import Vectors, candidates, cosine_scores, scores_at
 from quotefind.text import is_unicode, normalise
 
 # Rows compared at a time: a block of scores is 2048 x 2048 float32, 16 MB, whatever the size of the index.
 _BLOCK = 2048
-# As in similarity: the error bound of float32 scores.
-_MARGIN = 4e-6
 # The most that a killed process can lose of a long comparison.
 _SECONDS_BETWEEN_CHECKPOINTS = 30.0
 
@@ -64,10 +62,9 @@ def score_pairs(encoder: Encoder, pairs: Sequence[tuple[str, str]]) -> list[floa
     """
     texts = list(dict.fromkeys(_checked(text) for pair in pairs for text in pair))
     number = {text: position for position, text in enumerate(texts)}
-    vectors = encoder.encode_quotes(texts).astype(np.float64)
-    a = vectors[[number[_checked(first)] for first, _ in pairs]]
-    b = vectors[[number[_checked(second)] for _, second in pairs]]
-    return [float(score) for score in np.einsum("nd,nd->n", a, b).clip(-1, 1)]
+    vectors = encoder.encode_quotes(texts)
+    positions = [(number[_checked(first)], number[_checked(second)]) for first, second in pairs]
+    return [float(score) for score in scores_at(np.array(positions, np.int64).reshape(-1, 2), vectors, vectors)]
 
 
 def nearest_quotes(
@@ -160,7 +157,7 @@ def mined(
                 kept = keep(pairs)
                 near, pairs = near[kept], pairs[kept]
             # One assignment, so that an interrupt finds all of a block or none of it.
-            found = _with(found, pairs, _exact(left, right, near), top, min_score)
+            found = _with(found, pairs, scores_at(near, left, right), top, min_score)
             progress("comparing", found.done, total)
             if checkpoint is not None and time.monotonic() - saved > _SECONDS_BETWEEN_CHECKPOINTS:
                 _save(checkpoint, found)
@@ -202,17 +199,7 @@ def _near(left: Vectors, right: Vectors, cut: float, top: int, *, within: bool) 
     if top < count:
         highest = float(np.partition(scores, scores.size - top, axis=None)[scores.size - top]) if cut < 0.5 else cut
         cut = max(cut, highest)
-    return np.argwhere(scores >= max(cut - _MARGIN, -2.0))
-
-
-def _exact(left: Vectors, right: Vectors, near: NDArray[np.int64]) -> NDArray[np.float64]:
-    scores = np.empty(len(near), np.float64)
-    for start in range(0, len(near), _BLOCK):
-        part = near[start : start + _BLOCK]
-        scores[start : start + _BLOCK] = np.einsum(
-            "nd,nd->n", left[part[:, 0]], right[part[:, 1]], dtype=np.float64, casting="safe"
-        )
-    return scores.clip(-1, 1)
+    return candidates(scores, cut)
 
 
 def _with(

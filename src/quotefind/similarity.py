@@ -14,12 +14,15 @@ Vectors = NDArray[np.float32]
 _BLOCK = 8192
 _LARGE_BLOCK = 65536
 _FEW = 8
+# Pairs of rows copied at a time: 6 MB.
+_PAIRS = 2048
 # Above this share of the rows it is faster to score all and leave some out than to pick rows.
 _MOST = 0.2
 # Only the maximum of each group of rows is kept in the first pass; the k best rows lie in the k best groups.
 _GROUP = 64
-# float32 dot products of unit vectors are off by less than this; what is closer to the cut is scored again exactly.
-_MARGIN = np.float32(4e-6)
+# Float32 dot products of unit vectors are off by less than this. A first pass in float32 keeps every row that can be
+# among the best; these are scored again in float64.
+SCORE_ERROR = 4e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +54,29 @@ def unit_rows(vectors: NDArray[np.floating]) -> Vectors:
 def cosine_scores(matrix: Vectors, vectors: Vectors) -> NDArray[np.float64]:
     """Return the cosine similarities (n, q) float64 of unit rows `matrix` (n, d) with unit rows `vectors` (q, d).
 
-    Equal rows get equal scores: each is summed in float64 and in the same order, whatever rows stand beside it.
+    Equal rows get equal scores: each is summed in float64 and in the same order, whatever the other rows are.
     """
     scores: NDArray[np.float64] = np.einsum("nd,qd->nq", matrix, vectors, dtype=np.float64, casting="safe")
+    return scores.clip(-1.0, 1.0)
+
+
+def candidates(scores: Vectors, cut: float | Vectors) -> NDArray[np.int64]:
+    """Return the positions (m, 2), in order, of the `scores` (n, q) that in float64 may be `cut` or more.
+
+    `scores` are float32 dot products of unit rows, -inf where left out; `cut` is one number, or one per row (n, 1).
+    """
+    return np.argwhere(scores >= np.maximum(cut - np.float32(SCORE_ERROR), np.float32(-2.0)))
+
+
+def scores_at(positions: NDArray[np.int64], left: Vectors, right: Vectors) -> NDArray[np.float64]:
+    """Return the cosine similarities (m,) float64 of unit rows of `left` (n, d) and `right` (q, d).
+
+    `positions` (m, 2) are the numbers of the two rows. Rows are copied a block at a time.
+    """
+    scores = np.empty(len(positions), np.float64)
+    for start in range(0, len(positions), _PAIRS):
+        a, b = positions[start : start + _PAIRS].T
+        scores[start : start + _PAIRS] = np.einsum("nd,nd->n", left[a], right[b], dtype=np.float64, casting="safe")
     return scores.clip(-1.0, 1.0)
 
 
@@ -135,18 +158,18 @@ def _rank(
 ) -> Ranking:
     total = len(matrix) if rows is None else len(rows)
     groups = min(k, len(maxima))
-    cut = np.partition(maxima, len(maxima) - groups)[len(maxima) - groups] - _MARGIN
-    chosen = np.flatnonzero(maxima >= cut)
+    cut = np.partition(maxima, len(maxima) - groups)[len(maxima) - groups]
+    chosen = candidates(maxima[:, None], cut)[:, 0]
     positions = (chosen[:, None] * _GROUP + np.arange(_GROUP)).ravel()
     positions = positions[positions < total]
     if excluded is not None:
         positions = positions[~excluded[positions]]
-    candidates = positions if rows is None else rows[positions]
+    numbers = positions if rows is None else rows[positions]
     scores = np.concatenate(
         [
-            cosine_scores(matrix[candidates[start : start + _BLOCK]], query[None])[:, 0]
-            for start in range(0, len(candidates), _BLOCK)
+            cosine_scores(matrix[numbers[start : start + _BLOCK]], query[None])[:, 0]
+            for start in range(0, len(numbers), _BLOCK)
         ]
     )
-    order = np.lexsort((candidates, -scores))[:k]
-    return Ranking(candidates[order], scores[order])
+    order = np.lexsort((numbers, -scores))[:k]
+    return Ranking(numbers[order], scores[order])

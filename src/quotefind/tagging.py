@@ -23,7 +23,7 @@ from quotefind.index.interface import Index
 from quotefind.paths import bundled_themes
 from quotefind.progress import Progress, silent
 from quotefind.records import Quote
-from quotefind.similarity import Vectors, unit_rows
+from quotefind.similarity import Vectors, candidates, scores_at, unit_rows
 from quotefind.text import fold, is_unicode, normalise, piles_marks
 
 if TYPE_CHECKING:
@@ -49,10 +49,6 @@ _MOST_THEMES = 10_000
 _LONGEST_THEME = 200
 # Scores computed at a time: 4 MB of float32.
 _SCORES = 1 << 20
-# Pairs of rows that are scored again at a time: 6 MB.
-_PAIRS = 2048
-# As in similarity: what float32 may be off by.
-_MARGIN = np.float32(4e-6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,18 +237,13 @@ def best_themes(
     cut = np.full(len(quotes), min_score, np.float32)
     if top < len(themes):
         cut = np.maximum(cut, np.partition(scores, len(themes) - top, axis=1)[:, len(themes) - top])
-    near = np.argwhere(scores >= cut[:, None] - _MARGIN)
-    exact = np.empty(len(near), np.float64)
-    for start in range(0, len(near), _PAIRS):
-        part = near[start : start + _PAIRS]
-        exact[start : start + _PAIRS] = np.einsum(
-            "nd,nd->n", quotes[part[:, 0]], themes[part[:, 1]], dtype=np.float64, casting="safe"
-        )
+    near = candidates(scores, cut[:, None])
+    exact = scores_at(near, quotes, themes)
     order = np.lexsort((near[:, 1], -exact, near[:, 0]))
     order = order[exact[order] >= min_score]
     positions = near[order, 0]
     order = order[np.arange(len(order)) - np.searchsorted(positions, positions) < top]
-    return near[order, 0], near[order, 1], exact[order].clip(-1, 1)
+    return near[order, 0], near[order, 1], exact[order]
 
 
 def _encoded_anew(location: Location) -> IndexUnusableError:

@@ -29,7 +29,7 @@ from quotefind.index.lance.filters import both, condition_of, literal
 from quotefind.index.lance.rows import SHOWN, is_intact, quote_of, vectors_of
 from quotefind.index.lance.vector_index import VectorIndex
 from quotefind.progress import Progress, silent
-from quotefind.similarity import Ranking, Vectors, cosine_scores
+from quotefind.similarity import SCORE_ERROR, Ranking, Vectors, cosine_scores
 from quotefind.text import counted, fold, text_digest
 
 if TYPE_CHECKING:
@@ -42,10 +42,8 @@ if TYPE_CHECKING:
 
 # Rows that one condition names.
 _ROWS = 2000
-# How many more rows than are wanted are asked for: Lance's scores are off by less than the margin, so that what lies
-# near the cut is scored again, exactly. As in `similarity`.
+# How many more rows than wanted are requested: Lance counts in float32, so what is near the cut is scored again.
 _SPARE = 16
-_MARGIN = 4e-6
 # Of so many candidates at least, BM25 is counted as FTS5 counts it; Lance's own, which finds them, has another idf.
 _CANDIDATES = 10_000
 _NAMES = {"author": ["author"], "work": ["work"], "tag": ["tags_folded", "proposed_folded"]}
@@ -141,7 +139,7 @@ class LanceIndex(Index):
             scores = cosine_scores(vectors, query[None])[:, 0] if len(rows) else np.empty(0)
             order = np.lexsort((rows, -scores))
             # Where the last that was found could tie with the last that is wanted, others could too.
-            if len(rows) < asked or scores[order[-1]] < scores[order[k - 1]] - _MARGIN or asked >= self.count:
+            if len(rows) < asked or scores[order[-1]] < scores[order[k - 1]] - SCORE_ERROR or asked >= self.count:
                 return Ranking(rows[order[:k]], scores[order[:k]])
             asked = min(asked * 4, self.count)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from quotefind.index.lance.rows import vectors_of
 from quotefind.progress import Progress, silent
-from quotefind.similarity import Vectors
+from quotefind.similarity import SCORE_ERROR, Vectors
 
 if TYPE_CHECKING:
     import lance
@@ -27,8 +27,6 @@ EXACT, APPROXIMATE = "IVF_FLAT", "IVF_RQ"
 # The share of the ten nearest that an approximate search has to find on average: over requests as users write them,
 # and over so many quotes as requests. Requests are few, and those to come are others: 0.98 is what is promised.
 RECALL, _TOP, _QUOTES = 0.99, 10, 100
-# Scores that differ by no more are equal: Lance counts in float32.
-_TIED = 4e-6
 # As many partitions as there are: Lance may split some as the index grows.
 _ALL = 1_000_000
 # Rows of a partition where all are looked at: few partitions are fewer calls.
@@ -204,6 +202,6 @@ def _recall(dataset: lance.LanceDataset, index: VectorIndex, query: Vectors, own
     found = dataset.to_table(columns=["row", "_distance"], nearest=index.request(query, _TOP + 1, exact=False))
     pairs = zip(found["row"].to_pylist(), found["_distance"].to_pylist(), strict=True)
     scores = [1.0 - distance for row, distance in pairs if row != own][:_TOP]
-    found_of_them: int = sum(score >= float(tenth) - _TIED for score in scores)
+    found_of_them: int = sum(score >= float(tenth) - SCORE_ERROR for score in scores)
     others = index.rows - (1 if own >= 0 else 0)
     return found_of_them / min(_TOP, others)

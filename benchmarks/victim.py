@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from quotefind.stores import index_exists, open_index
+from quotefind.stores import index_exists, open_index, verify
 
 # Quotes that are asked for themselves when an index is looked at.
 _ASKED = 20
@@ -90,7 +90,7 @@ def look(index: str, identity: dict[str, Any]) -> dict[str, Any]:
         if not index_exists(Path(index)):
             return found
         with open_index(Path(index)) as opened:
-            opened.verify()
+            verify(opened)
             texts = [quote.text for quote in opened.quotes(opened.rows_where(Filter()))]
             found["quotes"] = sorted(zlib.crc32(text.encode()) for text in texts)
             begun = opened.connection.execute("SELECT text FROM quotes JOIN rewritten ON quote_id = quotes.id")

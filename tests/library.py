@@ -13,7 +13,7 @@ from quotefind.index.interface import IndexWriter
 from quotefind.index.sources import Source
 from quotefind.index.summary import Summary
 from quotefind.records import Quote
-from quotefind.stores import open_index, open_to_write
+from quotefind.stores import open_index, open_to_write, verify
 
 
 class Library:
@@ -54,7 +54,7 @@ class Library:
     def quotes(self) -> list[Quote]:
         """Return all quotes of the index by row, having verified that it is whole."""
         with open_index(self.directory) as index:
-            index.verify()
+            verify(index)
             return index.quotes(index.rows_where(Filter()).tolist())
 
     def texts(self) -> list[str]:

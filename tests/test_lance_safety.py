@@ -24,7 +24,7 @@ from quotefind.index.lance import lock
 from quotefind.index.lance.dataset import TAG
 from quotefind.paths import index_location
 from quotefind.search import FindOptions, find
-from quotefind.stores import index_exists, open_index
+from quotefind.stores import index_exists, open_index, verify
 
 lance = pytest.importorskip("lance", reason="the extra scale is not installed")
 
@@ -98,7 +98,7 @@ def test_verify_finds_what_was_changed(shared: Library, name: str) -> None:
         open_index(shared.directory) as index,
         pytest.raises(IndexUnusableError, match=said) as raised,
     ):
-        index.verify()
+        verify(index)
     assert "is damaged" in str(raised.value)
     assert "quotefind index SOURCE" in str(raised.value)
 
@@ -134,10 +134,10 @@ def test_verify_finds_rows_that_are_gone_or_there_twice(shared: Library) -> None
     again = dataset.to_table(filter="row = 2")
     publish(shared, lambda dataset: dataset.delete("row = 4"))
     with open_index(shared.directory) as index, pytest.raises(IndexUnusableError, match="words"):
-        index.verify()
+        verify(index)
     publish(shared, lambda dataset: dataset.insert(again))
     with open_index(shared.directory) as index, pytest.raises(IndexUnusableError, match="twice"):
-        index.verify()
+        verify(index)
 
 
 def test_verify_finds_an_index_that_lacks_quotes(shared: Library) -> None:
@@ -150,7 +150,7 @@ def test_verify_finds_an_index_that_lacks_quotes(shared: Library) -> None:
 
     publish(shared, moved)
     with open_index(shared.directory) as index, pytest.raises(IndexUnusableError, match="its index of row lacks 1"):
-        index.verify()
+        verify(index)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_files_that_are_gone_or_cut(shared: Library, lost: str, cut: bool) -> No
         if file.is_file():
             os.truncate(file, 10) if cut else file.unlink()
     with open_index(shared.directory) as index, pytest.raises(IndexUnusableError, match="is damaged: a file") as raised:
-        index.verify()
+        verify(index)
     assert "quotefind index --rebuild --index" in str(raised.value)
     assert ".rs" not in str(raised.value)
     if lost == "_indices":

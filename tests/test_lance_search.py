@@ -20,7 +20,7 @@ from quotefind.index.lance import vector_index
 from quotefind.index.lance.filters import literal
 from quotefind.search import FindOptions, find
 from quotefind.similarity import unit_rows
-from quotefind.stores import open_index
+from quotefind.stores import open_index, verify
 from quotefind.tagging import propose_tags
 from quotefind.text import fold
 
@@ -245,7 +245,7 @@ def test_an_approximate_index_says_what_it_finds(large: Both) -> None:
         assert facts["search"] == "approximate"
         assert facts["recall_at_10"] >= 0.98
         assert facts["bytes"] > 2000 * 32 * 4
-        assert index.verify() == index.count >= 2000
+        assert verify(index) == index.count >= 2000
         queries = unit_rows(np.random.default_rng(1).normal(size=(60, 32)).astype(np.float32))
         found = index.search(queries, 10)
     with open_index(large.matrix.directory) as matrix:

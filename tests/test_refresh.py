@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from library import Library
@@ -82,6 +84,52 @@ def test_what_takes_too_long_is_left_to_the_user(
     (line,) = told
     assert line.endswith(f"To bring it up to date: quotefind index --index {filled.directory}")
     assert filled.encoder.encoded == ["hope", "fear"]
+
+
+def test_what_takes_too_long_is_tried_once(filled: Library, told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source that takes too long is not read again by each search, until it changes again."""
+    monkeypatch.setattr(refresh_module, "PATIENCE", 0.5)
+    filled.write("a.txt", *(f"line {n}" for n in range(100)))
+    texts(filled, told)
+    with writer_lock(filled.directory):  # nobody may write, and nobody needs to
+        assert texts(filled, told) == ["fear", "hope"]
+    assert told[1] == told[0]
+    filled.write("a.txt", "dust")
+    assert texts(filled, told) == ["dust"]
+
+
+def test_a_deferred_source_is_indexed_on_command(
+    filled: Library, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an update without a time limit, a search finds what took too long before, and says nothing."""
+    monkeypatch.setattr(refresh_module, "PATIENCE", 0.5)
+    filled.write("a.txt", *(f"line {n}" for n in range(100)))
+    texts(filled, told)
+    filled.update()
+    told.clear()
+    assert len(texts(filled, told)) == 100
+    assert told == []
+
+
+@pytest.mark.parametrize(("change", "expected"), [(False, 1), (True, 2)])
+def test_an_index_is_opened_once(
+    library: Library, told: list[str], monkeypatch: pytest.MonkeyPatch, change: bool, expected: int
+) -> None:
+    """A search opens the default index for reading once, and once more only after it has refreshed it."""
+    default = Library(index_location(None), library.folder, library.encoder)
+    default.update(default.write("a.txt", "hope"))
+    if change:
+        default.write("a.txt", "hope", "fear")
+    opened: list[str] = []
+    connect = sqlite3.connect
+
+    def counted(path: object, **options: Any) -> sqlite3.Connection:
+        opened.extend(["read"] * ("mode=ro" in str(path)))
+        return connect(path, **options)  # type: ignore[call-overload, no-any-return]
+
+    monkeypatch.setattr(sqlite3, "connect", counted)
+    open_fresh(default.directory, default.models, tell=told.append).close()
+    assert len(opened) == expected
 
 
 def test_nothing_is_refreshed_where_that_is_not_wanted(filled: Library, told: list[str]) -> None:

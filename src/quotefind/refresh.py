@@ -1,4 +1,4 @@
-"""An index brought up to date before it answers, so that no stale answer is given in silence; and kept open after."""
+"""Bring an index up to date before it is searched, or say that it is not; and keep it open between searches."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from quotefind.errors import IndexLockedError, IndexUnusableError, QuotefindError
-from quotefind.index.changes import is_stale
+from quotefind.index.changes import is_stale, mark_of
 from quotefind.index.interface import Index
 from quotefind.index.sources import Source
 from quotefind.paths import BUNDLED, DEFAULT_INDEX, Location, index_argument, index_location
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from quotefind.index.interface import OpenEncoder
     from quotefind.index.lance.machines import Machines
 
-# A search waits so many seconds for a refresh at most.
+# A search waits at most this many seconds for a refresh.
 PATIENCE = 10.0
 
 
@@ -33,36 +33,47 @@ def open_fresh(
     tell: Callable[[str], None],
     progress: Progress = silent,
 ) -> Index:
-    """Open the index at `location` to search it, brought up to date first where that takes no more than ten seconds.
+    """Open the index at `location` for searching; bring it up to date first if that takes at most ten seconds.
 
-    Where the default index is not there yet, it is made from the bundled quotes. An index that machines share is not
-    written by a search: where its sources have changed, that is told.
+    If the default index is missing, it is made from the bundled quotes. A search never writes to a shared index; if its
+    sources have changed, the user is told. What took too long once is not tried again until the sources change.
 
     Args:
-        location: where the index lies.
-        open_encoder: called where texts have to be encoded.
-        refresh: False to answer from what is there, whatever happened to the sources.
+        location: where the index is.
+        open_encoder: called when texts must be encoded.
+        refresh: False to search the index as it is, whatever happened to the sources.
         cluster, exact: as for `stores.open_index`.
-        tell: called with a sentence where the user should know what was done, or was not.
-        progress: told what goes on.
+        tell: called with a sentence for the user about what was done or not done.
+        progress: told what is going on.
 
     Raises:
         IndexUnusableError: the index cannot be used.
     """
-    if location == index_location(DEFAULT_INDEX) and not index_exists(location):
-        tell("There is no index yet; making it from the bundled quotes.")
-        with open_to_write(location, open_encoder, wait=600.0) as writer:
-            if writer.manifest is None:
-                writer.update([Source(BUNDLED)], progress=progress)
-    index = open_index(location, cluster=cluster, exact=exact)
+    try:
+        index = open_index(location, cluster=cluster, exact=exact)
+    except IndexUnusableError:
+        if location != index_location(DEFAULT_INDEX) or index_exists(location):
+            raise
+        _make_default(location, open_encoder, tell, progress)
+        index = open_index(location)
     if not refresh or not is_stale(index):
         return index
-    if index.shared:
+    mark = mark_of(index)
+    if index.shared or (mark and mark == index.deferred):
         tell(_changed(location))
         return index
     index.close()
-    _refresh(location, open_encoder, tell, progress)
+    _refresh(location, open_encoder, mark, tell, progress)
     return open_index(location)
+
+
+def _make_default(
+    location: Location, open_encoder: OpenEncoder, tell: Callable[[str], None], progress: Progress
+) -> None:
+    tell("There is no index yet; making it from the bundled quotes.")
+    with open_to_write(location, open_encoder, wait=600.0) as writer:
+        if writer.manifest is None:  # another process may have made it meanwhile
+            writer.update([Source(BUNDLED)], progress=progress)
 
 
 def _changed(location: Location) -> str:
@@ -70,12 +81,18 @@ def _changed(location: Location) -> str:
     return f"The sources have changed; answering from the index as it is. To bring it up to date: {command}"
 
 
-def _refresh(location: Location, open_encoder: OpenEncoder, tell: Callable[[str], None], progress: Progress) -> None:
+def _refresh(
+    location: Location, open_encoder: OpenEncoder, mark: str, tell: Callable[[str], None], progress: Progress
+) -> None:
     from quotefind.index.update import TooLongError
 
     try:
         with open_to_write(location, open_encoder) as writer:
-            summary = writer.update([], progress=progress, at_most=PATIENCE)
+            try:
+                summary = writer.update([], progress=progress, at_most=PATIENCE)
+            except TooLongError:
+                writer.defer(mark)
+                raise
         changes = [
             f"{count} {what}"
             for count, what in ((summary.added, "added"), (summary.updated, "updated"), (summary.removed, "removed"))
@@ -96,12 +113,12 @@ def _refresh(location: Location, open_encoder: OpenEncoder, tell: Callable[[str]
 
 
 class SearchSession:
-    """An index and its encoder that stay open from answer to answer, and follow what others write into the index.
+    """An index and its encoder that stay open between searches, and follow what others write to the index.
 
-    Between answers no state of the index is held, so that no writer has to keep it.
+    Between searches no state of the index is held, so that writers need not keep an old one.
 
     Attributes:
-        location: where the index lies.
+        location: where the index is.
     """
 
     def __init__(
@@ -117,11 +134,11 @@ class SearchSession:
         """Open nothing yet.
 
         Args:
-            location: where the index lies.
-            refresh: whether it is brought up to date before it answers, as by `open_fresh`.
-            make: whether the default index is made where it is not there yet.
+            location: where the index is.
+            refresh: whether it is brought up to date before each search, as by `open_fresh`.
+            make: whether the default index is made if it is missing.
             cluster, exact: as for `stores.open_index`.
-            tell: called with a sentence where the user should know what was done, or was not.
+            tell: called with a sentence for the user about what was done or not done.
         """
         self.location = location
         self._refresh = refresh
@@ -131,7 +148,7 @@ class SearchSession:
         self._tell = tell
         self._index: Index | None = None
         self._encoder: Encoder | None = None
-        self._stays_stale = False  # what was tried once in vain is not tried again before each answer
+        self._stays_stale = False  # what failed once is not tried again before each search
 
     @property
     def mapped(self) -> int:
@@ -140,11 +157,11 @@ class SearchSession:
 
     @contextmanager
     def answering(self, open_encoder: OpenEncoder, progress: Progress = silent) -> Iterator[tuple[Index, Encoder]]:
-        """Give the index in its newest state, and the encoder that this was made with.
+        """Give the index in its newest state, and its encoder.
 
         Args:
-            open_encoder: called for the first answer, and where the index has another model now.
-            progress: told what goes on.
+            open_encoder: called for the first search, and when the index has another model.
+            progress: told what is going on.
 
         Raises:
             IndexUnusableError: the index cannot be used.
@@ -161,7 +178,7 @@ class SearchSession:
 
     @contextmanager
     def reading(self, open_encoder: OpenEncoder, progress: Progress = silent) -> Iterator[Index]:
-        """Give the index alone, as `answering` does; `open_encoder` is called only where it has to be refreshed."""
+        """Give the index alone; `open_encoder` is called only if the index must be refreshed."""
         index = self._newest(open_encoder, progress)
         try:
             yield index
@@ -169,11 +186,11 @@ class SearchSession:
             index.release()
 
     def names(self, kind: str, beginning: str) -> list[str]:
-        """Return names to complete `beginning` with, as the index does; none while no index is open."""
+        """Return names that complete `beginning`, as `Index.names`; none while no index is open."""
         return self._index.names(kind, beginning) if self._index is not None else []
 
     def close(self) -> None:
-        """Let go of the files of the index."""
+        """Close the index."""
         if self._index is not None:
             self._index.close()
             self._index = None

@@ -1,4 +1,7 @@
-"""The two places where an index can be: a directory on this machine, or a Lance dataset that machines share."""
+"""Open, write and verify an index: the only code that knows that there are two stores.
+
+A local index is a directory on this machine. A Lance dataset is shared by machines; its name ends in ".lance".
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from quotefind.errors import UsageError
 from quotefind.paths import Location, is_lance
+from quotefind.progress import Progress, silent
 
 if TYPE_CHECKING:
     from quotefind.index.interface import Index, IndexWriter, Lookup, OpenEncoder
@@ -16,42 +20,42 @@ if TYPE_CHECKING:
 
 
 def index_exists(location: Location) -> bool:
-    """Whether there is an index at `location`, be it usable or not."""
+    """Whether there is an index at `location`, usable or not."""
     if is_lance(location):
         from quotefind.index.lance.dataset import exists
 
         return exists(location)
-    from quotefind.index.local.reader import MatrixIndex
+    from quotefind.index.local.reader import LocalIndex
 
-    return MatrixIndex.exists(Path(location))
+    return LocalIndex.exists(Path(location))
 
 
 def open_index(location: Location, *, cluster: Machines | None = None, exact: bool = False) -> Index:
-    """Open the index at `location` to search it.
+    """Open the index at `location` for searching.
 
     Args:
         location: a directory; or the path or address of a Lance dataset, which ends in ".lance".
         cluster: search on these machines; for a Lance dataset only.
-        exact: compare every quote, also where a large Lance dataset has an approximate index; others always do.
+        exact: compare every quote, even if a large Lance dataset has an approximate index; a local index always does.
 
     Raises:
         IndexUnusableError: there is none, or its files do not belong together.
         ModelError: it is a Lance dataset, and the extra `scale` is missing.
-        UsageError: there is a `cluster`, but the index is in a directory.
+        UsageError: a `cluster` is given for a local index.
     """
     if is_lance(location):
         from quotefind.index.lance.reader import LanceIndex
 
         return LanceIndex(location, cluster=cluster, exact=exact)
     _check_cluster(location, cluster)
-    from quotefind.index.local.reader import MatrixIndex
+    from quotefind.index.local.reader import LocalIndex
 
-    return MatrixIndex(Path(location))
+    return LocalIndex(Path(location))
 
 
 @contextmanager
 def open_lookup(location: Location, *, missing_ok: bool = False) -> Iterator[Lookup | None]:
-    """Give the index at `location` for a quote or two; None, where `missing_ok` says so, if none was ever made there.
+    """Open the index at `location` for a quote or two; None if there is none and `missing_ok` allows that.
 
     Raises:
         IndexUnusableError: it cannot be used.
@@ -66,22 +70,21 @@ def open_lookup(location: Location, *, missing_ok: bool = False) -> Iterator[Loo
         with LanceIndex(location) as index:
             yield index
         return
-    from quotefind.index.local.lookup import open_light
+    from quotefind.index.local.lookup import open_lookup as open_local
 
-    with open_light(Path(location), missing_ok=missing_ok) as light:
-        yield light
+    with open_local(Path(location), missing_ok=missing_ok) as lookup:
+        yield lookup
 
 
 @contextmanager
 def open_to_write(
     location: Location, open_encoder: OpenEncoder, *, wait: float = 0.0, cluster: Machines | None = None
 ) -> Iterator[IndexWriter]:
-    """Open the index at `location`, made if it is not there, to write it; one process at a time.
+    """Open the index at `location` for writing, by one process at a time; it is made if it is missing.
 
     Args:
         location: as for `open_index`.
-        open_encoder: called with a model and the fingerprint it must have, either may be None, when texts are to be
-            encoded.
+        open_encoder: called when texts must be encoded.
         wait: seconds to wait for another writer to finish.
         cluster: encode on these machines; for a Lance dataset only.
 
@@ -100,6 +103,25 @@ def open_to_write(
 
     with open_matrix(Path(location), open_encoder, wait=wait) as matrix_writer:
         yield matrix_writer
+
+
+def verify(index: Index, progress: Progress = silent) -> int:
+    """Check every vector, every checksum and everything that searches look at; return how many quotes were checked.
+
+    Raises:
+        IndexUnusableError: something is wrong; the message lists the first problems and says how to fix them.
+    """
+    if is_lance(index.location):
+        from quotefind.index.lance.reader import LanceIndex
+        from quotefind.index.lance.verify import verify as verify_lance
+
+        assert isinstance(index, LanceIndex), "its location says so"
+        return verify_lance(index, progress)
+    from quotefind.index.local.reader import LocalIndex
+    from quotefind.index.local.verify import verify as verify_local
+
+    assert isinstance(index, LocalIndex), "its location says so"
+    return verify_local(index, progress)
 
 
 def _check_cluster(location: Location, cluster: Machines | None) -> None:

@@ -185,10 +185,10 @@ def _update(
 
 
 def _verify(name: str | None, *, json: bool, quiet: bool) -> None:
-    from quotefind.stores import open_index
+    from quotefind.stores import open_index, verify
 
     with session.progress_bar(quiet=quiet) as progress, open_index(index_location(name)) as opened:
-        count = opened.verify(progress)
+        count = verify(opened, progress)
     if json:
         print(output.to_json({"verified": count}))  # noqa: T201
     elif not quiet:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,6 +71,20 @@ def is_stale(index: Index) -> bool:
         return True
     # What is missing here may be there for another machine that shares the index.
     return bool(changes or (changes.vanished and not index.shared))
+
+
+def mark_of(index: Index) -> str:
+    """Return a text that stands for what has changed in the sources of `index`; '' if a source cannot be read.
+
+    It is another once a file changes again, in size or modification time, or the number of quotes.
+    """
+    try:
+        changes = find_changes(index.ledger, remembered(index.ledger), named=set(), by_content=False)
+    except SourceError:
+        return ""
+    changed = sorted((file.name, file.size, file.modified) for file in changes.changed)
+    state = json.dumps([index.count, changed, sorted(changes.gone)])
+    return f"{zlib.crc32(state.encode('ascii')):08x}"
 
 
 def find_changes(
@@ -162,7 +178,7 @@ def _compare(
             changes.unchanged += 1
             return
         if not by_content:
-            changes.changed.append(ChangedFile(source, name, path))
+            changes.changed.append(ChangedFile(source, name, path, status.st_size, status.st_mtime_ns))
             return
         now = _digest(path, min(status.st_size, source.options.max_bytes + 1))  # more will not be read
     except OSError as error:

@@ -71,17 +71,19 @@ class SourceInfo:
 
 
 class Index(ABC):
-    """One committed state of an index, whatever writers do beside it; use it as a context manager, or close it.
+    """One committed state of an index, whatever writers do meanwhile; use it as a context manager, or close it.
 
-    A quote is known by its row: a number that it keeps as long as this is open, in the order in which quotes came.
+    A quote is identified by its row: a number that stays the same while this is open, in the order of adding.
 
     Attributes:
-        location: where it lies: a directory, or an address.
-        shared: whether machines that see other files than this one may read it; then a search never writes it.
+        location: where it is: a directory, or an address.
+        shared: whether machines with other files may read it; a search never writes to a shared index.
+        deferred: the mark of changes that take too long to refresh during a search, see `changes.mark_of`; '' for none.
     """
 
     location: Location
     shared: bool = False
+    deferred: str = ""
 
     @property
     @abstractmethod
@@ -204,14 +206,6 @@ class Index(ABC):
     def storage(self) -> dict[str, Any]:
         """Return what there is to say of how and in how many bytes it is stored; "bytes" is always among it."""
 
-    @abstractmethod
-    def verify(self, progress: Progress = silent) -> int:
-        """Check every vector, every hash and everything that is found by; return how many quotes were checked.
-
-        Raises:
-            IndexUnusableError: something is wrong; the message lists the first finds and says what mends them.
-        """
-
 
 class OpenEncoder(Protocol):
     """Opens the encoder for a model; it is called only when texts must be encoded."""
@@ -291,6 +285,9 @@ class IndexWriter(Protocol):
 
     def compact(self, progress: Progress = silent) -> int:
         """Give back the space of what was removed; return how many rows that was."""
+
+    def defer(self, mark: str) -> None:
+        """Remember that the changes that `mark` stands for take too long to refresh during a search."""
 
     def propose(self, proposed: Iterable[tuple[Quote, Sequence[str]]]) -> int:
         """Store the tags `proposed` for each quote, in the place of what was proposed for it before.

@@ -17,7 +17,7 @@ from quotefind.encoders import Encoder
 from quotefind.errors import UsageError
 from quotefind.index.interface import Index
 from quotefind.index.local import database
-from quotefind.index.local.reader import MatrixIndex
+from quotefind.index.local.reader import LocalIndex
 from quotefind.index.local.writer import open_to_write
 from quotefind.progress import Progress, silent
 from quotefind.search import FindOptions, find, search_terms
@@ -101,7 +101,7 @@ def encoded_anew(index: Index, model: str, open_encoder: OpenEncoder, progress: 
     """Give a copy of `index` encoded with `model`; it is gone at the end, and `index` is not touched."""
     import sqlite3
 
-    if not isinstance(index, MatrixIndex):
+    if not isinstance(index, LocalIndex):
         raise UsageError(
             f"Another model is measured on a copy of the index, which is made of one in a directory; {index.location} "
             "is shared by machines. Index a sample of its sources under a name of its own, and measure there."
@@ -117,7 +117,7 @@ def encoded_anew(index: Index, model: str, open_encoder: OpenEncoder, progress: 
                 copy.close()
         with open_to_write(directory, open_encoder) as writer:
             writer.rebuild(model=model, progress=progress)
-        with MatrixIndex(directory) as anew:
+        with LocalIndex(directory) as anew:
             yield anew
 
 

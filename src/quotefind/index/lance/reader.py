@@ -28,7 +28,6 @@ from quotefind.index.lance.dataset import (
 from quotefind.index.lance.filters import both, condition_of, literal
 from quotefind.index.lance.rows import SHOWN, is_intact, quote_of, vectors_of
 from quotefind.index.lance.vector_index import VectorIndex
-from quotefind.progress import Progress, silent
 from quotefind.similarity import SCORE_ERROR, Ranking, Vectors, cosine_scores
 from quotefind.text import counted, fold, text_digest
 
@@ -375,9 +374,3 @@ class LanceIndex(Index):
             **self._vector_index.facts(),
             "bytes": sum(files["size_bytes"].to_pylist()),
         }
-
-    def verify(self, progress: Progress = silent) -> int:
-        """Check every vector and every hash, as `index.lance.verify.verify` does; return how many quotes."""
-        from quotefind.index.lance.verify import verify
-
-        return verify(self, progress)

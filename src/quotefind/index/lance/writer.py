@@ -291,6 +291,9 @@ class LanceIndexWriter:
         self._show(self._versions.source_tables, progress)
         return dead
 
+    def defer(self, mark: str) -> None:
+        """Do nothing: a search never refreshes a shared index."""
+
     def propose(self, proposed: Iterable[tuple[Quote, Sequence[str]]]) -> int:
         """Store the tags `proposed` for each quote, in the place of what was proposed for it before.
 

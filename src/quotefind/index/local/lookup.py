@@ -14,8 +14,8 @@ from quotefind.index.local.quotes import checked_quotes
 from quotefind.records import Quote
 
 
-class LightIndex:
-    """One committed state of the database of an index; see `open_light`."""
+class LocalLookup:
+    """One committed state of the database of an index; see `open_lookup`."""
 
     def __init__(self, directory: Path, connection: sqlite3.Connection) -> None:
         """Read what `connection` shows."""
@@ -54,7 +54,7 @@ class LightIndex:
 
 
 @contextmanager
-def open_light(directory: Path, *, missing_ok: bool = False) -> Iterator[LightIndex | None]:
+def open_lookup(directory: Path, *, missing_ok: bool = False) -> Iterator[LocalLookup | None]:
     """Give the index in `directory`; None, where `missing_ok` says so, if none was ever made there.
 
     What is done within may meet damage too.
@@ -75,4 +75,4 @@ def open_light(directory: Path, *, missing_ok: bool = False) -> Iterator[LightIn
                     raise missing_index(directory)
                 yield None
                 return
-            yield LightIndex(directory, connection)
+            yield LocalLookup(directory, connection)

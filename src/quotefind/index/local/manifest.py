@@ -14,6 +14,8 @@ from quotefind.paths import index_argument
 
 # The key of a value where it is not the name of its attribute: this one dates from format 2.
 _KEYS = {"matrix_checksum": "word_sum"}
+# The key of a note that is not part of the manifest: see `read_deferred`.
+_DEFERRED = "deferred"
 _MATRIX = re.compile(r"vectors-[0-9]{1,9}\.npy")
 
 
@@ -92,6 +94,17 @@ def write_manifest(connection: sqlite3.Connection, manifest: LocalManifest) -> N
     """Store `manifest`, in the transaction of the caller."""
     values = [(_KEYS.get(key, key), str(value)) for key, value in asdict(manifest).items()]
     connection.executemany("INSERT OR REPLACE INTO manifest (key, value) VALUES (?, ?)", values)
+
+
+def read_deferred(connection: sqlite3.Connection) -> str:
+    """Return the mark of the changes that take too long to refresh during a search; '' if there is none."""
+    found = connection.execute("SELECT value FROM manifest WHERE key = ?", (_DEFERRED,)).fetchone()
+    return str(found[0]) if found else ""
+
+
+def write_deferred(connection: sqlite3.Connection, mark: str) -> None:
+    """Store what `read_deferred` returns, in the transaction of the caller."""
+    connection.execute("INSERT OR REPLACE INTO manifest (key, value) VALUES (?, ?)", (_DEFERRED, mark))
 
 
 @dataclass(slots=True)

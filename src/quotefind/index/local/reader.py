@@ -16,12 +16,11 @@ from quotefind.errors import IndexUnusableError
 from quotefind.index.filters import Filter, matching_rows
 from quotefind.index.interface import Index, SourceInfo
 from quotefind.index.local import database
-from quotefind.index.local.manifest import LocalManifest, missing_index, read_manifest
+from quotefind.index.local.manifest import LocalManifest, missing_index, read_deferred, read_manifest
 from quotefind.index.local.quotes import checked_quotes
 from quotefind.index.local.vectors import damaged_matrix, first_changed, has_rows, matrix_checksum, open_matrix
 from quotefind.index.schema import integers
 from quotefind.paths import index_argument
-from quotefind.progress import Progress, silent
 from quotefind.records import Quote
 from quotefind.similarity import Ranking, Vectors, top_k
 from quotefind.text import fold, text_digest
@@ -36,7 +35,7 @@ _LARGEST_TERM = 2.2
 _FEW = 20
 
 
-class MatrixIndex(Index):
+class LocalIndex(Index):
     """An index in a directory of this machine: a SQLite database and a matrix.
 
     Attributes:
@@ -65,6 +64,7 @@ class MatrixIndex(Index):
                     if manifest is None:
                         raise missing_index(directory)
                     self._manifest = manifest
+                    self.deferred = read_deferred(self._connection)
                     self.matrix = open_matrix(
                         directory / manifest.matrix,
                         rows=manifest.rows,
@@ -334,12 +334,6 @@ class MatrixIndex(Index):
             "dead_rows": len(self.dead),
             "bytes": sum(path.stat().st_size for path in self.directory.iterdir() if path.is_file()),
         }
-
-    def verify(self, progress: Progress = silent) -> int:
-        """Check every row and every hash, as `quotefind.index.local.verify.verify` does; return how many quotes."""
-        from quotefind.index.local.verify import verify
-
-        return verify(self, progress)
 
     @property
     def connection(self) -> sqlite3.Connection:

@@ -12,7 +12,7 @@ import numpy as np
 
 from quotefind.errors import IndexUnusableError
 from quotefind.index.local.database import FILE_NAME, address_of, damage_reported, index_again
-from quotefind.index.local.reader import MatrixIndex
+from quotefind.index.local.reader import LocalIndex
 from quotefind.index.local.vectors import damaged_matrix, matrix_checksum, row_checksum
 from quotefind.index.schema import quote_checksum
 from quotefind.paths import index_argument
@@ -33,7 +33,7 @@ ORDER BY row
 """
 
 
-def verify(index: MatrixIndex, progress: Progress = silent) -> int:
+def verify(index: LocalIndex, progress: Progress = silent) -> int:
     """Check that database and matrix are whole and belong together; return how many quotes were checked.
 
     Every row is finite, has length 1 and its CRC-32. Every text and author has its hash, every quote its checksum.
@@ -71,7 +71,7 @@ def verify(index: MatrixIndex, progress: Progress = silent) -> int:
     return int(quotes)
 
 
-def _check_quotes(index: MatrixIndex, progress: Progress) -> tuple[list[str], list[str]]:
+def _check_quotes(index: LocalIndex, progress: Progress) -> tuple[list[str], list[str]]:
     in_database: list[str] = []
     in_matrix: list[str] = []
     for number, values in enumerate(index.connection.execute(_QUOTES), 1):

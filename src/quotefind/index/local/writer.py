@@ -14,7 +14,14 @@ from quotefind.index.changes import Changes
 from quotefind.index.interface import OpenEncoder, now
 from quotefind.index.local import database, merge, migrate, proposals, rewrite
 from quotefind.index.local.lock import release_for_good, writer_lock
-from quotefind.index.local.manifest import LocalManifest, State, missing_index, read_manifest, write_manifest
+from quotefind.index.local.manifest import (
+    LocalManifest,
+    State,
+    missing_index,
+    read_manifest,
+    write_deferred,
+    write_manifest,
+)
 from quotefind.index.local.vectors import MatrixWriter, check_length, has_rows
 from quotefind.index.merge import Added, Merge, held
 from quotefind.index.schema import SCHEMA, statements, transaction
@@ -141,6 +148,11 @@ class LocalIndexWriter:
     def compact(self, progress: Progress = silent) -> int:
         """Write a matrix without the rows that belong to no quote; return how many these were."""
         return rewrite.compact(self._state, progress)
+
+    def defer(self, mark: str) -> None:
+        """See `IndexWriter.defer`."""
+        with transaction(self.connection):
+            write_deferred(self.connection, mark)
 
     def propose(self, proposed: Iterable[tuple[Quote, Sequence[str]]]) -> int:
         """See `IndexWriter.propose`."""

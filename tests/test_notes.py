@@ -54,7 +54,7 @@ def test_a_note_that_was_damaged_is_found(library: Library) -> None:
     with open_index(library.directory) as index:
         with pytest.raises(IndexUnusableError, match="is not what was written"):
             index.quotes([0])
-        with pytest.raises(IndexUnusableError, match="note that it was stored with"):
+        with pytest.raises(IndexUnusableError, match="was stored with another work, year, place, date, note"):
             verify(index)
 
 

@@ -450,7 +450,14 @@ def test_damage_gets_no_right_checksum(filled: Library) -> None:
         verify(index)
 
 
+TO_FORMAT_3 = (
+    "ALTER TABLE quotes DROP COLUMN place",
+    "ALTER TABLE quotes DROP COLUMN added",
+    "ALTER TABLE quotes DROP COLUMN verse",
+    "UPDATE manifest SET value = '3' WHERE key = 'format'",
+)
 TO_FORMAT_2 = (
+    *TO_FORMAT_3,
     "DROP TABLE proposed_tags",
     "ALTER TABLE quotes DROP COLUMN proposed",
     "ALTER TABLE quotes DROP COLUMN note",
@@ -464,14 +471,14 @@ TO_FORMAT_1 = (
 )
 
 
-@pytest.mark.parametrize("statements", [TO_FORMAT_1, TO_FORMAT_2], ids=["format 1", "format 2"])
+@pytest.mark.parametrize("statements", [TO_FORMAT_1, TO_FORMAT_2, TO_FORMAT_3], ids=["1", "2", "3"])
 def test_an_older_index_is_brought_up_to_date(filled: Library, statements: tuple[str, ...]) -> None:
     """A reader says what brings an index of an earlier format up to date; that encodes nothing, and all is there."""
     before = filled.quotes()
     change(filled, *statements)
     filled.encoder.encoded.clear()
     with pytest.raises(
-        IndexUnusableError, match=r"reads format 3\. To bring it up to date, with nothing encoded again"
+        IndexUnusableError, match=r"reads format 4\. To bring it up to date, with nothing encoded again"
     ):
         open_index(filled.directory)
     assert filled.update().encoded == 0

@@ -20,7 +20,7 @@ from quotefind.pairs import MinedPairs, mined
 from quotefind.progress import Progress, silent
 from quotefind.records import Quote
 from quotefind.similarity import cosine_scores
-from quotefind.text import fold
+from quotefind.text import fold, one_line
 
 # Measured by benchmarks/conflicts.py; see benchmarks/README.md.
 MIN_SCORE = 0.8
@@ -200,7 +200,7 @@ def _differences(quotes: Sequence[Quote]) -> tuple[Difference, ...]:
 
 
 def _difference_of_words(first: Quote, other: Quote) -> Difference | None:
-    if first.text == other.text:
+    if one_line(first.text) == one_line(other.text):
         return None
     a, b = words_of(first.text), words_of(other.text)
     if a == b:

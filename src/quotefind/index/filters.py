@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from quotefind.errors import UsageError
 from quotefind.index.schema import integers
-from quotefind.text import fold
+from quotefind.text import fold, one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,7 +59,7 @@ class Filter:
         carried = (*quote.tags, *quote.proposed) if self.proposed else quote.tags
         if (tags and tags.isdisjoint(map(fold, carried))) or (self.untagged and quote.tags):
             return False
-        return self.max_chars is None or len(quote.text) <= self.max_chars
+        return self.max_chars is None or len(one_line(quote.text)) <= self.max_chars
 
 
 def beginning_of(folded: str) -> str:

@@ -45,14 +45,16 @@ ORDER BY n"""
 _ATTACH_AUTHORLESS = """
 UPDATE staged SET quote_id = (SELECT min(id) FROM quotes WHERE quotes.digest = staged.digest)
 WHERE quote_id IS NULL AND author IS NULL"""
-# The first file that holds a quote decides its work, year, tags and note.
+# The first file that holds a quote decides its work, year, tags, note, place, date and lines.
 _ATTRIBUTION_CHANGED = """
-SELECT quotes.id, staged.author, staged.work, staged.year, staged.tags, staged.note FROM staged
+SELECT quotes.id, staged.author, staged.work, staged.year, staged.tags, staged.note, staged.place, staged.added,
+    staged.verse FROM staged
 JOIN quotes ON quotes.id = staged.quote_id AND quotes.name = staged.name
 LEFT JOIN authors ON authors.id = author_id
 LEFT JOIN works ON works.id = work_id
 WHERE (authors.name IS NOT staged.author OR works.name IS NOT staged.work OR quotes.year IS NOT staged.year
-       OR quotes.tags <> staged.tags OR quotes.note IS NOT staged.note)
+       OR quotes.tags <> staged.tags OR quotes.note IS NOT staged.note OR quotes.place IS NOT staged.place
+       OR quotes.added IS NOT staged.added OR quotes.verse IS NOT staged.verse)
 AND staged.file <= (SELECT coalesce(min(file_id), staged.file) FROM places WHERE places.quote_id = quotes.id)
 ORDER BY n DESC"""
 
@@ -71,6 +73,9 @@ class StagedQuote(NamedTuple):
     year: int | None
     tags: str
     note: str | None
+    place: str | None
+    added: str | None
+    verse: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +160,10 @@ class Merge:
 
     def insert(self, quote: StagedQuote, row: int, checksum: int, *, truncated: bool) -> int:
         """Insert a new quote whose vector is in `row` and has `checksum`; return its number in the database."""
+        more = (quote.note, quote.place, quote.added, quote.verse)
         inserted = self.connection.execute(
             "INSERT INTO quotes (name, digest, row, checksum, text, chars, author_id, work_id, year, tags, note,"
-            " truncated, seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " place, added, verse, truncated, seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 quote.name,
                 quote.digest,
@@ -169,11 +175,9 @@ class Merge:
                 self._id_of("works", quote.work),
                 quote.year,
                 quote.tags,
-                quote.note,
+                *more,
                 truncated,
-                quote_checksum(
-                    quote.name, quote.text, quote.author, quote.work, quote.year, quote.tags, note=quote.note
-                ),
+                quote_checksum(quote.name, quote.text, quote.author, quote.work, quote.year, quote.tags, "[]", *more),
             ),
         )
         quote_id = inserted.lastrowid or 0
@@ -245,11 +249,12 @@ class Merge:
             self.connection.execute("UPDATE staged SET quote_id = ? WHERE name = ?", (quote_id, name))
 
     def _update_attributions(self) -> None:
-        for quote_id, author, work, year, tags, note in self.connection.execute(_ATTRIBUTION_CHANGED).fetchall():
+        for quote_id, author, work, year, tags, *more in self.connection.execute(_ATTRIBUTION_CHANGED).fetchall():
             self.updated.add(quote_id)
             self.connection.execute(
-                "UPDATE quotes SET author_id = ?, work_id = ?, year = ?, tags = ?, note = ? WHERE id = ?",
-                (self._id_of("authors", author), self._id_of("works", work), year, tags, note, quote_id),
+                "UPDATE quotes SET author_id = ?, work_id = ?, year = ?, tags = ?, note = ?, place = ?, added = ?,"
+                " verse = ? WHERE id = ?",
+                (self._id_of("authors", author), self._id_of("works", work), year, tags, *more, quote_id),
             )
             self.connection.execute("DELETE FROM quote_tags WHERE quote_id = ?", (quote_id,))
             self._tag(quote_id, tags)

@@ -60,6 +60,9 @@ CREATE TABLE quotes (
     tags TEXT NOT NULL,             -- a JSON array, as in the source
     proposed TEXT NOT NULL DEFAULT '[]',  -- a JSON array of what `quotefind tag` proposed, apart from `tags`
     note TEXT,                      -- the collector's own remark
+    place TEXT,                     -- where in the work
+    added TEXT,                     -- the day on which it was collected, ISO 8601
+    verse TEXT,                     -- the text with its line breaks, where it has some; `text` is on one line
     truncated INTEGER NOT NULL,     -- whether the encoder cut the text
     seal INTEGER NOT NULL           -- `quote_checksum`; the column got its name in format 2
 );
@@ -94,12 +97,13 @@ CREATE VIRTUAL TABLE words USING fts5 (
 );
 """
 
-# The columns that `quote_checksum` covers, in its order, without the proposed tags and the note.
+# The columns that `quote_checksum` covers, in its order: CHECKED, `proposed`, MORE_CHECKED.
 CHECKED = """
 name, text, (SELECT name FROM authors WHERE id = author_id), (SELECT name FROM works WHERE id = work_id), year, tags
 """
+MORE_CHECKED = "note, place, added, verse"
 # Renews the checksum of quotes whose attribution was changed; a condition may follow.
-RENEW_CHECKSUMS = f"UPDATE quotes SET seal = quote_checksum({CHECKED}, proposed, note)"
+RENEW_CHECKSUMS = f"UPDATE quotes SET seal = quote_checksum({CHECKED}, proposed, {MORE_CHECKED})"
 
 # Deletes tags that no quote has any longer.
 DROP_UNUSED_TAGS = """
@@ -117,24 +121,31 @@ def quote_checksum(
     tags: str,
     proposed: str = "[]",
     note: str | None = None,
+    place: str | None = None,
+    added: str | None = None,
+    verse: str | None = None,
 ) -> int:
     """Return the CRC-32 of all that a hit shows of a quote; SQLite itself does not notice a changed byte.
 
     Args:
         name: the id.
-        text, author, work, year, note: as in `Quote`.
+        text: the text on one line.
+        author, work, year, note, place, added: as in `Quote`.
         tags, proposed: JSON arrays.
+        verse: the text with its line breaks; None where it has none.
     """
-    # Without proposed tags and a note the checksum is that of format 2, which knew neither.
-    more = [proposed, note] if note is not None else [proposed] if proposed != "[]" else []
+    # What a quote does not have is not counted, so that checksums of formats that did not know it stay valid.
+    more = [proposed, note, place, added, verse]
+    while more and more[-1] in (None, "[]"):
+        more.pop()
     shown = (name, text, author, work, year, tags, *more)
     # JSON in ASCII is the same in every version of Python; what `repr` escapes depends on its Unicode tables.
     return zlib.crc32(json.dumps(shown).encode("ascii"))
 
 
 def add_functions(connection: sqlite3.Connection) -> None:
-    """Give SQL on `connection` the function `quote_checksum`, with all eight arguments."""
-    connection.create_function("quote_checksum", 8, quote_checksum, deterministic=True)
+    """Give SQL on `connection` the function `quote_checksum`, with all its arguments."""
+    connection.create_function("quote_checksum", 11, quote_checksum, deterministic=True)
 
 
 def integers(found: Iterable[tuple[int, ...]]) -> NDArray[np.int64]:

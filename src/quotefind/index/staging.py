@@ -14,7 +14,7 @@ from quotefind.errors import SourceError
 from quotefind.index.changes import ChangedFile, quotes_of
 from quotefind.index.sources import options_argument
 from quotefind.progress import Progress
-from quotefind.text import quote_id, text_digest
+from quotefind.text import one_line, quote_id, text_digest
 
 _LISTED = 10
 _TELL_EVERY = 20_000
@@ -22,7 +22,8 @@ _TELL_EVERY = 20_000
 _SCHEMA = """
 CREATE TEMP TABLE staged (
     n INTEGER PRIMARY KEY, file INTEGER, line INTEGER, name TEXT, digest BLOB,
-    text TEXT, author TEXT, work TEXT, year INTEGER, tags TEXT, note TEXT, quote_id INTEGER
+    text TEXT, author TEXT, work TEXT, year INTEGER, tags TEXT, note TEXT,
+    place TEXT, added TEXT, verse TEXT, quote_id INTEGER
 );
 """
 _INDEXES = """
@@ -69,8 +70,8 @@ def stage(
     connection.execute("BEGIN")
     try:
         connection.executemany(
-            "INSERT INTO staged (file, line, name, digest, text, author, work, year, tags, note)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO staged (file, line, name, digest, text, author, work, year, tags, note, place, added, verse)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             _rows(files, staged, progress, stream, argument, give_up),
         )
         connection.execute("COMMIT")
@@ -105,12 +106,15 @@ def _rows(
                 quote.line,
                 quote_id(quote.text, quote.author),
                 text_digest(quote.text),
-                quote.text,
+                one_line(quote.text),
                 quote.author,
                 quote.work,
                 quote.year,
                 tags,
                 quote.note,
+                quote.place,
+                quote.added,
+                quote.text if "\n" in quote.text else None,
             )
 
 

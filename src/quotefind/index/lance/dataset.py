@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import lance
     import pyarrow as pa
 
-FORMAT = 2
+FORMAT = 3
 # Names the version of the dataset that is whole; writers commit many in between, which no reader sees.
 TAG = "quotefind"
 _MANIFEST, _SOURCE_TABLES = "quotefind.manifest", "quotefind.sources"
@@ -126,6 +126,9 @@ def schema(dimension: int, metadata: dict[str, str] | None = None) -> pa.Schema:
             pa.field("tags", words, nullable=False),
             pa.field("proposed", words, nullable=False),
             ("note", pa.string()),
+            ("place", pa.string()),
+            ("added", pa.string()),
+            ("verse", pa.string()),
             ("author_folded", pa.string()),
             ("work_folded", pa.string()),
             pa.field("tags_folded", words, nullable=False),

@@ -23,12 +23,9 @@ def propose(versions: Versions, proposed: Iterable[tuple[Quote, Sequence[str]]])
         changed = []
         for record in _records(versions, "id", list(wanted)):
             quote, tags = wanted[record["id"]]
-            same = (tuple(record["proposed"]), record["work"], record["year"], record["note"]) == (
-                quote.proposed,
-                quote.work,
-                quote.year,
-                quote.note,
-            )
+            known = ("work", "year", "note", "place", "added")
+            same = tuple(record["proposed"]) == quote.proposed and (record["verse"] or record["text"]) == quote.text
+            same = same and all(record[name] == getattr(quote, name) for name in known)
             if same and not record["tags"] and is_intact(record):
                 changed.append(with_proposed(record, tags))
         left_alone += len(part) - len(changed)

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # What a quote is made from.
-SHOWN = ["row", "id", "text", "author", "work", "year", "tags", "proposed", "note", "files", "lines", "seal"]
+SHOWN = ["row", "id", "text", "author", "work", "year", "tags", "proposed", "note"]
+SHOWN += ["place", "added", "verse", "files", "lines", "seal"]
 
 
 def record_of(
@@ -33,10 +34,10 @@ def record_of(
 
     Args:
         row, digest: see `dataset.schema`.
-        shown: id, text, author, work, year, note, and tags and proposed as JSON arrays.
+        shown: id, text, author, work, year, note, place, added, verse, and tags and proposed as JSON arrays.
         places: numbers of the files that hold it, each with the line.
     """
-    name, text, author, work, year, note, tags, proposed = shown
+    name, text, author, work, year, note, place, added, verse, tags, proposed = shown
     own, others = json.loads(tags), json.loads(proposed)
     placed = sorted(places)
     return {
@@ -51,11 +52,14 @@ def record_of(
         "tags": own,
         "proposed": others,
         "note": note,
+        "place": place,
+        "added": added,
+        "verse": verse,
         "author_folded": f" {fold(author)}" if author else None,
         "work_folded": f" {fold(work)}" if work else None,
         "tags_folded": folded(own),
         "proposed_folded": folded(others),
-        "seal": quote_checksum(name, text, author, work, year, tags, proposed, note),
+        "seal": quote_checksum(name, text, author, work, year, tags, proposed, note, place, added, verse),
         "files": [file for file, _ in placed],
         "lines": [line for _, line in placed],
     }
@@ -68,9 +72,14 @@ def folded(tags: Sequence[str]) -> list[str]:
 
 def is_intact(record: Mapping[str, Any]) -> bool:
     """Whether what a hit shows of `record` is what was written."""
-    shown = (record["id"], record["text"], record["author"], record["work"], record["year"])
     stored: int = record["seal"]
-    return quote_checksum(*shown, json_of(record["tags"]), json_of(record["proposed"]), record["note"]) == stored
+    return _checksum(record, record["proposed"]) == stored
+
+
+def _checksum(record: Mapping[str, Any], proposed: Sequence[str]) -> int:
+    shown = (record["id"], record["text"], record["author"], record["work"], record["year"], json_of(record["tags"]))
+    more = (record["note"], record["place"], record["added"], record["verse"])
+    return quote_checksum(*shown, json_of(proposed), *more)
 
 
 def json_of(tags: Sequence[str]) -> str:
@@ -79,13 +88,12 @@ def json_of(tags: Sequence[str]) -> str:
 
 
 def with_proposed(record: dict[str, Any], tags: Sequence[str]) -> dict[str, Any]:
-    """Return `record` with other proposed tags, and so another seal."""
-    shown = (record["id"], record["text"], record["author"], record["work"], record["year"], json_of(record["tags"]))
+    """Return `record` with other proposed tags, and so another checksum."""
     return {
         **record,
         "proposed": list(tags),
         "proposed_folded": folded(tags),
-        "seal": quote_checksum(*shown, json_of(tags), record["note"]),
+        "seal": _checksum(record, tags),
     }
 
 
@@ -94,7 +102,7 @@ def quote_of(record: Mapping[str, Any], paths: Mapping[int, str]) -> Quote:
     first = min(zip(record["files"], record["lines"], strict=True), default=(None, None))[0]
     line = record["lines"][record["files"].index(first)] if first is not None else None
     return Quote(
-        record["text"],
+        record["verse"] or record["text"],
         record["author"],
         record["work"],
         record["year"],
@@ -104,6 +112,8 @@ def quote_of(record: Mapping[str, Any], paths: Mapping[int, str]) -> Quote:
         record["id"],
         tuple(record["proposed"]),
         record["note"],
+        record["place"],
+        record["added"],
     )
 
 

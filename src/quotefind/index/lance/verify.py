@@ -105,7 +105,7 @@ def _wrong(record: dict[str, Any], tokens: list[str], files: set[int]) -> Iterat
     if text_digest(text).hex() != record["digest"] or quote_id(text, author) != name:
         yield f"quote {name} has not the text or author that it was stored with"
     elif not is_intact(record):
-        yield f"quote {name} has not the work, year, tags, proposals or note that it was stored with"
+        yield f"quote {name} was stored with another work, year, place, date, note, lines or tags"
     found_by = (
         len(text),
         f" {fold(author)}" if author else None,

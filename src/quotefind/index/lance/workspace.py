@@ -26,7 +26,7 @@ _AT_ONCE = 2000
 # What is taken over of a stored quote.
 _TAKEN = [
     "row", "id", "digest", "checksum", "text", "chars", "author", "work", "year", "tags", "proposed", "note",
-    "truncated", "seal", "files", "lines",
+    "place", "added", "verse", "truncated", "seal", "files", "lines",
 ]  # fmt: skip
 # Quotes as they are stored, or will be: what has become of them since can be seen from their seals and places.
 _STORED = "CREATE TABLE stored (row INTEGER PRIMARY KEY, seal INTEGER NOT NULL, places TEXT NOT NULL)"
@@ -36,7 +36,7 @@ _PLACES = """
 """
 _QUOTES = f"""
 SELECT quotes.row, lower(hex(digest)), quotes.seal, {_PLACES}, quotes.name, text, authors.name, works.name, year, note,
-    tags, proposed
+    place, added, verse, tags, proposed
 FROM quotes
 LEFT JOIN authors ON authors.id = author_id
 LEFT JOIN works ON works.id = work_id
@@ -151,7 +151,8 @@ class Workspace:
         )
         execute(
             "INSERT OR IGNORE INTO quotes (name, digest, row, checksum, text, chars, author_id, work_id, year, tags,"
-            " proposed, note, truncated, seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " proposed, note, place, added, verse, truncated, seal)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 record["id"],
                 bytes.fromhex(record["digest"]),
@@ -165,6 +166,9 @@ class Workspace:
                 json_of(record["tags"]),
                 json_of(record["proposed"]),
                 record["note"],
+                record["place"],
+                record["added"],
+                record["verse"],
                 record["truncated"],
                 record["seal"],
             ),

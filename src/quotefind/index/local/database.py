@@ -14,9 +14,9 @@ from quotefind.paths import index_argument
 from quotefind.private_files import NOT_REGULAR, check_private, open_private
 
 FILE_NAME = "index.sqlite"
-FORMAT = 3
+FORMAT = 4
 # Formats of earlier versions that a writer brings up to date: see `upgrade`.
-UPGRADABLE = ("1", "2")
+UPGRADABLE = ("1", "2", "3")
 # Who wants to write waits so long for another process that commits, or that verifies full-text search.
 _BUSY_SECONDS = 120.0
 

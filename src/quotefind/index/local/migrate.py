@@ -9,13 +9,15 @@ from quotefind.errors import IndexUnusableError
 from quotefind.index.local.database import FORMAT, UPGRADABLE
 from quotefind.index.local.vectors import matrix_checksum, open_matrix
 from quotefind.index.schema import PROPOSED_TAGS, RENEW_CHECKSUMS, statements, transaction
+from quotefind.index.sources import STANDARD_INPUT
 
 
 def upgrade(connection: sqlite3.Connection, directory: Path) -> None:
     """Bring the index in `directory` to the present format.
 
     Format 1 had no checksums of quotes and of the matrix. Where its matrix is damaged, no checksum is right, so that
-    the next search reports it. Format 2 had no proposed tags and no notes.
+    the next search reports it. Format 2 had no proposed tags and no notes, format 3 no places, dates and line breaks:
+    for these the files are read again by the next update.
     """
     if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'manifest'").fetchone():
         return
@@ -26,10 +28,14 @@ def upgrade(connection: sqlite3.Connection, directory: Path) -> None:
     if manifest["format"] == "1":
         changes.append(("word_sum", str(_checksum_of(manifest, directory))))
     with transaction(connection):
-        connection.execute("ALTER TABLE quotes ADD COLUMN proposed TEXT NOT NULL DEFAULT '[]'")
-        connection.execute("ALTER TABLE quotes ADD COLUMN note TEXT")
-        for statement in statements(PROPOSED_TAGS):
-            connection.execute(statement)
+        for column in ("place", "added", "verse"):
+            connection.execute(f"ALTER TABLE quotes ADD COLUMN {column} TEXT")
+        if manifest["format"] in ("1", "2"):
+            connection.execute("ALTER TABLE quotes ADD COLUMN proposed TEXT NOT NULL DEFAULT '[]'")
+            connection.execute("ALTER TABLE quotes ADD COLUMN note TEXT")
+            for statement in statements(PROPOSED_TAGS):
+                connection.execute(statement)
+        connection.execute("UPDATE files SET digest = NULL WHERE path <> ?", (STANDARD_INPUT,))
         if manifest["format"] == "1":
             connection.execute("ALTER TABLE quotes ADD COLUMN seal INTEGER NOT NULL DEFAULT 0")
             connection.execute(RENEW_CHECKSUMS)

@@ -6,14 +6,14 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-from quotefind.index.schema import CHECKED, DROP_UNUSED_TAGS, quote_checksum, transaction
+from quotefind.index.schema import CHECKED, DROP_UNUSED_TAGS, MORE_CHECKED, quote_checksum, transaction
 from quotefind.records import Quote
-from quotefind.text import fold
+from quotefind.text import fold, one_line
 
 # A quote that is damaged keeps what it has, and the checksum that says so.
 _FORGET = f"""
-UPDATE quotes SET proposed = '[]', seal = quote_checksum({CHECKED}, '[]', note)
-WHERE proposed <> '[]' AND seal = quote_checksum({CHECKED}, proposed, note)
+UPDATE quotes SET proposed = '[]', seal = quote_checksum({CHECKED}, '[]', {MORE_CHECKED})
+WHERE proposed <> '[]' AND seal = quote_checksum({CHECKED}, proposed, {MORE_CHECKED})
 """
 
 
@@ -48,11 +48,12 @@ def forget(connection: sqlite3.Connection) -> int:
 
 def _replace(connection: sqlite3.Connection, quote: Quote, tags: Sequence[str]) -> bool:
     """Store `tags` for `quote`, if the index still holds it as it is; return whether it does."""
-    shown = (quote.id or "", quote.text, quote.author, quote.work, quote.year, "[]")
+    shown = (quote.id or "", one_line(quote.text), quote.author, quote.work, quote.year, "[]")
+    more = (quote.note, quote.place, quote.added, quote.text if "\n" in quote.text else None)
     before, after = (json.dumps(list(proposed), ensure_ascii=False) for proposed in (quote.proposed, tags))
     found = connection.execute(
         "UPDATE quotes SET proposed = ?, seal = ? WHERE name = ? AND seal = ? AND tags = '[]' RETURNING id",
-        (after, quote_checksum(*shown, after, quote.note), quote.id, quote_checksum(*shown, before, quote.note)),
+        (after, quote_checksum(*shown, after, *more), quote.id, quote_checksum(*shown, before, *more)),
     ).fetchone()
     if found is None:
         return False

@@ -12,8 +12,8 @@ from quotefind.index.schema import quote_checksum
 from quotefind.records import Quote
 
 _QUOTES = """
-SELECT quotes.row, checksum, seal, quotes.name, text, authors.name, works.name, year, tags, proposed, note, path,
-    min(places.file_id), line
+SELECT quotes.row, checksum, seal, quotes.name, text, authors.name, works.name, year, tags, proposed, note, place,
+    added, verse, path, min(places.file_id), line
 FROM quotes
 LEFT JOIN authors ON authors.id = author_id
 LEFT JOIN works ON works.id = work_id
@@ -39,6 +39,6 @@ def checked_quotes(
     ):
         if quote_checksum(name, *shown) != of_quote:
             raise database.damaged(directory, f"quote {name} is not what was written")
-        text, author, work, year, tags, proposed, note = shown
+        text, author, work, year, tags, proposed, note, place, added, verse = shown
         own, others = tuple(json.loads(tags)), tuple(json.loads(proposed))
-        yield row, of_row, Quote(text, author, work, year, own, path, line, name, others, note)
+        yield row, of_row, Quote(verse or text, author, work, year, own, path, line, name, others, note, place, added)

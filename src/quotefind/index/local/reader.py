@@ -154,7 +154,7 @@ class LocalIndex(Index):
         without = self.dead if rows is None and len(self.dead) else None
         try:
             return top_k(self.matrix, queries, k, rows=rows, without=without)
-        except ValueError as error:
+        except (ValueError, IndexError) as error:  # a dead row beyond the matrix is an IndexError
             raise self._damaged_matrix(str(error)) from error
 
     def search_words(self, words: Sequence[str], k: int, where: Filter | None = None) -> Ranking:

@@ -24,6 +24,7 @@ _TELL_EVERY = 50_000
 _LENGTH = 1e-4
 _QUOTES = """
 SELECT row, digest, checksum, seal, chars, quotes.name, text, authors.name, works.name, year, tags, proposed, note,
+    place, added, verse,
     (SELECT json_group_array(folded) FROM quote_tags JOIN tags ON tags.id = tag_id WHERE quote_id = quotes.id),
     (SELECT json_group_array(folded) FROM proposed_tags JOIN tags ON tags.id = tag_id WHERE quote_id = quotes.id)
 FROM quotes
@@ -92,11 +93,12 @@ def _check_quotes(index: LocalIndex, progress: Progress) -> tuple[list[str], lis
 
 def _check_quote(values: tuple[Any, ...]) -> Iterator[str]:
     """Yield what is wrong with a row of `_QUOTES`."""
-    _, digest, _, checksum, chars, name, text, author, work, year, tags, proposed, note, *found_by = values
+    _, digest, _, checksum, chars, name, text, author, work, year, tags, proposed, *more = values
+    more, found_by = more[:-2], more[-2:]
     if not isinstance(text, str) or text_digest(text) != digest or quote_id(text, author) != name:
         yield f"quote {name} has not the text or author that it was stored with"
-    elif quote_checksum(name, text, author, work, year, tags, proposed, note) != checksum:
-        yield f"quote {name} has not the work, year, tags, proposals or note that it was stored with"
+    elif quote_checksum(name, text, author, work, year, tags, proposed, *more) != checksum:
+        yield f"quote {name} was stored with another work, year, place, date, note, lines or tags"
     elif len(text) != chars or _folded(tags) != set(json.loads(found_by[0])):
         yield f"quote {name} is found by a length or tag that it has not"
     elif _folded(proposed) != set(json.loads(found_by[1])):

@@ -32,6 +32,7 @@ def credits_of(page: str) -> list[tuple[str, str | None, str | None]]:
         "<blockquote><p>“Be brief.”</p><p class='quote-author'>Jane Austen, Emma</p></blockquote>",
         "<blockquote>Be brief. — Jane Austen, <em>Emma</em></blockquote>",
         "<blockquote>Be brief.<br>— Jane Austen, Emma</blockquote>",
+        "<blockquote>Be brief.<br>- Jane Austen, Emma</blockquote>",
         "<blockquote><p>Be brief.</p></blockquote>\n<p>— Jane Austen, <em>Emma</em></p>",
         "<blockquote><p>Be brief.</p></blockquote><cite>Jane Austen, Emma</cite>",
         "<figure><blockquote>Be brief.</blockquote><figcaption>Jane Austen, <cite>Emma</cite></figcaption></figure>",
@@ -92,6 +93,9 @@ def test_each_quote_has_the_line_on_which_it_begins(tmp_path: Path) -> None:
     assert isinstance(second, BadRecord)
     assert second.where == f"{path}:5"
     assert third == Quote("a b c d", source=str(path), line=7)
+    [late] = found("<p>text\n<q></p>\n<p>one two three four</q></p>")
+    assert isinstance(late, Quote)
+    assert late.line == 2
 
 
 @pytest.mark.parametrize(

@@ -319,3 +319,13 @@ def test_a_note_after_a_range_with_a_word_finds_its_highlight() -> None:
         ("Uw markering op locatie 100 t/m 105 | Toegevoegd op vrijdag 5 januari 2024 22:42:22", "words"),
         ("Uw notitie op locatie 103 | Toegevoegd op vrijdag 5 januari 2024 22:43:22", "mine"),
     ) == [(1, "words", "mine")]
+
+
+def test_verse_keeps_its_lines_and_prose_does_not() -> None:
+    """Line breaks in a highlight are those of paragraphs, which are folded, or of a poem, which are kept."""
+    verse = "Nay, if you read this line, remember not\nThe hand that writ it; for I love you so,\nThat I in your sweet"
+    prose = f"{'long words ' * 20}end.\nand the next paragraph goes on for a while, too"
+    first, second = found(("Your Highlight on page 1 | Added", verse), ("Your Highlight on page 2 | Added", prose))
+    assert not isinstance(first, BadRecord)
+    assert not isinstance(second, BadRecord)
+    assert (first[1], second[1]) == (verse, prose.replace("\n", " "))

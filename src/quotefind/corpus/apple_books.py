@@ -16,6 +16,7 @@ from quotefind.corpus.fields import bad, make_quote, raw_problem
 from quotefind.corpus.opening import open_regular
 from quotefind.corpus.options import BadRecord, ReadOptions
 from quotefind.corpus.places import place, since_epoch
+from quotefind.corpus.verse import join_lines
 from quotefind.errors import SourceError
 from quotefind.records import Quote
 
@@ -45,8 +46,9 @@ def read_apple_books(stream: BinaryIO, name: str, options: ReadOptions) -> Itera
             if problem := raw_problem("".join(field for field in raw if isinstance(field, str)), options.encoding):
                 yield bad(name, number, problem)
                 continue
-            added = since_epoch(created, begins=_EPOCH)
-            yield make_quote(name, number, text, author, title, note=note, place=place(chapter), added=added)
+            where, added = place(chapter), since_epoch(created, begins=_EPOCH)
+            words = join_lines(text.splitlines())
+            yield make_quote(name, number, words, author, title, note=note, place=where, added=added, keep_lines=True)
 
 
 def _query(connection: sqlite3.Connection, name: str) -> str:

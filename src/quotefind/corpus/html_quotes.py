@@ -13,8 +13,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TextIO
 
-from quotefind.corpus.attribution import Attribution, parse_attribution, split_attribution
-from quotefind.corpus.blocks import parse_credit
+from quotefind.corpus.attribution import Attribution, own_line_attribution, parse_attribution, split_attribution
 from quotefind.corpus.fields import bad, make_quote, raw_problem
 from quotefind.corpus.html_tags import TagParser
 from quotefind.corpus.options import BadRecord, ReadOptions
@@ -85,11 +84,11 @@ def read_html(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote
     page.parse(text)
     page.end()
     for line, words, has_lines, credit in _quotations(page.runs):
-        author, work = (credit.author, credit.work) if credit else (None, None)
-        if problem := raw_problem("".join(filter(None, (words, author, work))), options.encoding):
+        author, work, place = (credit.author, credit.work, credit.place) if credit else (None, None, None)
+        if problem := raw_problem("".join(filter(None, (words, author, work, place))), options.encoding):
             yield bad(name, line, problem)
         elif any(map(str.isalnum, words)):
-            yield make_quote(name, line, words, author, work, keep_lines=has_lines)
+            yield make_quote(name, line, words, author, work, place=place, keep_lines=has_lines)
 
 
 class _Page(TagParser):
@@ -132,7 +131,7 @@ class _Page(TagParser):
             self._quotes += 1
         if tag == "figure":
             self._figures += 1
-        if tag == "blockquote" or (tag == "q" and self._run is None):
+        if tag == "blockquote" or (tag == "q" and not self._open["blockquote"]):
             self._begun = self.getpos()[0]
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -225,7 +224,7 @@ def _credit_after(runs: list[_Run], at: int, figure: int) -> Attribution | None:
     run = runs[at]
     if run.is_credit or all(kind in _TITLES for kind, text in run.parts if text.strip(" -–—―~")):
         return _credit(run)
-    return parse_credit(run.text().strip())
+    return own_line_attribution(run.text().strip())
 
 
 def _block(runs: list[_Run], after: Attribution | None) -> Iterator[tuple[int, str, bool, Attribution | None]]:
@@ -242,14 +241,14 @@ def _block(runs: list[_Run], after: Attribution | None) -> Iterator[tuple[int, s
     has_lines = any("\n" in text for text in texts)
     text = "\n\n".join(texts) if has_lines else " ".join(texts)
     if text:
-        yield line, text, has_lines or "\n" in text, credit or after
+        yield line, text, has_lines, credit or after
 
 
 def _cut_dashed(texts: list[str]) -> tuple[list[str], Attribution | None]:
     """Return the paragraphs of a quotation without the attribution after a dash at their end, and that."""
     *before, last = texts
     *lines, line = last.split("\n")
-    if (before or lines) and (credit := parse_credit(_HANDLE.sub("", line.strip()))) is not None:
+    if (before or lines) and (credit := own_line_attribution(_HANDLE.sub("", line.strip()))) is not None:
         return [*before, "\n".join(lines).strip()] if lines else before, credit
     words, credit = split_attribution(line)
     return [*before, "\n".join([*lines, words])], credit

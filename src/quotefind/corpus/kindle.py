@@ -9,10 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
+from quotefind.corpus.author_names import real_author
 from quotefind.corpus.fields import LONGEST_TEXT, FlawError, bad, check_length, make_quote, raw_problem
 from quotefind.corpus.lines import entries
 from quotefind.corpus.options import BadRecord, ReadOptions
 from quotefind.corpus.places import place, worded_date
+from quotefind.corpus.verse import join_lines
 from quotefind.records import Quote
 from quotefind.text import fold
 
@@ -48,7 +50,6 @@ _LIMIT = re.compile(r"\s*<[^<>]{20,200}>\s*$")
 _COMPARED = 30
 
 _OPENING, _CLOSING = "(（", ")）"
-_NOBODY = re.compile(r"unknown(?: author)?|unbekannt|inconnu(?: e)?|desconocido|sconosciuto|desconhecido")
 # The site a file was downloaded from: a domain, or the name of one of the well-known ones.
 _SITE = re.compile(
     r"(?:https?://)?(?:[\w-]+\.)+(?:org|com|net|io|cc|to|li|rs|is|me|info|pub|st|se|sk|lc|id|gs|ru|in|xyz|club|site)"
@@ -96,7 +97,7 @@ def read_kindle(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quo
     """Yield the highlights of a `My Clippings.txt`, each with its note, in the order of the file.
 
     The second line of an entry says what it is, in any language: bookmarks have no words, notes are known by their
-    name. It also has the page, the location and the date.
+    name. It also has the page, the location and the date. Of the line breaks in a highlight, those of verse are kept.
 
     The Kindle only ever appends: a highlight that was resized is there again. So a highlight is left out if another
     one of the same book, on an overlapping place, contains its words; of equal ones the last is kept. A note belongs
@@ -126,8 +127,9 @@ def read_kindle(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quo
         elif id(entry) in kept:
             title, author = split_book(entry.book)
             where = place(page=entry.page, location=entry.location)
+            added = worded_date(entry.date)
             yield make_quote(
-                name, entry.line, entry.text, author, title, note=entry.note, place=where, added=worded_date(entry.date)
+                name, entry.line, entry.text, author, title, note=entry.note, place=where, added=added, keep_lines=True
             )
 
 
@@ -164,7 +166,7 @@ def _last_brackets(line: str) -> tuple[str, str | None]:
 
 def names_in_order(names: str) -> str | None:
     """Return the authors in `Last, First; Last, First` as `First Last, First Last`; None for "Unknown"."""
-    if _NOBODY.fullmatch(fold(names)):
+    if real_author(names.removesuffix("(e)")) is None:  # the French "Inconnu(e)"
         return None
     return ", ".join(map(_in_order, filter(None, map(str.strip, names.split(";"))))) or None
 
@@ -193,7 +195,7 @@ def _entry(name: str, line: int, lines: Sequence[str]) -> _Entry | BadRecord:
     is_known = any(pattern.search(label.casefold()) for pattern in (_HIGHLIGHT, _NOTE, _BOOKMARK))
     if label[:1] not in ("-", "–", "—") and not is_known:
         return bad(name, line, f"no clipping; {_EXPECTED}")
-    text = _LIMIT.sub("", "".join(words)).strip()
+    text = join_lines(_LIMIT.sub("", "".join(words)).strip().splitlines())
     try:
         check_length("the text", text, LONGEST_TEXT)
         check_length("the title", book + label, LONGEST_TEXT)

@@ -11,6 +11,7 @@ from quotefind.corpus.database import columns_of, open_copy
 from quotefind.corpus.fields import bad, make_quote, raw_problem
 from quotefind.corpus.options import BadRecord, ReadOptions
 from quotefind.corpus.places import percent, place
+from quotefind.corpus.verse import join_lines
 from quotefind.errors import SourceError
 from quotefind.records import Quote
 
@@ -45,10 +46,10 @@ def read_kobo(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Quo
             if problem := raw_problem("".join(field for field in fields if isinstance(field, str)), options.encoding):
                 yield bad(name, number, problem)
                 continue
-            where = None
+            where, words = None, join_lines(text.splitlines())
             if chapter and not _FILE.fullmatch(chapter):
                 where = ", ".join(filter(None, (place(chapter), percent(progress))))
-            yield make_quote(name, number, text, author, title, note=note, place=where, added=created)
+            yield make_quote(name, number, words, author, title, note=note, place=where, added=created, keep_lines=True)
 
 
 def _query(connection: sqlite3.Connection, name: str) -> str:

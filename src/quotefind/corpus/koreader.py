@@ -10,6 +10,7 @@ from quotefind.corpus.json_file import Cursor
 from quotefind.corpus.lua import Table, read_lua
 from quotefind.corpus.options import BadRecord, ReadOptions
 from quotefind.corpus.places import place, since_epoch
+from quotefind.corpus.verse import join_lines
 from quotefind.errors import SourceError
 from quotefind.records import Quote
 
@@ -126,4 +127,6 @@ def _quote(name: str, line: int, fields: tuple[object, ...], options: ReadOption
     raw = "".join(field for field in fields if isinstance(field, str))
     if unusable(raw) and (problem := raw_problem(raw, options.encoding)):
         return bad(name, line, problem)
-    return make_quote(name, line, text, author, work, note=note, place=where, added=added)
+    if isinstance(text, str):
+        text = join_lines(text.splitlines())
+    return make_quote(name, line, text, author, work, note=note, place=where, added=added, keep_lines=True)

@@ -17,6 +17,7 @@ from quotefind.corpus.kindle import names_in_order, split_book
 from quotefind.corpus.lines import Lines
 from quotefind.corpus.options import BadRecord, ReadOptions
 from quotefind.corpus.places import since_epoch
+from quotefind.corpus.verse import join_lines
 from quotefind.records import Quote
 from quotefind.text import fold
 
@@ -76,8 +77,9 @@ def _quote(name: str, line: int, fields: list[str]) -> Quote | BadRecord:
     where = f"ch. {int(chapter) + 1}" if chapter.isdecimal() and len(chapter) < 6 else None
     note = _BREAK.sub(" ", fields[_NOTE])
     added = since_epoch(fields[_TIME], unit=0.001)
-    text = _BREAK.sub("\n", fields[_TEXT])
-    return make_quote(name, line, text, _author(title, fields[_FILE]), title, note=note, place=where, added=added)
+    text = join_lines(_BREAK.split(fields[_TEXT]))
+    author = _author(title, fields[_FILE])
+    return make_quote(name, line, text, author, title, note=note, place=where, added=added, keep_lines=True)
 
 
 def _author(title: str, file: str) -> str | None:

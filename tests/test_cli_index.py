@@ -396,6 +396,20 @@ def test_the_device_is_passed_on(cli: Cli, device: str) -> None:
     assert cli.opened == [(None, device)]
 
 
+@pytest.mark.parametrize("index", ["quotes.index", "quotes.lance"])
+def test_what_was_encoded_again_was_not_reused(cli: Cli, tmp_path: Path, index: str) -> None:
+    """After a rebuild `reused` counts no quote that the same command encoded, in both kinds of index."""
+    if index.endswith(".lance"):
+        pytest.importorskip("lance", reason="the extra scale is not installed")
+    index, source = str(tmp_path / index), tmp_path / "twice.txt"
+    source.write_text("Hope. -- Ann\n\nHope. -- Tom\n\nFear.\n", encoding="utf-8")
+    cli("index", str(source), "--index", index)
+    summary = cli("index", "--rebuild", "--index", index, "--json").json
+    assert (summary["encoded"], summary["reused"], summary["quotes"]) == (3, 0, 3)
+    summary = cli("index", "--index", index, "--json").json
+    assert (summary["encoded"], summary["reused"]) == (0, 3)
+
+
 def test_another_model_takes_a_rebuild(cli: Cli) -> None:
     """--rebuild --model encodes everything anew with that model, which the index has from then on."""
     write("a.txt", "Love.\nWar.\n")

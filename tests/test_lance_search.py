@@ -56,6 +56,16 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
         yield both
 
 
+def test_the_name_of_a_last_quote_is_completed(tmp_path: Path) -> None:
+    """Names are completed from all quotes, however many come before the one that has the name."""
+    both = Both(tmp_path)
+    lines = [f"A line with the number {number}. -- Common Author" for number in range(10_001)]
+    both.lance.update(both.write("many.txt", "\n\n".join([*lines, "The last line. -- Rare Author"])))
+    with open_index(both.lance.directory) as index:
+        assert index.count == 10_002
+        assert index.names("author", "rar") == ["Rare Author"]
+
+
 FILTERS = {
     "author": Filter(authors=("bronte",)),
     "author in words": Filter(authors=("emily bron",)),

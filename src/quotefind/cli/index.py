@@ -176,6 +176,7 @@ def _update(
         )
         if rebuilt:
             summary.encoded += rebuilt.encoded
+            summary.reused = max(summary.reused - rebuilt.encoded, 0)
             summary.warnings += rebuilt.warnings
             summary.seconds += rebuilt.seconds
             summary.rate = rebuilt.rate

@@ -1,4 +1,4 @@
-"""An index in a Lance dataset opened to be searched: one committed version, whatever writers do beside it."""
+"""Search an index in a Lance dataset: one committed version, which does not change when others write."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,18 +40,17 @@ if TYPE_CHECKING:
     from quotefind.paths import Location
     from quotefind.records import Quote
 
-# Rows that one condition names.
+# The most rows that one condition names.
 _ROWS = 2000
-# How many more rows than wanted are requested: Lance counts in float32, so what is near the cut is scored again.
+# How many more rows than wanted are requested: Lance computes in float32, so those near the cut are scored again.
 _SPARE = 16
-# Of so many candidates at least, BM25 is counted as FTS5 counts it; Lance's own, which finds them, has another idf.
+# At least this many candidates are scored again with the BM25 of FTS5; Lance, which finds them, uses another idf.
 _CANDIDATES = 10_000
 _NAMES = {"author": ["author"], "work": ["work"], "tag": ["tags_folded", "proposed_folded"]}
-_NAMES_LOOKED_AT = 10_000
 
 
 class LanceIndex(Index):
-    """An index that machines share, in one committed version."""
+    """An index in a Lance dataset, which several machines can share; an object of this class reads one version."""
 
     shared = True
 
@@ -58,12 +58,12 @@ class LanceIndex(Index):
         """Open the index at `location`.
 
         Args:
-            location: the path or address of the dataset.
-            cluster: the machines that search it; without one, this process does.
-            exact: compare every quote, also where there is an approximate index.
+            location: path or URL of the dataset.
+            cluster: the machines that search it; None to search in this process.
+            exact: compare every quote even if the vectors have an approximate index.
 
         Raises:
-            IndexUnusableError: there is none, or it cannot be opened.
+            IndexUnusableError: there is no index, or it cannot be opened.
             ModelError: the extra `scale` is missing, or `cluster` cannot be reached.
         """
         dataset = open_version(location)
@@ -73,43 +73,44 @@ class LanceIndex(Index):
         self.dataset = dataset
         self._cluster = cluster
         self._exact = exact
+        self._names_read: dict[str, list[tuple[str, str]]] = {}
         self._manifest = read_manifest(dataset, location)
         self._vector_index = VectorIndex.of(self._manifest.vector_index)
         with readable_source_tables(location):
-            self._ledger = read_source_tables(dataset, location).database()
+            self._sources = read_source_tables(dataset, location).database()
         if cluster is not None:
-            cluster.connect(location, lambda: f"The index in {location} is as it was: {counted(self.count, 'quote')}.")
+            cluster.connect(location, lambda: f"The index in {location} is unchanged: {counted(self.count, 'quote')}.")
 
     @property
     def manifest(self) -> LanceManifest:
-        """What is true of the whole of it."""
+        """The manifest of this version."""
         return self._manifest
 
     @cached_property
     def count(self) -> int:
-        """How many quotes it holds."""
+        """How many quotes the index holds."""
         with reported(self.location):
             return int(self.dataset.count_rows())
 
     @property
     def mapped(self) -> int:
-        """How many bytes of its files are mapped into memory: none."""
+        """How many bytes of its files are mapped into memory: always 0."""
         return 0
 
     @property
     def ledger(self) -> sqlite3.Connection:
-        """What it was made from."""
-        return self._ledger
+        """The tables `sources` and `files`, in memory."""
+        return self._sources
 
     def close(self) -> None:
-        """Let go of it."""
-        self._ledger.close()
+        """Close the index."""
+        self._sources.close()
 
     def release(self) -> None:
-        """Do nothing: a version stays as it is, and no writer waits for its readers."""
+        """Release nothing: a version never changes, and writers do not wait for readers."""
 
     def reacquire(self) -> bool:
-        """Return whether this version is still that of the index."""
+        """Return whether this is still the current version of the index."""
         newest = open_version(self.location)
         return newest is not None and newest.version == self.dataset.version
 
@@ -117,7 +118,7 @@ class LanceIndex(Index):
         """Return for each of `queries` (q, d) the `k` nearest quotes that satisfy `where`, by cosine similarity.
 
         Raises:
-            IndexUnusableError: a row that is ranked is not what was written.
+            IndexUnusableError: a vector that is ranked does not match its checksum.
         """
         if not np.isfinite(queries).all():
             raise ValueError("a query vector is not finite")
@@ -128,7 +129,7 @@ class LanceIndex(Index):
         return [self._ranked(query, k, condition) for query in queries]
 
     def _ranked(self, query: Vectors, k: int, condition: str | None) -> Ranking:
-        """Return the nearest to one query (d,): found by Lance, scored here in float64, ties by row."""
+        """Return the nearest quotes to one query (d,): found by Lance, scored here in float64; ties by row."""
         asked = k + _SPARE
         while True:
             with reported(self.location):
@@ -137,7 +138,7 @@ class LanceIndex(Index):
             rows = found["row"].to_numpy().astype(np.int64)
             scores = cosine_scores(vectors, query[None])[:, 0] if len(rows) else np.empty(0)
             order = np.lexsort((rows, -scores))
-            # Where the last that was found could tie with the last that is wanted, others could too.
+            # If the last row found could tie with the last row wanted, so could rows that were not found.
             if len(rows) < asked or scores[order[-1]] < scores[order[k - 1]] - SCORE_ERROR or asked >= self.count:
                 return Ranking(rows[order[:k]], scores[order[:k]])
             asked = min(asked * 4, self.count)
@@ -152,7 +153,7 @@ class LanceIndex(Index):
     def search_words(self, words: Sequence[str], k: int, where: Filter | None = None) -> Ranking:
         """Return at most `k` quotes that hold any of `words`, best first by BM25; ties by row.
 
-        Lance's full-text index finds them; their score is counted as SQLite's FTS5 counts it.
+        Lance's full-text index finds the quotes; they are scored as SQLite's FTS5 would score them.
         """
         phrases = word_search.tokenize(list(words))
         known = sorted({token for phrase in phrases for token in phrase})
@@ -165,7 +166,7 @@ class LanceIndex(Index):
         scores = word_search.bm25(phrases, rarities, texts, self._manifest.words / self.count)
         most = (word_search.K1 + 1) * math.fsum(rarities)
         rows = found["row"].to_numpy().astype(np.int64)
-        held = np.flatnonzero(scores > 0)  # a phrase of several words may not stand there as one
+        held = np.flatnonzero(scores > 0)  # the words of a phrase need not be next to each other
         order = held[np.lexsort((rows[held], -scores[held]))[:k]]
         return Ranking(rows[order], np.minimum(scores[order] / most, 1.0))
 
@@ -178,7 +179,7 @@ class LanceIndex(Index):
         )
 
     def _holding(self, phrase: Sequence[str]) -> int:
-        """Return how many quotes hold a phrase."""
+        """Return how many quotes hold `phrase`."""
         if not phrase:
             return 0
         if len(phrase) > 1:
@@ -192,7 +193,7 @@ class LanceIndex(Index):
         return int(scanner.count_rows())
 
     def rows_where(self, where: Filter) -> NDArray[np.int64]:
-        """Return the rows (n,) of the quotes that satisfy `where`, ascending; without conditions, of all."""
+        """Return the rows (n,) of the quotes that satisfy `where`, ascending; without conditions, all rows."""
         return self._rows(condition_of(where))
 
     def _rows(self, condition: str | None) -> NDArray[np.int64]:
@@ -201,14 +202,14 @@ class LanceIndex(Index):
         return np.sort(rows.astype(np.int64))
 
     def vectors(self, rows: NDArray[np.int64]) -> Vectors:
-        """Return the vectors (n, d) of `rows`, each compared with its checksum."""
+        """Return the vectors (n, d) of `rows`, each checked against its checksum."""
         vectors = np.empty((len(rows), self._manifest.dimension), np.float32)
         for start, found in self._records(rows, ["row", "checksum", "vector"]):
             vectors[start : start + len(found)] = self._checked_vectors(found)
         return vectors
 
     def digest(self, rows: NDArray[np.int64]) -> str:
-        """Return the SHA-256, in hexadecimal, of what decides the vectors of `rows` (n,): the model, and each row."""
+        """Return the SHA-256, in hexadecimal, of the model and of the checksums of the vectors in `rows` (n,)."""
         from hashlib import sha256
 
         state = sha256(self._manifest.fingerprint.encode())
@@ -220,7 +221,7 @@ class LanceIndex(Index):
         """Return the quotes in `rows`, in that order.
 
         Raises:
-            IndexUnusableError: what is stored of one, or its vector, is not what was written.
+            IndexUnusableError: a quote or its vector does not match its checksum.
         """
         wanted = np.fromiter((int(row) for row in rows), np.int64)
         quotes: list[Quote] = []
@@ -236,10 +237,10 @@ class LanceIndex(Index):
 
     @cached_property
     def _paths(self) -> dict[int, str]:
-        return dict(self._ledger.execute("SELECT id, path FROM files"))
+        return dict(self._sources.execute("SELECT id, path FROM files"))
 
     def _records(self, rows: NDArray[np.int64], columns: list[str]) -> Iterator[tuple[int, pa.Table]]:
-        """Yield what `columns` hold of `rows`, in their order, some at a time with the place where they begin."""
+        """Yield `columns` of `rows` in that order, in parts, each with the position in `rows` at which it starts."""
         for start in range(0, len(rows), _ROWS):
             part = rows[start : start + _ROWS]
             condition = f"row IN ({', '.join(map(str, np.unique(part).tolist()))})"
@@ -249,11 +250,11 @@ class LanceIndex(Index):
             order = np.argsort(held)
             places = np.searchsorted(held[order], part)
             if len(held) < len(np.unique(part)) or (held[order][np.minimum(places, len(held) - 1)] != part).any():
-                raise damaged(self.location, "a quote cannot be found again by its row")
+                raise damaged(self.location, "a quote cannot be found by its row")
             yield start, found.take(order[places])
 
     def _checked_vectors(self, found: pa.Table) -> Vectors:
-        """Return the vectors (n, d) in `found`, each compared with its checksum."""
+        """Return the vectors (n, d) in `found`, each checked against its checksum."""
         vectors = vectors_of(found, self._manifest.dimension)
         for position, checksum in enumerate(found["checksum"].to_pylist()):
             if zlib.crc32(vectors[position].tobytes()) != checksum:
@@ -261,30 +262,30 @@ class LanceIndex(Index):
         return vectors
 
     def row_of(self, quote_id: str) -> int | None:
-        """Return the row of the quote whose id is, or alone begins with, `quote_id`; None where there is none."""
+        """Return the row of the quote with the id `quote_id`, or of the only one whose id begins with it; else None."""
         beginning = quote_id.lower()
         found = self._rows(f"id >= {literal(beginning)} AND id < {literal(beginning + 'g')}")
         return int(found[0]) if len(found) == 1 else None
 
     def rows_with_text(self, text: str) -> list[int]:
-        """Return the rows of the quotes with exactly this normalised text, whoever is said to have written it."""
+        """Return the rows of the quotes with exactly this normalised text, by any author."""
         return [int(row) for row in self._rows(f"digest = {literal(text_digest(text).hex())}")]
 
     def rows_with_proposals(self) -> NDArray[np.int64]:
-        """Return the rows (n,) of the quotes that carry proposed tags, ascending."""
+        """Return the rows (n,) of the quotes that have proposed tags, ascending."""
         return self._rows("array_length(proposed) > 0")
 
     def ids(self, where: Filter, most: int) -> list[str]:
-        """Return the ids of quotes that satisfy `where`, in no order; `most` of them where there are more."""
+        """Return the ids of at most `most` quotes that satisfy `where`, in no order."""
         with reported(self.location):
             found = self.dataset.to_table(columns=["id"], filter=condition_of(where), limit=most)
         return [str(name) for name in found["id"].to_pylist()]
 
     def first_id(self, where: Filter, start: str) -> str | None:
-        """Return the least id from `start` on that satisfies `where`; from the beginning again where there is none."""
+        """Return the smallest id from `start` on that satisfies `where`; if there is none, the smallest of all."""
         condition = condition_of(where)
         for beginning in (int(start, 16), 0):
-            # Ids are spread evenly: a few stand in so wide a part, and if none does, in a wider one.
+            # Ids are spread evenly, so this range holds a few; if it holds none, a wider one will.
             width = 2**64 // max(self.count, 1) * 16
             while True:
                 end = beginning + width
@@ -302,11 +303,11 @@ class LanceIndex(Index):
         """Return the quote with this id, which is in the index."""
         row = self.row_of(quote_id)
         if row is None:
-            raise damaged(self.location, f"quote {quote_id} cannot be found again")
+            raise damaged(self.location, f"quote {quote_id} is missing")
         return self.quotes([row])[0]
 
     def ids_by_tag(self) -> dict[str, list[str]]:
-        """Return for each tag, folded, the ids of the quotes that carry it as their own."""
+        """Return for each tag, folded, the ids of the quotes that have it as their own."""
         with reported(self.location):
             found = self.dataset.to_table(columns=["row", "id", "tags_folded"], filter="array_length(tags_folded) > 0")
         by_tag: dict[str, list[str]] = {}
@@ -316,19 +317,28 @@ class LanceIndex(Index):
         return dict(sorted(by_tag.items()))
 
     def names(self, kind: str, beginning: str, limit: int = 50) -> list[str]:
-        """Return at most `limit` names with a word that starts as `beginning` does, by alphabet."""
-        columns, word = _NAMES[kind], f" {fold(beginning)}"
-        found_by = f"contains({columns[0]}_folded, {literal(word)})" if kind != "tag" else None
-        with reported(self.location):
-            found = self.dataset.to_table(columns=columns, filter=found_by, limit=_NAMES_LOOKED_AT)
-        names: set[str | None] = set()
-        for column in found.columns:
-            names.update((column if kind != "tag" else column.combine_chunks().flatten()).to_pylist())
-        return sorted((name for name in names if name and word in f" {fold(name)}"), key=fold)[:limit]
+        """Return at most `limit` names of which a word begins with `beginning`, in alphabetical order.
+
+        Case and accents do not matter; `kind` is "author", "work" or "tag". The first call reads the names of all
+        quotes, and later ones look at what it found.
+        """
+        word = f" {fold(beginning)}"
+        found = (name for folded, name in self._names(kind) if word in folded)
+        return list(islice(found, limit))
+
+    def _names(self, kind: str) -> list[tuple[str, str]]:
+        """Return all names of a `kind`, each after its folded form with a blank before it, sorted."""
+        if kind not in self._names_read:
+            names: set[str | None] = set()
+            for batch in self._batches(_NAMES[kind]):
+                for column in batch.columns:
+                    names.update((column.flatten() if kind == "tag" else column).unique().to_pylist())
+            self._names_read[kind] = sorted((f" {fold(name)}", name) for name in names if name)
+        return self._names_read[kind]
 
     def sources(self) -> list[SourceInfo]:
-        """Return the sources that it remembers, in the order in which they came."""
-        source_of = dict(self._ledger.execute("SELECT id, source_id FROM files"))
+        """Return the sources of the index, in the order in which they were added."""
+        source_of = dict(self._sources.execute("SELECT id, source_id FROM files"))
         held: Counter[int] = Counter()
         for batch in self._batches(["files"]):
             for files in batch["files"].to_pylist():
@@ -336,11 +346,11 @@ class LanceIndex(Index):
         files = Counter(source_of.values())
         return [
             SourceInfo(location, files[number], held[number])
-            for number, location in self._ledger.execute("SELECT id, location FROM sources ORDER BY id")
+            for number, location in self._sources.execute("SELECT id, location FROM sources ORDER BY id")
         ]
 
     def statistics(self) -> dict[str, int]:
-        """Return how many authors, works, tags, texts cut by the encoder and quotes with proposed tags it holds."""
+        """Return the numbers of authors, works, tags, texts that the encoder cut and quotes with proposed tags."""
         authors: set[str] = set()
         works: set[str] = set()
         tags: set[str] = set()
@@ -364,7 +374,7 @@ class LanceIndex(Index):
             yield from self.dataset.to_batches(columns=columns)
 
     def storage(self) -> dict[str, Any]:
-        """Return what there is to say of how and in how many bytes it is stored."""
+        """Return facts about how the index is stored, among them its size in bytes."""
         with reported(self.location):
             files = self.dataset.all_files().read_all()
             fragments = len(self.dataset.get_fragments())

@@ -257,7 +257,7 @@ def test_a_long_request_is_cut_with_a_warning(cli: Cli) -> None:
     cli.index(QUOTES)
     found = cli("find", "love " * 41, "-k", "1")
     assert (found.code, found.out) == (0, f"{LOVE} — Ann Ash, Poems\n")
-    assert found.err == "quotefind: a request is longer than 40 tokens; what stands behind these does not count\n"
+    assert found.err == "quotefind: a query is longer than 40 tokens; the rest is ignored\n"
     many = cli("find", "-", "-k", "1", stdin=("love " * 41 + "\n") * 2)
     assert many.err.startswith("quotefind: ")
     assert many.err.startswith("quotefind: 2 requests are longer than 40 tokens")

@@ -380,7 +380,7 @@ def test_a_fallback_is_said_by_the_command(tiny: Path, monkeypatch: pytest.Monke
     done = CliRunner().invoke(app, ["pair", "hope", "hope", "--model", str(tiny)], catch_exceptions=False)
     assert (done.exit_code, done.stdout) == (0, "1.0000\n")
     assert done.stderr == (
-        f"quotefind: the model {tiny} cannot be exported to ONNX, so that each run loads torch (no such operator)\n"
+        f"quotefind: the model {tiny} cannot be exported to ONNX, so each run loads torch (no such operator)\n"
     )
 
 

@@ -270,7 +270,7 @@ def test_a_long_request_is_cut_and_stderr_says_so(cli: Cli) -> None:
     async def what(assistant: Assistant) -> None:
         assert await assistant.texts(query="love " * 50, top=1) == [LOVE]
 
-    assert ask(cli.home, what).startswith("quotefind: a request is longer than 40 tokens")
+    assert ask(cli.home, what).startswith("quotefind: a query is longer than 40 tokens")
 
 
 def test_with_the_real_model_no_connection_is_made(bundled_home: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a command needs to begin: an index, an encoder, and somebody to tell how it goes."""
+"""What a command needs to start: an index, an encoder, a cluster, warnings and a progress bar."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 def standard_input() -> BinaryIO:
-    """Return the bytes of standard input.
+    """Return standard input as a stream of bytes.
 
     Raises:
-        SourceError: it is closed.
+        SourceError: standard input is closed.
     """
     if sys.stdin is None:
         raise SourceError("standard input is closed; there is nothing to read.")
@@ -34,7 +34,7 @@ def standard_input() -> BinaryIO:
 
 
 def warn(message: str) -> None:
-    """Say `message` on stderr."""
+    """Print `message` on stderr."""
     from quotefind.cli.output import printable
 
     print(f"quotefind: {printable(message)}", file=sys.stderr)  # noqa: T201
@@ -42,7 +42,7 @@ def warn(message: str) -> None:
 
 @contextmanager
 def progress_bar(*, quiet: bool = False) -> Iterator[Progress]:
-    """Give a progress bar with rate and time left on stderr, if that is a terminal; it is gone at the end."""
+    """Show a progress bar with rate and time left on stderr if that is a terminal; remove it at the end."""
     import os
 
     if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
@@ -56,7 +56,7 @@ def progress_bar(*, quiet: bool = False) -> Iterator[Progress]:
 
 
 class _Bar:
-    """A `Progress` that shows itself once there is something to tell: most searches end before."""
+    """A `Progress` that appears with its first step: most searches end before that."""
 
     def __init__(self) -> None:
         self._bar: Bar | None = None
@@ -72,7 +72,7 @@ class _Bar:
             self._bar = self._made()
             self._bar.add_task("", total=None, rate="")
         known = self._bar.tasks[0]
-        # A stage that goes on under another name, as with the loss of each step, keeps its rate and its time left.
+        # A stage that continues under another name, such as one with the current loss, keeps its rate and time left.
         if stage != self._stage and ((total or None) != known.total or done < known.completed):
             self._bar.reset(task, total=total or None)
         self._stage = stage
@@ -106,9 +106,9 @@ class _Bar:
 def encoder_opener(
     device: str = "cpu", progress: Progress = silent, *, mapped: int = 0
 ) -> Callable[[str | None, str | None], Encoder]:
-    """Return what opens an encoder on `device` from a model and the fingerprint that it must have.
+    """Return a function that opens an encoder on `device` from a model and the fingerprint that it must have.
 
-    `mapped` is how many bytes of files are mapped into memory beside it.
+    `mapped` is the size in bytes of other files that are mapped into memory.
     """
 
     def open_it(model: str | None, fingerprint: str | None) -> Encoder:
@@ -118,7 +118,7 @@ def encoder_opener(
         encoder = open_encoder(model, device=device, fingerprint=fingerprint, progress=progress)
         reason = getattr(encoder, "reason", "")
         if reason:
-            warn(f"the model {encoder.name} cannot be exported to ONNX, so that each run loads torch ({reason})")
+            warn(f"the model {encoder.name} cannot be exported to ONNX, so each run loads torch ({reason})")
         return encoder
 
     return open_it
@@ -128,7 +128,7 @@ def encoder_opener(
 def opened(
     index: str | None, *, refresh: bool, cluster: Machines | None = None, exact: bool = False
 ) -> Iterator[Index]:
-    """Give the index that the user means, brought up to date unless `refresh` is false."""
+    """Open the index that the user names; bring it up to date first if `refresh` is true."""
     from quotefind.refresh import open_fresh
 
     with progress_bar() as progress:
@@ -146,7 +146,7 @@ def opened(
 
 
 def encoder_of(index: Index) -> Encoder:
-    """Open the encoder that `index` was made with, on the CPU: for a few queries it starts first."""
+    """Open the encoder of `index` on the CPU, which for a few queries is the fastest to start."""
     with progress_bar() as progress:
         opener = encoder_opener(progress=progress, mapped=index.mapped)
         return opener(index.manifest.model, index.manifest.fingerprint)
@@ -155,7 +155,7 @@ def encoder_of(index: Index) -> Encoder:
 def search_session(
     index: str | None, *, refresh: bool, cluster: Machines | None = None, exact: bool = False
 ) -> SearchSession:
-    """Return the index that the user means, to be opened with the first answer and kept open."""
+    """Return a session on the index that the user names; the first answer opens it, and it stays open."""
     from quotefind.refresh import SearchSession
 
     return SearchSession(index_location(index), refresh=refresh, cluster=cluster, exact=exact, tell=warn)
@@ -163,7 +163,7 @@ def search_session(
 
 @contextmanager
 def answering(search_session: SearchSession) -> Iterator[tuple[Index, Encoder]]:
-    """Give index and encoder of `search_session` for one answer; what takes long shows that it goes on."""
+    """Yield the index and encoder of `search_session` for one answer, with a progress bar for what takes long."""
     with progress_bar() as progress:
 
         def open_it(model: str | None, fingerprint: str | None) -> Encoder:
@@ -173,12 +173,12 @@ def answering(search_session: SearchSession) -> Iterator[tuple[Index, Encoder]]:
             yield found
 
 
-def warn_of_long(encoder: Encoder, requests: Sequence[str]) -> None:
-    """Say how many of `requests` the encoder cuts."""
-    long = sum(length > encoder.max_tokens for length in encoder.count_tokens(requests))
+def warn_of_long(encoder: Encoder, queries: Sequence[str]) -> None:
+    """Warn if the encoder cuts any of `queries`."""
+    long = sum(length > encoder.max_tokens for length in encoder.count_tokens(queries))
     if long:
-        what = "a request is" if long == 1 else f"{long} requests are"
-        warn(f"{what} longer than {encoder.max_tokens} tokens; what stands behind these does not count")
+        what = "a query is" if long == 1 else f"{long} queries are"
+        warn(f"{what} longer than {encoder.max_tokens} tokens; the rest is ignored")
 
 
 def filter_of(
@@ -189,7 +189,7 @@ def filter_of(
     *,
     proposed: bool = False,
 ) -> Filter:
-    """Return the filter that the options say."""
+    """Return the filter for these options."""
     from quotefind.index.filters import Filter
 
     return Filter(tuple(author or ()), tuple(work or ()), tuple(tag or ()), max_chars, proposed)

@@ -1,25 +1,26 @@
-"""An index that machines share: a Lance dataset in a directory that all see, or on S3; and the only code that knows it.
+"""An index in a Lance dataset, in a directory or on S3, which several machines can share.
 
-| module | what |
+| module | contents |
 |---|---|
-| `dataset` | the dataset: its columns, its versions, its manifest |
-| `sources` | what it was made from: the sources and their files |
-| `rows` | its rows: from a quote, and to one |
-| `reader` | `LanceIndex`: one committed version, to search |
-| `filters` | a `Filter` as Lance's SQL |
-| `bm25` | the words of a text, and BM25, as SQLite's FTS5 has them |
-| `writer` | `LanceIndexWriter`: add, refresh, remove, compact, encode anew |
-| `versions` | the versions that a writer makes, one after the other |
-| `publish` | the last of them made whole, and shown to readers |
-| `merge` | an update decided: which quotes are new |
-| `proposals` | proposed tags stored and forgotten |
+| `dataset` | the dataset: its columns, versions and manifest |
+| `sources` | the sources and files that the index was made from |
+| `rows` | rows of the dataset from quotes, and quotes from rows |
+| `reader` | `LanceIndex`: searches one committed version |
+| `filters` | a `Filter` as a condition in Lance's SQL |
+| `bm25` | the terms of a text, and BM25, as in SQLite's FTS5 |
+| `writer` | `LanceIndexWriter`: updates, removes, rebuilds and compacts |
+| `versions` | commits the versions of the dataset |
+| `publish` | completes the last version of an update and shows it to readers |
+| `merge` | decides which quotes of an update are new |
+| `proposals` | stores and deletes proposed tags |
 | `workspace` | the part of the index that an update touches, as a database in a temporary file |
-| `encoding` | new quotes encoded in this process, into fragments of the dataset |
-| `ray_cluster` | Ray: new quotes encoded, indexes built and searches answered by several machines |
-| `ray_health` | whether the head of a cluster answers, before Ray is asked |
-| `vector_index` | the index of the vectors: of what kind, and how much of the truth it finds |
-| `lock` | one writer at a time, wherever it runs |
-| `verify` | every vector and every hash looked at |
+| `encoding` | encodes new quotes and writes them into fragments of the dataset |
+| `machines` | `Machines`: what the other modules need of a cluster |
+| `ray_cluster` | `Cluster`: the `Machines` of Ray |
+| `ray_health` | checks whether the head of a cluster answers |
+| `vector_index` | the index of the vectors, and its recall |
+| `lock` | one writer at a time, on any machine |
+| `verify` | checks every vector and checksum |
 
-Lance and Ray are imported where they are used, and come with the extra `scale`.
+Lance and Ray belong to the extra `scale` and are imported where they are used.
 """

@@ -1,4 +1,4 @@
-"""The Lance dataset of an index: its columns, the version that readers see, its manifest, its list of sources."""
+"""The Lance dataset of an index: its columns, versions, manifest and list of sources."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FORMAT = 3
-# Names the version of the dataset that is whole; writers commit many in between, which no reader sees.
+# The tag of the version that readers open. Writers commit incomplete versions in between.
 TAG = "quotefind"
 _MANIFEST, _SOURCE_TABLES = "quotefind.manifest", "quotefind.sources"
-# What a version can be a part of: an update from the sources; something said anew of many quotes.
+# Why a version can be incomplete: an update from the sources, or a change to many quotes. See also `rebuild`.
 UPDATE, CHANGE = "update", "change"
-# What Lance puts around the message of an error: of what kind it was in each of its layers, and where in its source.
+# What Lance adds to the message of an error: the kind of error in each of its layers, and the place in its source.
 _LANCE_ADDS = re.compile(r"(External error|LanceError\(\w+\)|Generic \S+ error): |,? /\S+\.rs:\d+(:\d+)?")
 _CUT = ("Not found", "failed to fill whole buffer", "Invalid range", "failed to decode", "Corrupt", "corrupt")
 INSTALL = "pip install 'quotefind[scale]'"
@@ -37,15 +37,15 @@ INSTALL = "pip install 'quotefind[scale]'"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LanceManifest(Manifest):
-    """What is true of a whole index in a Lance dataset.
+    """The manifest of an index in a Lance dataset.
 
     Attributes:
         next_row: the row of the next new quote.
-        words: how many words all its quotes have, as BM25 counts them.
+        words: the number of terms in all quotes, for BM25.
         vector_index: the fields of `vector_index.VectorIndex`.
-        unfinished: of what this version is only a part: `UPDATE`, `CHANGE` or what `rebuild` returns; empty where it
-            is whole.
-        begun: the numbers of the sources with which an unfinished update had begun.
+        unfinished: why this version is incomplete: `UPDATE`, `CHANGE` or what `rebuild` returns; empty if it is
+            complete.
+        begun: the numbers of the sources that an unfinished update has started on.
     """
 
     format: int = FORMAT
@@ -62,7 +62,7 @@ def import_lance(what: str = "An index whose name ends in .lance") -> ModuleType
     Raises:
         ModelError: the extra is missing.
     """
-    # What Lance logs is about itself, and would stand in the middle of what a command says.
+    # Lance logs about its own work, and the lines would appear in the output of a command.
     os.environ.setdefault("LANCE_LOG", "error")
     try:
         import lance
@@ -72,11 +72,11 @@ def import_lance(what: str = "An index whose name ends in .lance") -> ModuleType
 
 
 def missing_extra(what: str, error: ModuleNotFoundError) -> ModelError:
-    """Return the error for `what` needs a package that is not there."""
+    """Return the error that `what` needs a package that is not installed."""
     return ModelError(f"{what} needs the package {error.name}, which is not installed. To install it: {INSTALL}")
 
 
-# What the environment says of storage, and workers on other machines have to be told.
+# Environment variables that say how storage is reached. Workers on other machines get their values.
 _STORAGE = {
     "s3": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT"),
     "gs": ("GOOGLE_SERVICE_ACCOUNT", "GOOGLE_SERVICE_ACCOUNT_KEY", "GOOGLE_APPLICATION_CREDENTIALS"),
@@ -85,7 +85,7 @@ _STORAGE = {
 
 
 def storage_options(location: Location) -> dict[str, str] | None:
-    """Return how the storage of an index is reached, as the environment says; None for a directory."""
+    """Return how the storage of an index is reached, from the environment; None for a directory."""
     scheme, separator, _ = str(location).partition("://")
     if not separator:
         return None
@@ -103,7 +103,7 @@ def storage_options(location: Location) -> dict[str, str] | None:
 
 
 def schema(dimension: int, metadata: dict[str, str] | None = None) -> pa.Schema:
-    """Return the columns: one row a quote; with what `metadata_of` returns, those of a new dataset.
+    """Return the columns, one row for each quote; `metadata` of a new dataset comes from `metadata_of`.
 
     `row` orders the quotes and never changes. `id` and `digest` come from `text.quote_id` and `text.text_digest`.
     `checksum` is the CRC-32 of the vector, `seal` the CRC-32 of everything that a hit shows. `files` and `lines` say
@@ -150,7 +150,7 @@ def open_version(location: Location, version: int | str | None = TAG) -> lance.L
     """Open the dataset at `location` in `version`: by its number, its tag, or, with None, the newest.
 
     Returns:
-        None where there is no dataset, or none with this tag.
+        The dataset; None if there is none, or none with this tag.
 
     Raises:
         IndexUnusableError: it cannot be opened.
@@ -160,22 +160,22 @@ def open_version(location: Location, version: int | str | None = TAG) -> lance.L
         try:
             return lance.dataset(str(location), version=version, storage_options=storage_options(location))
         except (ValueError, OSError) as error:
-            # Lance has no error of its own for it.
+            # Lance has no error type for this.
             if "was not found" in str(error) or f"tag {version} does not exist" in str(error):
                 return None
             raise
 
 
 def exists(location: Location) -> bool:
-    """Whether there is a dataset at `location`, be it usable or not."""
+    """Whether there is a dataset at `location`, even if it cannot be used."""
     return open_version(location, None) is not None
 
 
 def missing_index(location: Location) -> IndexUnusableError:
-    """Return the error for an index that is not there, or that no run has finished yet.
+    """Return the error for an index that does not exist, or that no run has completed yet.
 
     Raises:
-        IndexUnusableError: something else is there, or it is damaged.
+        IndexUnusableError: the dataset is not an index, or it is damaged.
     """
     begun = open_version(location, None)
     if begun is not None:
@@ -193,12 +193,12 @@ def read_manifest(dataset: lance.LanceDataset, location: Location) -> LanceManif
     """Return the manifest of this version.
 
     Raises:
-        IndexUnusableError: the dataset is no index, or of a newer version.
+        IndexUnusableError: the dataset is not an index, or has another format.
     """
     text = _metadata(dataset).get(_MANIFEST)
     if text is None:
         raise IndexUnusableError(
-            f"{location} is a Lance dataset, but no index of quotefind. Give the index another name."
+            f"{location} is a Lance dataset, but not an index of quotefind. Give the index another name."
         )
     try:
         values = json.loads(text)
@@ -213,7 +213,7 @@ def read_manifest(dataset: lance.LanceDataset, location: Location) -> LanceManif
 
 
 def read_source_tables(dataset: lance.LanceDataset, location: Location) -> SourceTables:
-    """Return what this version was made from.
+    """Return the sources and files that this version was made from.
 
     Raises:
         IndexUnusableError: it cannot be read.
@@ -224,7 +224,7 @@ def read_source_tables(dataset: lance.LanceDataset, location: Location) -> Sourc
 
 @contextmanager
 def readable_source_tables(location: Location) -> Iterator[None]:
-    """Turn what is raised where a source_tables is read into an error that says of which index it is."""
+    """Turn an error while reading the list of sources into one that names the index."""
     try:
         yield
     except (KeyError, TypeError, ValueError, zlib.error, sqlite3.Error) as error:
@@ -232,23 +232,23 @@ def readable_source_tables(location: Location) -> Iterator[None]:
 
 
 def metadata_of(manifest: LanceManifest, source_tables: SourceTables) -> dict[str, str]:
-    """Return manifest and source_tables as they are stored in a version of the dataset."""
+    """Return the metadata of a version that holds `manifest` and `source_tables`."""
     return {_MANIFEST: json.dumps(asdict(manifest)), _SOURCE_TABLES: source_tables.packed()}
 
 
 def rebuild(fingerprint: str) -> str:
-    """Return what a version is a part of while all is encoded anew with the model of this `fingerprint`."""
+    """Return why a version is incomplete while all quotes are encoded with the model of this `fingerprint`."""
     return f"rebuild {fingerprint}"
 
 
 def _metadata(dataset: lance.LanceDataset) -> dict[str, str]:
-    # They belong to the schema, and not to the table, so that one commit can make an empty dataset that has them.
+    # In the schema, not in the table: so one commit makes an empty dataset with its metadata.
     stored = dataset.schema.metadata or {}
     return {key.decode(): value.decode(errors="replace") for key, value in stored.items()}
 
 
 def damaged(location: Location, what: str) -> IndexUnusableError:
-    """Return the error for a dataset that can be read, but does not hold what was written."""
+    """Return the error for a dataset that can be read but does not hold what was written."""
     return IndexUnusableError(
         f"The index in {location} is damaged: {what}. To mend it: quotefind index --rebuild{index_argument(location)}; "
         f"if that cannot read it either: quotefind index SOURCE… --index OTHER.lance"
@@ -256,27 +256,27 @@ def damaged(location: Location, what: str) -> IndexUnusableError:
 
 
 def shared_texts(location: Location) -> str:
-    """Return where the texts lie that several machines are to encode, while they do."""
+    """Return the location of the texts that workers of a cluster are encoding."""
     return f"{location}/_quotefind_todo{LANCE}"
 
 
 def drop_shared(location: Location) -> None:
-    """Delete `shared_texts`, if they are there: a run that was killed leaves them."""
+    """Delete the `shared_texts`, if there are any; a run that was killed leaves them."""
     with suppress(OSError):
         import_lance().LanceDataset.drop(shared_texts(location), storage_options=storage_options(location))
 
 
 @contextmanager
 def reported(location: Location) -> Iterator[None]:
-    """Turn what Lance raises about its files into an error that says which index it is about."""
+    """Turn what Lance raises about its files into an error that names the index."""
     try:
         yield
     except (OSError, RuntimeError, ValueError) as error:
-        # Lance raises these three for what is wrong with files, the network or access.
+        # Lance raises these three for problems with files, the network or permissions.
         said = getattr(error, "strerror", None) or _LANCE_ADDS.sub("", " ".join(str(error).split()))[:300]
         if any(sign in said for sign in _CUT):
-            raise damaged(location, f"a file of it is missing or not what was written ({said})") from error
-        hint = "Look at its storage, and at the permissions there."
+            raise damaged(location, f"one of its files is missing or not what was written ({said})") from error
+        hint = "Check the storage and its permissions."
         if "No space left" in said:
-            hint = "What was committed before is safe; make room there, and run the command again."
+            hint = "Free some space there and run the command again; everything committed is safe."
         raise IndexUnusableError(f"The index in {location} cannot be used: {said.rstrip('.')}. {hint}") from error

@@ -1,4 +1,4 @@
-"""A filter as a condition in Lance's SQL."""
+"""Turn a `Filter` into a condition in Lance's SQL."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MOST_CHARS = 2**31 - 1
 
 
 def condition_of(where: Filter | None) -> str | None:
-    """Return `where` as SQL over the columns of `dataset.schema`; None where it sets no condition."""
+    """Return `where` as SQL over the columns of `dataset.schema`; None if it sets no condition."""
     if not where:
         return None
     conditions = [
@@ -26,26 +26,26 @@ def condition_of(where: Filter | None) -> str | None:
     if where.untagged:
         conditions.append("array_length(tags) = 0")
     if where.max_chars is not None:
-        # Lance refuses a number that its column cannot hold.
+        # Lance refuses a number that does not fit into the column.
         conditions.append(f"chars <= {max(min(where.max_chars, _MOST_CHARS), -1)}")
     return " AND ".join(conditions)
 
 
 def literal(text: str) -> str:
-    """Return `text` as a string of SQL: in quotation marks, each within doubled, and nothing else is special."""
+    """Return `text` as an SQL string: in quotation marks, with those inside doubled; nothing else is special."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def listed(values: Iterable[str | int]) -> str:
-    """Return `values` as they stand in the brackets of SQL's IN."""
+    """Return `values` for the brackets of SQL's IN."""
     return ", ".join(literal(value) if isinstance(value, str) else str(value) for value in values)
 
 
 def in_files(files: Iterable[int]) -> str:
-    """Return the condition that a quote stands in any of `files`, by their numbers."""
+    """Return the condition that a quote was read from any of `files`, given by their numbers."""
     return f"array_has_any(files, [{listed(files)}])"
 
 
 def both(condition: str | None, other: str) -> str:
-    """Return the condition that both hold."""
+    """Return the condition that both conditions hold."""
     return other if condition is None else f"({condition}) AND ({other})"

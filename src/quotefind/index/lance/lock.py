@@ -1,10 +1,10 @@
-"""One writer of an index at a time, on whichever machine it runs: a lease, which its holder renews.
+"""One writer of an index at a time, on any machine: a lock that its holder renews.
 
-It is a small file beside the data, and so works on every storage that Lance knows. Two processes that ask in the same
-moment both see it free; the one that wrote last holds it, and the other finds that out as it reads it again, which it
-does before every step.
+The lock is a small file beside the data, so it works on every storage that Lance supports. If two processes find it
+free at the same moment, both write it, and the one that wrote last holds it. The other notices when it reads the file
+again, which it does before every step.
 
-The clocks of the machines have to agree within `SECONDS` less `_RENEW`.
+The clocks of the machines must agree within `SECONDS` minus `_RENEW`.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ if TYPE_CHECKING:
     from quotefind.paths import Location
 
 _FILE = "_quotefind_writer.json"
-# A lease that was not renewed for so long is free; on its own machine it is free as soon as its process is gone.
+# A lock that was not renewed for this long is free; on its own machine it is free as soon as its process is gone.
 SECONDS = 120.0
 _RENEW = 20.0
-# How long to wait before looking who wrote last, and before asking again.
+# How long to wait before checking who wrote last, and before trying again.
 _SETTLE, _RETRY = 0.2, 1.0
 
 
 class WriterLock:
-    """The right to write the index at `location`, until it is closed."""
+    """The lock of the index at `location`, held until it is closed."""
 
     def __init__(self, location: Location, token: str, until: float) -> None:
-        """Renew the lease that was taken with `token` and holds `until` that time, in the background."""
+        """Renew in the background the lock that was taken with `token` and is valid `until` that time."""
         self._location = location
         self._token = token
         self._until = until
@@ -53,10 +53,10 @@ class WriterLock:
         self._thread.start()
 
     def check(self) -> None:
-        """Make sure that it still holds.
+        """Check that this process still holds the lock.
 
         Raises:
-            IndexLockedError: somebody else has it by now, or could have.
+            IndexLockedError: another process holds it, or could hold it.
             OSError, RuntimeError, ValueError: the storage does not answer.
         """
         held = _read(self._location)
@@ -64,23 +64,23 @@ class WriterLock:
             self._taken = _described(held)
         if self._taken is None and time.time() < self._until:
             return
-        who = f"is being written by {self._taken} by now" if self._taken else "may be written by another process by now"
+        who = f"is now being written by {self._taken}" if self._taken else "may now be written by another process"
         raise IndexLockedError(
-            f"The index in {self._location} {who}, because this process could not say for {SECONDS:.0f} seconds that "
-            "it still writes. What it has committed is safe; run the command again."
+            f"The index in {self._location} {who}, because this process could not renew its lock for {SECONDS:.0f} "
+            "seconds. Everything committed is safe; run the command again."
         )
 
     def close(self) -> None:
-        """Give it back, unless somebody else has it."""
+        """Release the lock, unless another process holds it."""
         self._ended.set()
         self._thread.join()
-        with suppress(OSError, RuntimeError, ValueError):  # then it ends by itself
+        with suppress(OSError, RuntimeError, ValueError):  # then it expires
             if _read(self._location).get("token") == self._token:
                 _write(self._location, {})
 
     def _renew(self) -> None:
         while not self._ended.wait(_RENEW):
-            with suppress(OSError, RuntimeError, ValueError):  # what Lance raises where storage does not answer
+            with suppress(OSError, RuntimeError, ValueError):  # what Lance raises if the storage does not answer
                 held = _read(self._location)
                 if held.get("token") != self._token:
                     self._taken = _described(held)
@@ -92,10 +92,10 @@ class WriterLock:
 
 @contextmanager
 def writer_lock(location: Location, *, wait: float = 0.0) -> Iterator[WriterLock]:
-    """Hold the right to write the index at `location`; wait up to `wait` seconds for it.
+    """Hold the lock of the index at `location`; wait up to `wait` seconds for it.
 
     Raises:
-        IndexLockedError: another process holds it; the message says which, and since when.
+        IndexLockedError: another process holds it; the message names the process.
         IndexUnusableError: the storage cannot be used.
     """
     token, end = uuid4().hex, time.monotonic() + wait
@@ -106,7 +106,7 @@ def writer_lock(location: Location, *, wait: float = 0.0) -> Iterator[WriterLock
             if _free(held):
                 entry = _mine(token)
                 _write(location, entry)
-                # Others need as long as this took; who needs much longer takes it from this one, which notices.
+                # Others need about as long as this took. A slower one takes the lock from this process, which notices.
                 time.sleep(max(_SETTLE, 2 * (time.monotonic() - asked)))
                 held = _read(location)
                 if held.get("token") == token:
@@ -125,10 +125,10 @@ def writer_lock(location: Location, *, wait: float = 0.0) -> Iterator[WriterLock
 
 
 def clear(location: Location) -> None:
-    """Delete what the lease has left in a directory where no index was made; other storage keeps it."""
+    """Delete the lock file in a directory where no index was made; on other storage it stays."""
     if isinstance(location, Path):
-        with suppress(OSError):  # something else lies there
-            if not _read(location):  # else another writer has begun
+        with suppress(OSError):  # the directory holds something else
+            if not _read(location):  # otherwise another writer has begun
                 (location / _FILE).unlink()
                 location.rmdir()
 
@@ -153,7 +153,7 @@ def _free(held: dict[str, Any]) -> bool:
 
 
 def _system() -> str:
-    """Return what tells the processes that this one can see from those of any other machine or container."""
+    """Return a name of this machine or container: processes with the same name can see each other."""
     with suppress(OSError):
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
@@ -168,7 +168,7 @@ def _described(held: dict[str, Any]) -> str:
 
 
 def _read(location: Location) -> dict[str, Any]:
-    """Return what the lease says; nothing where there is none.
+    """Return the content of the lock file; empty if there is none, or if it is not a lock.
 
     Raises:
         OSError, RuntimeError, ValueError: the storage does not answer.
@@ -179,14 +179,14 @@ def _read(location: Location) -> dict[str, Any]:
         return {}
     try:
         held = json.loads(text)
-    except ValueError:  # something else has written it
+    except ValueError:  # written by something else
         return {}
     whole = isinstance(held, dict) and isinstance(held.get("until"), int | float)
     return held if whole else {}
 
 
 def _write(location: Location, entry: dict[str, Any]) -> None:
-    """Put `lease` in the place of what is there, at once."""
+    """Replace the lock file by `entry`, atomically."""
     text = json.dumps(entry).encode()
     if isinstance(location, Path):
         location.mkdir(parents=True, exist_ok=True)

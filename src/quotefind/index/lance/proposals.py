@@ -1,4 +1,4 @@
-"""Tags proposed for the quotes of an index in a Lance dataset, or forgotten; each is a run of commits of its own."""
+"""Store and delete proposed tags in a Lance dataset; each takes several commits."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from quotefind.index.lance.rows import in_parts, is_intact, with_proposed
 from quotefind.index.lance.versions import DERIVED, Versions
 from quotefind.records import Quote
 
-# Quotes that are written at once.
+# Quotes that are written at a time.
 _AT_ONCE = 1000
 
 
 def propose(versions: Versions, proposed: Iterable[tuple[Quote, Sequence[str]]]) -> int:
-    """Commit proposed tags; return how many quotes are not any more what was read, and are left alone."""
+    """Commit proposed tags; return how many quotes were left alone because they have changed since they were read."""
     left_alone = 0
     for part in in_parts(((quote, tags) for quote, tags in proposed if tuple(tags) != quote.proposed), _AT_ONCE):
         wanted = {quote.id or "": (quote, tags) for quote, tags in part}
@@ -34,7 +34,7 @@ def propose(versions: Versions, proposed: Iterable[tuple[Quote, Sequence[str]]])
 
 
 def forget(versions: Versions) -> int:
-    """Commit that nothing is proposed for any quote; return for how many something was."""
+    """Delete all proposed tags; return how many quotes had any."""
     with reported(versions.location):
         rows = versions.newest.to_table(columns=["row"], filter="array_length(proposed) > 0")["row"].to_numpy()
     for start in range(0, len(rows), _AT_ONCE):
@@ -52,7 +52,7 @@ def _records(versions: Versions, column: str, values: Sequence[Any]) -> list[dic
 
 
 def _change(versions: Versions, records: list[dict[str, Any]]) -> None:
-    """Commit what is now said of quotes, as a part of something that is whole only with the rest of it."""
+    """Commit changed quotes, in a version that is incomplete until the whole change is done."""
     if records:
         if versions.current.unfinished != CHANGE:
             versions.commit(replace(versions.current, unfinished=CHANGE), versions.source_tables)

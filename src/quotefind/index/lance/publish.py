@@ -1,4 +1,4 @@
-"""A version of the dataset made whole: tidied up, with its indexes brought up to date, and shown to readers."""
+"""Complete a version of the dataset: compact it, update its indexes, and show it to readers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from quotefind.index.lance.machines import Machines
 
 
-# The words are taken apart already: every one counts as it stands.
+# The column holds terms that are already split and stemmed, so Lance must not change them.
 _WORDS = {
     "base_tokenizer": "whitespace",
     "lower_case": False,
@@ -29,11 +29,11 @@ _WORDS = {
     "max_token_length": None,
     "with_position": False,
 }
-# Readers have so long to finish with a version that is not the newest any more.
+# Readers have this long to finish with a version after it was replaced.
 _KEPT_FOR = timedelta(hours=1)
-# A fragment of so many rows is left as it is: written again, it takes space twice for as long as readers have time.
+# Fragments with this many rows are not rewritten: the old copy would take space for as long as readers may use it.
 _WHOLE = 4096
-# So many may be less than half of that; and so many rows, and such a share of all, may belong to quotes that are gone.
+# Compact above this many fragments of less than half that size, or above this number and share of deleted rows.
 _FRAGMENTS, _DEAD_ROWS, _DEAD_SHARE = 32, 1000, 0.25
 
 
@@ -42,24 +42,24 @@ def publish(
     source_tables: SourceTables,
     progress: Progress,
     *,
-    requests: Callable[[], Vectors],
+    queries: Callable[[], Vectors],
     cluster: Machines | None,
     rate: float | None = None,
 ) -> None:
-    """Bring the indexes up to date, and let readers see this version.
+    """Update the indexes and show this version to readers.
 
     Args:
-        versions: of the dataset.
-        source_tables: what the version was made from.
-        progress: told the steps.
-        requests: see `vector_index.bring_up_to_date`.
-        cluster: the machines that make the index of the vectors; without one, this process does.
-        rate: how many quotes were encoded in a second, where some were.
+        versions: the versions of the dataset.
+        source_tables: the sources and files that the version was made from.
+        progress: called with each step.
+        queries: see `vector_index.update`.
+        cluster: the machines that build the index of the vectors; None to build it in this process.
+        rate: quotes encoded per second; None if none were encoded.
     """
     if versions.is_published and source_tables == versions.source_tables:
         return
     _tidy(versions, progress)
-    made = _index(versions, progress, requests, cluster)
+    made = _index(versions, progress, queries, cluster)
     with reported(versions.location):
         counts = versions.newest.to_batches(columns=["word_count"])
         words = sum(int(batch["word_count"].to_numpy().sum()) for batch in counts)
@@ -69,9 +69,9 @@ def publish(
 
 
 def show(versions: Versions) -> None:
-    """Let readers see the newest version, if it is whole and they do not; so ends also what a run that was killed left.
+    """Show the newest version to readers if it is complete; this also completes the work of a run that was killed.
 
-    Versions that nobody can be reading any more are deleted.
+    Versions that nobody can still be reading are deleted.
     """
     if versions.manifest is None or versions.manifest.unfinished or versions.is_published:
         return
@@ -85,16 +85,16 @@ def show(versions: Versions) -> None:
 
 
 def _leave_to_readers(versions: Versions, known: dict[str, Any]) -> None:
-    """Keep the version that readers have seen so far for a while, and no longer those for which that is over.
+    """Keep the version that readers have seen so far for a while, and drop those whose time is over.
 
-    Lance would delete it by when it was committed, and not by when another took its place.
+    Lance alone would delete a version by the time of its commit, not by the time at which it was replaced.
     """
     tags, time_now = versions.newest.tags, int(time.time())
     if TAG in known:
         version = known[TAG]["version"]
         until = time_now + int(_KEPT_FOR.total_seconds())
         name = f"{TAG}-{version}-until-{until}"
-        if name not in known:  # a run that was killed may have come as far as this
+        if name not in known:  # a run that was killed may have made it
             tags.create(name, version)
     for name in known:
         old, _, until_then = name.partition("-until-")
@@ -103,7 +103,7 @@ def _leave_to_readers(versions: Versions, known: dict[str, Any]) -> None:
 
 
 def _tidy(versions: Versions, progress: Progress) -> None:
-    """Put fragments together where many are small, and leave out what was deleted where that is much."""
+    """Merge small fragments if there are many, and remove deleted rows if there are many."""
     small = sum(fragment.physical_rows < _WHOLE // 2 for fragment in versions.newest.get_fragments())
     if small > _FRAGMENTS or versions.dead() > max(_DEAD_ROWS, _DEAD_SHARE * versions.count()):
         progress("compacting")
@@ -112,7 +112,7 @@ def _tidy(versions: Versions, progress: Progress) -> None:
 
 
 def _index(
-    versions: Versions, progress: Progress, requests: Callable[[], Vectors], cluster: Machines | None
+    versions: Versions, progress: Progress, queries: Callable[[], Vectors], cluster: Machines | None
 ) -> vector_index.VectorIndex:
     before = vector_index.VectorIndex.of(versions.current.vector_index)
     if not versions.count():
@@ -129,6 +129,6 @@ def _index(
         versions.newest.optimize.optimize_indices(index_names=others)
         if "vector" not in known:
             before = vector_index.VectorIndex()
-        return vector_index.bring_up_to_date(
-            versions.newest, before, large=vector_index.LARGE, requests=requests, cluster=cluster, progress=progress
+        return vector_index.update(
+            versions.newest, before, large=vector_index.LARGE, queries=queries, cluster=cluster, progress=progress
         )

@@ -1,7 +1,7 @@
-"""Several machines that work as one: Ray Data encodes on them, lance-ray builds indexes and searches there.
+"""Use a Ray cluster: Ray Data encodes on its machines, and lance-ray builds indexes and searches there.
 
-What runs on a machine of the cluster is this package, installed there as it is here; each worker opens the model, which
-is prepared there when it is first used, and writes its fragments into the shared storage itself.
+Every machine of the cluster needs the same version of this package. Each worker opens the model, which is prepared on
+first use, and writes its fragments into the shared storage itself.
 """
 
 from __future__ import annotations
@@ -39,47 +39,47 @@ if TYPE_CHECKING:
     from quotefind.index.lance.machines import Encoded
     from quotefind.paths import Location
 
-# What Lance says somewhere in an error of Ray or of lance-ray.
+# A message of Lance inside an error of Ray or lance-ray.
 _LANCE_ERROR = re.compile(r"LanceError\(.*")
-# Texts that a worker encodes at once, and so the rows of a fragment: what is lost of its work when it is killed. With
-# few texts, so few that every worker has several turns.
+# The most and the fewest texts that a worker encodes at a time, which become one fragment; if the worker is killed,
+# their vectors are lost. With few texts the parts are smaller, so that every worker has several turns.
 _MOST, _LEAST, _TURNS = 8192, 256, 8
-# So many parts of texts are shared at once: with what tells Ray to read a part comes a list of all of them.
+# Parts that are shared at a time: each task of Ray carries a list of all of them.
 _PARTS = 1000
-# Those that search or index start again on another machine when theirs dies, as often as it takes, and do again what
-# they had begun. They ask little of a processor, so that they find room there.
+# If a machine dies, Ray starts its actors for search and indexing on another one, as often as necessary, and repeats
+# their tasks. They reserve little of a processor, so that there is room for them.
 _SEARCHING = {"num_cpus": 0.01, "max_restarts": -1, "max_task_retries": -1, "scheduling_strategy": "SPREAD"}
-# How often to count the processors of a cluster that changes.
+# How often to count the processors again while machines come and go.
 _ATTEMPTS = 10
-# The head is looked for every so many seconds; after so many failures in a row it is gone.
+# The head is checked every `_WATCH` seconds; after this many failures in a row it is gone.
 _WATCH, _FAILURES = 5.0, 6
-# So many seconds it has to answer at all.
+# Seconds within which the head must answer when the command connects.
 _PATIENCE = 15.0
 
 
 class Cluster:
-    """A Ray cluster, or one that is made on this machine.
+    """A Ray cluster, or one that is started on this machine; it implements `machines.Machines`.
 
     Attributes:
-        address: of its head, "local" for one made here.
-        workers: how many of its processors work; all where that was not said, once it is connected.
+        address: host and port of its head, or "local" for a cluster on this machine.
+        workers: how many of its processors work; 0 for all, until it is connected.
     """
 
     def __init__(self, address: str, workers: int | None = None, device: str = "cpu") -> None:
         """Connect to nothing yet.
 
         Raises:
-            UsageError: `address` is none.
+            UsageError: `address` is not an address.
             ModelError: the extra `scale` is missing.
         """
         self._head = head_of(address)
-        # Ray would report its use to its makers, and write of its progress between the lines of a command.
+        # No usage reports, and no progress bars of Ray in the output of a command.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-        # What it has to say of a machine that died would stand on standard output, between the results.
+        # Ray writes about machines that died on standard output, between the results.
         os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", "(?s).*")
-        if has_token():  # a head asks for it by itself where there is one; who connects has to say so
+        if has_token():  # a head asks for a token wherever there is one; a client must opt in
             os.environ.setdefault("RAY_AUTH_MODE", "token")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         import_lance("--ray")
@@ -93,19 +93,17 @@ class Cluster:
         self._device = device
         self._location: Location = Path()
         self._state: Callable[[], str] = str
-        self._hint = (
-            "" if address == LOCAL else "Where it has a token, RAY_AUTH_MODE and RAY_AUTH_TOKEN are to be set. "
-        )
+        self._hint = "" if address == LOCAL else "If it has a token, set RAY_AUTH_MODE and RAY_AUTH_TOKEN. "
 
     def connect(self, location: Location, state: Callable[[], str]) -> None:
-        """Connect to it, once.
+        """Connect to the cluster, once.
 
         Args:
-            location: of the index that it is to work on.
-            state: returns a sentence on what state the index is in, for the message where that fails, now or later.
+            location: of the index that it works on.
+            state: returns a sentence on the state of the index, for error messages now and later.
 
         Raises:
-            ModelError: it cannot be reached.
+            ModelError: the cluster cannot be reached.
         """
         import ray
 
@@ -116,15 +114,15 @@ class Cluster:
             if self.address == LOCAL:
                 options |= {"num_cpus": self.workers or None, "include_dashboard": False}
             elif self._head is not None and is_here(self._head[0]):
-                options["_node_ip_address"] = self._head[0]  # of several that this machine has, Ray might take another
+                options["_node_ip_address"] = self._head[0]  # Ray might choose another address of this machine
             with self._answering(), _silenced():
-                if self._head is not None:  # Ray itself tries for minutes, or for ever
+                if self._head is not None:  # Ray itself would try for minutes, or forever
                     expect_answer(self._head, _PATIENCE)
                     threading.Thread(target=self._watch, args=(self._head,), daemon=True).start()
                 ray.init(log_to_driver=False, logging_level=logging.FATAL, **options)
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
-        context.raise_original_map_exception = True  # an error of this program says what is wrong, and what mends it
+        context.raise_original_map_exception = True  # errors of this program say what is wrong and how to fix it
         for name in ("ray", "ray.data", "lance_ray"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self._hint = ""
@@ -133,26 +131,26 @@ class Cluster:
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
-        """Turn what Ray raises into an error that says which cluster it is about, and how the index is."""
+        """Turn what Ray raises into an error that names the cluster and the state of the index."""
         try:
             with warnings.catch_warnings():
-                # They are for who writes programs; or of Lance, about processes that are forked, which Ray's are not.
+                # They are for developers, or come from Lance about forks, and Ray does not fork.
                 warnings.simplefilter("ignore")
                 yield
-        except Exception as error:  # Ray has many errors of its own, and lets those of others through
+        except Exception as error:  # Ray has many error types, and passes on those of others
             own = _own_error(error)
             if own is not None:
                 raise own from error
             with reported(self._location):
-                if found := _LANCE_ERROR.search(str(error)):  # of what is stored, and not of the cluster
+                if found := _LANCE_ERROR.search(str(error)):  # about the storage, not about the cluster
                     raise OSError(found[0]) from error
             raise ModelError(
-                f"The Ray cluster at {self.address} cannot be reached, or does not answer any more: "
+                f"The Ray cluster at {self.address} cannot be reached or no longer answers: "
                 f"{_said(error).rstrip('.')}. {self._hint}{self._asked_state()}"
             ) from error
 
     def _watch(self, head: tuple[str, int]) -> None:
-        """End the process with a message once the head is gone: Ray itself would end it a minute later, with none."""
+        """End the process with a message when the head is gone; Ray would end it a minute later without one."""
         failed = 0
         while failed < _FAILURES:
             time.sleep(_WATCH)
@@ -162,15 +160,15 @@ class Cluster:
             except OSError:
                 failed += 1
         try:
-            gone = f"The head of the Ray cluster at {self.address} does not answer any more."
+            gone = f"The head of the Ray cluster at {self.address} no longer answers."
             sys.stderr.write(f"quotefind: {gone} {self._asked_state()}\n")
-            for stream in (sys.stderr, sys.stdout):  # what was found so far
+            for stream in (sys.stderr, sys.stdout):  # results so far
                 stream.flush()
         finally:
             os._exit(ModelError.exit_code)
 
     def _asked_state(self) -> str:
-        """Return what is said of the index; where the storage cannot be asked either, what is wrong with it."""
+        """Return the state of the index; if the storage does not answer either, what is wrong with it."""
         try:
             return self._state()
         except QuotefindError as error:
@@ -235,7 +233,7 @@ class Cluster:
     def build_vector_index(
         self, dataset: lance.LanceDataset, kind: str, partitions: int, options: dict[str, int]
     ) -> None:
-        """Make the index of the vectors on all workers, with the `options` that Lance has for its `kind`."""
+        """Build the index of the vectors on all workers, with Lance's `options` for an index of this `kind`."""
         import lance_ray
 
         fragments = len(dataset.get_fragments())
@@ -256,7 +254,7 @@ class Cluster:
         )
 
     def compact(self, dataset: lance.LanceDataset) -> None:
-        """Put small fragments together on all workers."""
+        """Merge small fragments on all workers."""
         import lance_ray
 
         self._with_workers(
@@ -271,11 +269,11 @@ class Cluster:
     def search(
         self, dataset: lance.LanceDataset, nearest: dict[str, Any], columns: list[str], condition: str | None
     ) -> pa.Table:
-        """Return the `columns` of the nearest rows, as all workers find them."""
+        """Return `columns` of the rows that the query `nearest` finds, searched by all workers."""
         import lance_ray
 
         def found(workers: int) -> pa.Table:
-            lance_ray.init_global_pool(workers, _SEARCHING)  # once: to start its processes takes seconds
+            lance_ray.init_global_pool(workers, _SEARCHING)  # it starts processes once, which takes seconds
             return lance_ray.vector_search(
                 dataset,
                 nearest=nearest,
@@ -289,7 +287,7 @@ class Cluster:
         return self._with_workers(found)
 
     def _with_workers(self, work: Callable[[int], Any]) -> Any:
-        """Return what `work` returns, given how many workers to use: as many as are wanted and have a processor."""
+        """Call `work` with the number of workers to use: those that were asked for, if there are enough processors."""
         import ray
 
         with self._answering():
@@ -300,19 +298,19 @@ class Cluster:
                 except ValueError as error:
                     if "Tried to start a pool" not in str(error):
                         raise
-                    time.sleep(1.0)  # a machine was found to be dead since they were counted
-            raise TimeoutError("its processors change all the time")
+                    time.sleep(1.0)  # a machine has died since the processors were counted
+            raise TimeoutError("its machines keep coming and going")
 
 
 @contextmanager
 def _silenced() -> Iterator[None]:
-    """Keep from stderr what is written there without Python, as Ray's core does of its own settings as it starts."""
+    """Discard what is written to stderr without Python, such as the settings that Ray's core prints at its start."""
     kept = os.dup(2)
     streams = sys.stderr, sys.__stderr__
     try:
         with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device
             os.dup2(nowhere.fileno(), 2)
-        # For what is said when it is interrupted, or when the head dies.
+        # Python may still write there: the user may interrupt it, or the head may die.
         sys.stderr = sys.__stderr__ = open(kept, "w", closefd=False)  # type: ignore[misc] # noqa: SIM115
         yield
     finally:
@@ -322,7 +320,7 @@ def _silenced() -> Iterator[None]:
 
 
 def _one_after_the_other(first: pa.Table, others: Iterator[pa.Table], rows: int) -> pa.RecordBatchReader:
-    """Return what reads `first` and as many of the `others` as it takes for so many `rows`."""
+    """Return a reader of `first` and of as many `others` as are needed for this many `rows`."""
     import pyarrow as pa
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -336,10 +334,10 @@ def _one_after_the_other(first: pa.Table, others: Iterator[pa.Table], rows: int)
 
 
 def _own_error(error: BaseException) -> QuotefindError | None:
-    """Return the error of this program that made a worker fail, if that is what happened, or that `error` is."""
+    """Return `error`, or the error that made a worker fail, if it comes from this program; else None."""
     seen: BaseException | None = error
     while seen is not None:
-        # What Ray raises is of both kinds, and says more than a user wants to read; so does its cause, behind.
+        # Ray's exceptions inherit from both types, and their text includes a traceback after the first line.
         cause = getattr(seen, "cause", seen)
         if isinstance(cause, QuotefindError):
             return type(cause)(str(cause).partition("\n")[0])
@@ -348,7 +346,7 @@ def _own_error(error: BaseException) -> QuotefindError | None:
 
 
 def _said(error: BaseException) -> str:
-    """Return the line of what Ray says that is not about where in its own code it happened."""
+    """Return the line of an error of Ray that is not about a place in Ray's own code."""
     cause = getattr(error, "cause", None) or error
     lines = [line.strip() for line in re.sub(r"\x1b\[[0-9;]*m", "", str(cause)).splitlines() if line.strip()]
     if not lines:

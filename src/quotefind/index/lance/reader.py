@@ -145,7 +145,7 @@ class LanceIndex(Index):
 
     def _found(self, query: Vectors, k: int, condition: str | None) -> pa.Table:
         columns = ["row", "checksum", "vector", "_distance"]
-        nearest = self._vector_index.request(query, k, exact=self._exact)
+        nearest = self._vector_index.query_options(query, k, exact=self._exact)
         if self._cluster is not None and self._vector_index.searchable_by_cluster(exact=self._exact):
             return self._cluster.search(self.dataset, nearest, columns, condition)
         return self.dataset.to_table(columns=columns, nearest=nearest, filter=condition, prefilter=True)
@@ -160,11 +160,11 @@ class LanceIndex(Index):
         if not known or not self.count:
             return Ranking(np.empty(0, np.int64), np.empty(0, np.float64))
         with reported(self.location):
-            rarities = [word_search.rarity(self._holding(phrase), self.count) for phrase in phrases]
+            idfs = [word_search.inverse_document_frequency(self._holding(phrase), self.count) for phrase in phrases]
             found = self._matching(known, "OR", max(_CANDIDATES, 4 * k), condition_of(where))
         texts = [text.split(" ") for text in found["words"].to_pylist()]
-        scores = word_search.bm25(phrases, rarities, texts, self._manifest.words / self.count)
-        most = (word_search.K1 + 1) * math.fsum(rarities)
+        scores = word_search.bm25(phrases, idfs, texts, self._manifest.words / self.count)
+        most = (word_search.K1 + 1) * math.fsum(idfs)
         rows = found["row"].to_numpy().astype(np.int64)
         held = np.flatnonzero(scores > 0)  # the words of a phrase need not be next to each other
         order = held[np.lexsort((rows[held], -scores[held]))[:k]]

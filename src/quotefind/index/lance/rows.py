@@ -1,4 +1,4 @@
-"""Rows of the dataset: what they hold of a quote, and a quote from what they hold."""
+"""Make rows of the dataset from quotes, and quotes from rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from quotefind.text import fold
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# What a quote is made from.
+# The columns that a quote is made from.
 SHOWN = ["row", "id", "text", "author", "work", "year", "tags", "proposed", "note"]
 SHOWN += ["place", "added", "verse", "files", "lines", "seal"]
 
@@ -30,7 +30,7 @@ def record_of(
     shown: Sequence[Any],
     places: Sequence[tuple[int, int | None]],
 ) -> dict[str, Any]:
-    """Return what the dataset holds of a quote, but for what comes from its vector and its words.
+    """Return the row of a quote, without the columns that come from its vector and its terms.
 
     Args:
         row, digest: see `dataset.schema`.
@@ -66,12 +66,12 @@ def record_of(
 
 
 def folded(tags: Sequence[str]) -> list[str]:
-    """Return `tags` as conditions look for them, each once."""
+    """Return `tags` in the form that filters look for, each once."""
     return list(dict.fromkeys(tag for tag in map(fold, tags) if tag))
 
 
 def is_intact(record: Mapping[str, Any]) -> bool:
-    """Whether what a hit shows of `record` is what was written."""
+    """Whether everything that a hit shows of `record` matches its checksum."""
     stored: int = record["seal"]
     return _checksum(record, record["proposed"]) == stored
 
@@ -88,7 +88,7 @@ def json_of(tags: Sequence[str]) -> str:
 
 
 def with_proposed(record: dict[str, Any], tags: Sequence[str]) -> dict[str, Any]:
-    """Return `record` with other proposed tags, and so another checksum."""
+    """Return `record` with other proposed tags, and the checksum that follows."""
     return {
         **record,
         "proposed": list(tags),
@@ -98,7 +98,7 @@ def with_proposed(record: dict[str, Any], tags: Sequence[str]) -> dict[str, Any]
 
 
 def quote_of(record: Mapping[str, Any], paths: Mapping[int, str]) -> Quote:
-    """Return the quote that `record` holds; `paths` are those of files by their numbers."""
+    """Return the quote that `record` holds; `paths` are the paths of files by their numbers."""
     first = min(zip(record["files"], record["lines"], strict=True), default=(None, None))[0]
     line = record["lines"][record["files"].index(first)] if first is not None else None
     return Quote(
@@ -127,7 +127,7 @@ def vectors_of(table: pa.Table | pa.RecordBatch, dimension: int) -> Vectors:
 
 
 def with_vectors(records: pa.Table, vectors: Vectors, truncated: Sequence[bool], schema: pa.Schema) -> pa.Table:
-    """Return whole rows of the dataset: `records` with what their vectors (n, d) and their words say."""
+    """Return whole rows of the dataset: `records` with the columns that come from their vectors (n, d) and terms."""
     import pyarrow as pa
 
     words = tokenize(records["text"].to_pylist())
@@ -145,7 +145,7 @@ def with_vectors(records: pa.Table, vectors: Vectors, truncated: Sequence[bool],
 
 
 def in_parts(values: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    """Yield `values` in lists of `size`, the last of which may be shorter."""
+    """Yield `values` in lists of `size`; the last may be shorter."""
     remaining = iter(values)
     while part := list(islice(remaining, size)):
         yield part

@@ -1,4 +1,4 @@
-"""What an index in a Lance dataset was made from, as it is stored with every version."""
+"""The sources and files that an index in a Lance dataset was made from, stored with every version."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class SourceTables:
     """The rows of the tables `sources` and `files` of `index.schema`.
 
     Attributes:
-        sources: number, location and options of each.
-        files: number, number of the source, path, size, time and SHA-256 (in hexadecimal) of each. A file without the
-            last is read again by the next update, whatever its size and time.
+        sources: number, location and options of each source.
+        files: number, number of the source, path, size, time and SHA-256 (in hexadecimal) of each file. The next update
+            reads a file without a SHA-256 again, even if its size and time are unchanged.
     """
 
     sources: list[tuple[Any, ...]]
@@ -28,7 +28,7 @@ class SourceTables:
 
     @staticmethod
     def of(connection: sqlite3.Connection) -> SourceTables:
-        """Return what a database holds."""
+        """Return what is in the tables of a database."""
         return SourceTables(
             connection.execute("SELECT id, location, options FROM sources ORDER BY id").fetchall(),
             connection.execute(
@@ -42,20 +42,20 @@ class SourceTables:
         """Return what `packed` made `text` from.
 
         Raises:
-            ValueError, TypeError, zlib.error: it made it from nothing.
+            ValueError, TypeError, zlib.error: `text` does not come from `packed`.
         """
         sources, files = json.loads(zlib.decompress(base64.b85decode(text)))
         return SourceTables([tuple(source) for source in sources], [tuple(file) for file in files])
 
     def packed(self) -> str:
-        """Return it as text."""
+        """Return the tables as text."""
         return base64.b85encode(zlib.compress(json.dumps([self.sources, self.files]).encode("ascii"))).decode("ascii")
 
     def fill(self, connection: sqlite3.Connection) -> None:
-        """Put it into the empty tables of a database.
+        """Insert the rows into the empty tables of a database.
 
         Raises:
-            ValueError, TypeError, sqlite3.Error: it holds what no source_tables can.
+            ValueError, TypeError, sqlite3.Error: a row does not fit into its table.
         """
         connection.executemany("INSERT INTO sources VALUES (?, ?, ?)", self.sources)
         connection.executemany(
@@ -64,7 +64,7 @@ class SourceTables:
         )
 
     def database(self) -> sqlite3.Connection:
-        """Return it as a database in memory; errors as for `fill`."""
+        """Return the tables as a database in memory; it raises what `fill` raises."""
         connection = sqlite3.connect(":memory:", isolation_level=None)
         for statement in statements(SCHEMA):
             if "TABLE sources" in statement or "TABLE files" in statement:
@@ -77,15 +77,15 @@ class SourceTables:
         return {location for number, location, _ in self.sources if number in numbers}
 
     def begun(self, before: SourceTables, touched: Collection[int]) -> set[int]:
-        """Return the numbers of the sources that have a file which is new since `before`, or is `touched`."""
+        """Return the numbers of the sources with a file that is new since `before`, or whose number is in `touched`."""
         known = {file[0] for file in before.files}
         return {source for file, source, *_ in self.files if file in touched or file not in known}
 
     def becoming(self, after: SourceTables, touched: Collection[int]) -> SourceTables:
-        """Return what holds for a version between this one and `after`, in which any quote may be as in either.
+        """Return the tables of a version between this one and `after`, in which a quote may be as in either.
 
-        All files of both are there, since quotes can stand in them. Those that are new, and those whose numbers are
-        `touched`, are to be read again: so an update that was stopped is made good, whatever they hold by then.
+        They hold the files of both, since a quote may come from any of them. New files, and those whose numbers are in
+        `touched`, have no SHA-256: an update that follows an interrupted one reads them again.
         """
         known, sources = {file[0] for file in self.files}, {source[0] for source in self.sources}
         return SourceTables(

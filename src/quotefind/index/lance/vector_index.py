@@ -1,4 +1,4 @@
-"""The index of the vectors: exact below a size, approximate above it, and then measured."""
+"""The index of the vectors: exact for smaller indexes, approximate for large ones, with measured recall."""
 
 from __future__ import annotations
 
@@ -19,40 +19,40 @@ if TYPE_CHECKING:
 
     from quotefind.index.lance.machines import Machines
 
-# From so many quotes on, the index is approximate: comparing each then takes longer than anybody waits.
+# From this many quotes on, the index is approximate: an exact search would take too long.
 LARGE = 1_000_000
 # Lance's name for the index.
 NAME = "nearest"
 EXACT, APPROXIMATE = "IVF_FLAT", "IVF_RQ"
-# The share of the ten nearest that an approximate search has to find on average: over requests as users write them,
-# and over so many quotes as requests. Requests are few, and those to come are others: 0.98 is what is promised.
+# The share of the ten nearest that an approximate search must find on average, over queries as users write them and
+# over this many quotes as queries. These are few, and users will ask others: 0.98 is promised.
 RECALL, _TOP, _QUOTES = 0.99, 10, 100
-# As many partitions as there are: Lance may split some as the index grows.
+# More than the number of partitions, to search all of them: Lance may split some as the index grows.
 _ALL = 1_000_000
-# Rows of a partition where all are looked at: few partitions are fewer calls.
+# Rows in a partition of an exact index, which searches all partitions: fewer partitions are fewer calls.
 _EXACT_PARTITION = 8192
 # Bits for each dimension in the approximate index.
 _BITS = 5
-# lance-ray asks for so many rows for each partition; with fewer this process makes it.
+# lance-ray needs this many rows for each partition; with fewer, this process builds the index.
 _TRAINED_WITH = 256
-# Partitions looked at to begin with; then as many more as the recall needs.
+# The share of partitions that the first measurement searches; the next ones search more until the recall suffices.
 _FIRST_SHARE = 0.05
-# Quantised distances choose so many candidates for each hit, which are scored again by their vectors.
+# Candidates for each hit that are chosen by quantised distances and scored again by their vectors.
 _REFINE = 10
-# Grown by so much since it was trained, it is trained anew.
+# The index is trained again after the number of quotes has grown by this factor.
 _GROWTH = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class VectorIndex:
-    """The index of the vectors, as it was made.
+    """The index of the vectors as it was built.
 
     Attributes:
-        kind: Lance's name for its kind; empty where there is none.
-        partitions: how many parts it has.
-        probes: how many of these a search looks at.
-        recall: the share of the ten nearest that a search finds on average, measured when it was made; 1 where it is
-            exact.
+        kind: Lance's name for its kind; empty if there is no index.
+        partitions: the number of partitions.
+        probes: how many of them a search looks at.
+        recall: the share of the ten nearest that a search finds on average, measured when the index was built; 1 if it
+            is exact.
         rows: how many quotes it was trained with.
     """
 
@@ -64,20 +64,20 @@ class VectorIndex:
 
     @staticmethod
     def of(stored: Mapping[str, Any]) -> VectorIndex:
-        """Return what the manifest holds of it."""
+        """Return the index from the fields in the manifest."""
         return VectorIndex(**stored)
 
     def stored(self) -> dict[str, Any]:
-        """Return what the manifest is to hold of it."""
+        """Return the fields for the manifest."""
         return asdict(self)
 
     @property
     def approximate(self) -> bool:
-        """Whether a search through it may miss something."""
+        """Whether a search may miss a quote."""
         return self.kind == APPROXIMATE
 
     def facts(self) -> dict[str, Any]:
-        """Return what `info` says of it."""
+        """Return what `info` shows."""
         return {
             "search": "approximate" if self.approximate else "exact",
             "vector_index": self.kind or None,
@@ -87,11 +87,11 @@ class VectorIndex:
         }
 
     def searchable_by_cluster(self, *, exact: bool) -> bool:
-        """Whether lance-ray can search through it; an exact search beside an approximate index is for one process."""
+        """Whether lance-ray can search it; it cannot search exactly if the index is approximate."""
         return bool(self.kind) and not (exact and self.approximate)
 
-    def request(self, query: Vectors, k: int, *, exact: bool) -> dict[str, Any]:
-        """Return how Lance is asked for the `k` nearest to `query` (d,)."""
+    def query_options(self, query: Vectors, k: int, *, exact: bool) -> dict[str, Any]:
+        """Return Lance's options for a search for the `k` nearest to `query` (d,)."""
         asked: dict[str, Any] = {"column": "vector", "q": query, "k": k, "metric": "cosine"}
         if not self.kind or (exact and self.approximate):
             return asked | {"use_index": False}
@@ -100,24 +100,24 @@ class VectorIndex:
         return asked | {"nprobes": _ALL}
 
 
-def bring_up_to_date(
+def update(
     dataset: lance.LanceDataset,
     before: VectorIndex,
     *,
     large: int,
-    requests: Callable[[], Vectors],
+    queries: Callable[[], Vectors],
     cluster: Machines | None,
     progress: Progress = silent,
 ) -> VectorIndex:
-    """Make the index of the vectors anew where it is due, or let it cover what has come since; return what it is now.
+    """Add new quotes to the index of the vectors, or build it again if it is due; return what it is now.
 
     Args:
-        dataset: the newest version, which moves on to the one with the index.
-        before: what it was.
-        large: from how many quotes on it is approximate.
-        requests: returns the vectors (q, d) of requests as users write them, to measure what it finds.
-        cluster: the machines that make it; without one, this process does.
-        progress: told the steps.
+        dataset: the newest version; it moves to the version with the index.
+        before: what the index was.
+        large: the number of quotes from which on it is approximate.
+        queries: returns the vectors (q, d) of queries as users write them, to measure the recall.
+        cluster: the machines that build it; None to build it in this process.
+        progress: called with each step.
     """
     count = dataset.count_rows()
     if not count:
@@ -130,36 +130,36 @@ def bring_up_to_date(
     partitions = math.ceil(count / _EXACT_PARTITION)
     if kind == APPROXIMATE:
         partitions = max(1, min(round(math.sqrt(count)), count // _TRAINED_WITH))
-    # To be said: the default of Lance, and that of lance-ray, which prepares the work for it, are not the same.
+    # Given explicitly, because the defaults of Lance and of lance-ray, which prepares the work for it, differ.
     options = {"num_bits": _BITS} if kind == APPROXIMATE else {}
     if cluster is not None and count >= partitions * _TRAINED_WITH:
         cluster.build_vector_index(dataset, kind, partitions, options)
-        dataset.checkout_latest()  # it was committed elsewhere
+        dataset.checkout_latest()  # the cluster has committed a new version
     else:
         dataset.create_index(
             "vector", kind, name=NAME, replace=True, metric="cosine", num_partitions=partitions, **options
         )
     made = VectorIndex(kind, partitions, partitions, 1.0, count)
-    return tuned(dataset, made, requests(), progress) if made.approximate else made
+    return tuned(dataset, made, queries(), progress) if made.approximate else made
 
 
 def tuned(
-    dataset: lance.LanceDataset, index: VectorIndex, requests: Vectors, progress: Progress = silent
+    dataset: lance.LanceDataset, index: VectorIndex, queries: Vectors, progress: Progress = silent
 ) -> VectorIndex:
-    """Return `index` with as many probes as it takes to find what `RECALL` asks for, and the recall that was measured.
+    """Return `index` with the smallest number of probes that reaches `RECALL`, and with the measured recall.
 
-    It is measured twice, and the lower counts: with `requests` (q, d), which lie elsewhere than quotes do, as they are
-    shorter; and with quotes of the index as requests, each of which does not count as an answer to itself.
+    The recall is measured with `queries` (q, d), which are shorter than quotes and so lie elsewhere, and with quotes of
+    the index as queries, without the quote itself as a hit. The lower of the two counts.
     """
     progress("measuring recall")
     quotes, rows = _drawn(dataset)
-    kinds = np.repeat([0, 1], [len(requests), len(quotes)])
-    queries, own = np.concatenate([requests, quotes]), np.concatenate([np.full(len(requests), -1), rows])
-    tenth = _tenth_scores(dataset, queries, own, progress)
+    kinds = np.repeat([0, 1], [len(queries), len(quotes)])
+    asked, own = np.concatenate([queries, quotes]), np.concatenate([np.full(len(queries), -1), rows])
+    tenth = _tenth_scores(dataset, asked, own, progress)
     probes = max(1, round(_FIRST_SHARE * index.partitions))
     while True:
         found = replace(index, probes=min(probes, index.partitions))
-        each = np.array([_recall(dataset, found, *one) for one in zip(queries, own, tenth, strict=True)])
+        each = np.array([_recall(dataset, found, *one) for one in zip(asked, own, tenth, strict=True)])
         recall = min(float(each[kinds == kind].mean()) for kind in np.unique(kinds))
         if recall >= RECALL or probes >= index.partitions:
             return replace(found, recall=recall)
@@ -167,7 +167,7 @@ def tuned(
 
 
 def _drawn(dataset: lance.LanceDataset) -> tuple[Vectors, NDArray[np.int64]]:
-    """Return the vectors (n, d) and the rows (n,) of quotes drawn at random, always the same ones."""
+    """Return the vectors (n, d) and rows (n,) of quotes drawn at random, with a fixed seed."""
     count = dataset.count_rows()
     drawn = np.random.default_rng(0).choice(count, min(count, _QUOTES), replace=False)
     found = dataset.take(drawn.tolist(), columns=["row", "vector"])
@@ -178,9 +178,9 @@ def _drawn(dataset: lance.LanceDataset) -> tuple[Vectors, NDArray[np.int64]]:
 def _tenth_scores(
     dataset: lance.LanceDataset, queries: Vectors, own: NDArray[np.int64], progress: Progress
 ) -> NDArray[np.float32]:
-    """Return the score (q,) of the tenth nearest to each of `queries`, having looked at every vector once.
+    """Return the score (q,) of the tenth nearest to each of `queries`, from one pass over all vectors.
 
-    The row `own` (q,) of each is not counted; minus infinity stands where there are not ten others.
+    The row `own` (q,) of each query does not count. The score is minus infinity if there are fewer than ten others.
     """
     best = np.full((len(queries), _TOP), -np.inf, np.float32)
     done, total = 0, dataset.count_rows()
@@ -195,11 +195,11 @@ def _tenth_scores(
 
 
 def _recall(dataset: lance.LanceDataset, index: VectorIndex, query: Vectors, own: np.int64, tenth: np.float32) -> float:
-    """Return the share of the ten nearest to one query (d,), itself not counted, that a search finds.
+    """Return the share of the ten nearest to one query (d,), without itself, that a search finds.
 
-    Of quotes that are equally near, as those with one text by several authors are, any may be the tenth.
+    If several quotes are equally near, such as one text by several authors, any of them may be the tenth.
     """
-    found = dataset.to_table(columns=["row", "_distance"], nearest=index.request(query, _TOP + 1, exact=False))
+    found = dataset.to_table(columns=["row", "_distance"], nearest=index.query_options(query, _TOP + 1, exact=False))
     pairs = zip(found["row"].to_pylist(), found["_distance"].to_pylist(), strict=True)
     scores = [1.0 - distance for row, distance in pairs if row != own][:_TOP]
     found_of_them: int = sum(score >= float(tenth) - SCORE_ERROR for score in scores)

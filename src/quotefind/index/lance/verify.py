@@ -1,4 +1,4 @@
-"""Every vector and every hash of an index in a Lance dataset looked at."""
+"""Check every vector and every checksum of an index in a Lance dataset."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _BATCH = 8192
 
 
 def verify(index: LanceIndex, progress: Progress = silent) -> int:
-    """Check that a version is whole and its parts belong together; return how many quotes were checked.
+    """Check that a version is complete and consistent; return how many quotes were checked.
 
-    Every vector is finite, of length 1 and the one that was written (CRC-32); every text and name has its hash, every
-    quote its seal; what conditions and full-text search look at is what the quotes say; every quote is there once, and
-    stands in a file that the ledger knows; the indexes cover every quote.
+    Every vector is finite, has length 1 and matches its CRC-32. Every quote matches its hashes and its checksum. The
+    columns for filters and full-text search match the quotes. Every quote is there once, and comes from a known file.
+    The indexes cover every quote.
 
     Raises:
-        IndexUnusableError: something is wrong; the message lists the first finds.
+        IndexUnusableError: something is wrong; the message lists the first problems.
     """
-    finds: list[str] = []
+    problems: list[str] = []
     rows: list[np.ndarray[Any, np.dtype[np.int64]]] = []
     names: list[np.ndarray[Any, np.dtype[np.uint64]]] = []
     files = {number for (number,) in index.ledger.execute("SELECT id FROM files")}
@@ -47,8 +47,8 @@ def verify(index: LanceIndex, progress: Progress = silent) -> int:
             records = batch.drop_columns(["vector"]).to_pylist()
             tokens = tokenize([record["text"] for record in records])
             for record, vector, known in zip(records, vectors, tokens, strict=True):
-                finds += _wrong_vector(record, vector)
-                finds += _wrong(record, known, files)
+                problems += _wrong_vector(record, vector)
+                problems += _wrong(record, known, files)
                 words += record["word_count"]
             rows.append(batch["row"].to_numpy())
             names.append(_numbers(record["id"] for record in records))
@@ -61,18 +61,18 @@ def verify(index: LanceIndex, progress: Progress = silent) -> int:
             if known.num_rows_indexed < index.count
         ]
     if _different(rows) != done or _different(names) != done:
-        finds.append("a quote is there twice, or two have the same row")
+        problems.append("a quote is there twice, or two have the same row")
     if words != index.manifest.words:
-        finds.append(f"full-text search counts {index.manifest.words} words, and there are {words}")
-    finds += incomplete
-    if finds:
-        more = f"; and {len(finds) - _LISTED} more" if len(finds) > _LISTED else ""
-        raise damaged(index.location, "; ".join(finds[:_LISTED]) + more)
+        problems.append(f"full-text search counts {index.manifest.words} words, and there are {words}")
+    problems += incomplete
+    if problems:
+        more = f"; and {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
+        raise damaged(index.location, "; ".join(problems[:_LISTED]) + more)
     return done
 
 
 def _look_up(index: LanceIndex) -> None:
-    """Find the first quote in each way in which quotes are found, so that a lost index of Lance is noticed."""
+    """Look up the first quote in every way that quotes are looked up, to notice a missing index of Lance."""
     for record in index.dataset.to_table(columns=["row", "id", "digest", "files", "words"], limit=1).to_pylist():
         for column in ("row", "id", "digest"):
             index.dataset.to_table(columns=["row"], filter=f"{column} = {listed([record[column]])}")
@@ -82,7 +82,7 @@ def _look_up(index: LanceIndex) -> None:
 
 
 def _numbers(ids: Iterable[str]) -> np.ndarray[Any, np.dtype[np.uint64]]:
-    """Return ids as the numbers (n,) that they are: as text, those of a large index would need more memory than it."""
+    """Return ids as numbers (n,): as text, the ids of a large index would take much memory."""
     digits = re.compile("[0-9a-f]{1,16}")
     return np.array([int(name, 16) if digits.fullmatch(name) else 0 for name in ids], np.uint64)
 
@@ -93,7 +93,7 @@ def _different(parts: Sequence[np.ndarray[Any, np.dtype[Any]]]) -> int:
 
 def _wrong_vector(record: dict[str, Any], vector: Vectors) -> Iterator[str]:
     """Yield what is wrong with the vector (d,) of a quote."""
-    if not abs(float(np.linalg.norm(vector)) - 1) < _LENGTH:  # also where it is not a number
+    if not abs(float(np.linalg.norm(vector)) - 1) < _LENGTH:  # true for NaN too
         yield f"the vector of row {record['row']} is no unit vector"
     elif zlib.crc32(vector.tobytes()) != record["checksum"]:
         yield f"the vector of row {record['row']} is not what was written"

@@ -245,9 +245,9 @@ class LanceIndexWriter:
         self._show(SourceTables.of(self.connection), progress, rate)
 
     def _show(self, source_tables: SourceTables, progress: Progress = silent, rate: float | None = None) -> None:
-        publish(self._versions, source_tables, progress, requests=self._requests, cluster=self._cluster, rate=rate)
+        publish(self._versions, source_tables, progress, queries=self._queries, cluster=self._cluster, rate=rate)
 
-    def _requests(self) -> Vectors:
+    def _queries(self) -> Vectors:
         """Return the vectors (q, d) of requests as users write them, with which the recall of an index is measured."""
         manifest = self._versions.current
         themes = bundled_themes().read_text(encoding="utf-8").splitlines()

@@ -1,4 +1,4 @@
-"""Two machines for tests: Ray nodes on loopback addresses of their own, the processes of each killed at once."""
+"""Two machines for tests: Ray nodes on their own loopback addresses, whose processes can be killed together."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ HEAD, WORKER = "127.0.0.10", "127.0.0.20"
 
 
 class Nodes:
-    """A head and a worker; the head has processors only where it is to work too."""
+    """A head and a worker node; the head has processors only if it works too."""
 
     def __init__(self, folder: Path, *, head_cpus: int = 1, worker_cpus: int = 1) -> None:
-        """Start both, with what they write in `folder`."""
+        """Start both nodes, which write into `folder`."""
         self._folder = folder
         self._cpus = worker_cpus
         self.port = _free_port()
-        # Whoever has this token may run anything on the nodes, and nobody else.
+        # Only clients with this token may run code on the nodes.
         self.environment = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token_hex(32)}
         self.address = f"{HEAD}:{self.port}"
         self._head = self._start(
@@ -45,7 +45,7 @@ class Nodes:
     def _start(self, name: str, *options: str) -> subprocess.Popen[bytes]:
         ray = Path(sys.executable).with_name("ray")
         with (self._folder / f"{name}.log").open("ab") as log:
-            # In a session of its own, so that all its processes can be killed together, as those of a machine are.
+            # In its own session, so that all its processes can be killed together, as if a machine failed.
             return subprocess.Popen(
                 [str(ray), "start", *options, "--disable-usage-stats", "--block", "--object-store-memory=100000000"],
                 stdout=log,
@@ -63,7 +63,7 @@ class Nodes:
         raise TimeoutError((self._folder / "head.log").read_text(errors="replace")[-2000:])
 
     def kill_worker(self) -> int:
-        """Kill every process of the second node, as if its power went; return how many these were."""
+        """Kill every process of the second node, as a power failure would; return how many."""
         return _kill(self._worker)
 
     def kill_head(self) -> int:
@@ -75,7 +75,7 @@ class Nodes:
         return sum(name in command for _, command in _session(self._worker.pid))
 
     def memory(self) -> list[int]:
-        """Return how many bytes the processes of each node hold now, each shared page counted by its share."""
+        """Return the memory of the processes of each node in bytes, with shared pages divided among them."""
         return [sum(_held(pid) for pid, _ in _session(node.pid)) for node in (self._head, self._worker)]
 
     def close(self) -> None:
@@ -86,7 +86,7 @@ class Nodes:
 
 @contextlib.contextmanager
 def two_nodes(folder: Path, *, head_cpus: int = 1, worker_cpus: int = 1) -> Iterator[Nodes]:
-    """Give two running nodes; they are gone at the end."""
+    """Yield two running nodes; they are killed at the end."""
     nodes = Nodes(folder, head_cpus=head_cpus, worker_cpus=worker_cpus)
     try:
         yield nodes
@@ -116,7 +116,7 @@ def _held(pid: int) -> int:
 
 def _kill(process: subprocess.Popen[bytes]) -> int:
     killed = 0
-    for _ in range(20):  # what was being started while it was looked for is found the next time
+    for _ in range(20):  # a process that is just starting is found the next time
         left = [pid for pid, command in _session(process.pid) if command]
         if not left:
             break

@@ -17,7 +17,7 @@ BUCKET = "quotes"
 
 @contextlib.contextmanager
 def s3_server(folder: Path) -> Iterator[dict[str, str]]:
-    """Give the environment in which `s3://quotes/…` is on a server whose files are in `folder`."""
+    """Yield the environment variables for `s3://quotes/…` on a server whose files are in `folder`."""
     weed = Path(sys.executable).with_name("weed")
     ports = {name: _free_port() for name in ("master", "volume", "filer", "s3")}
     keys = {"AWS_ACCESS_KEY_ID": "quotefind", "AWS_SECRET_ACCESS_KEY": "for-tests"}
@@ -74,7 +74,7 @@ def _make_bucket(endpoint: str, keys: dict[str, str], log: Path) -> None:
 
 
 def _free_port() -> int:
-    """Return a port that is free, as is the one 10,000 above it, where SeaweedFS listens too."""
+    """Return a free port; the port 10,000 above it, where SeaweedFS also listens, is free too."""
     while True:
         port = random.randrange(20_000, 50_000)
         with contextlib.suppress(OSError), socket.socket() as chosen, socket.socket() as above:

@@ -260,7 +260,7 @@ def test_a_long_request_is_cut_with_a_warning(cli: Cli) -> None:
     assert found.err == "quotefind: a query is longer than 40 tokens; the rest is ignored\n"
     many = cli("find", "-", "-k", "1", stdin=("love " * 41 + "\n") * 2)
     assert many.err.startswith("quotefind: ")
-    assert many.err.startswith("quotefind: 2 requests are longer than 40 tokens")
+    assert many.err.startswith("quotefind: 2 queries are longer than 40 tokens")
 
 
 def test_a_stale_index_is_refreshed(cli: Cli) -> None:

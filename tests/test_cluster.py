@@ -1,6 +1,6 @@
-"""Two machines: a Ray head and a worker on addresses of their own, one of which loses its power; and S3.
+"""Two machines, a Ray head and a worker, one of which dies; and S3.
 
-The commands run as a user runs them, each in a process of its own.
+The commands run as a user runs them, each in its own process.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ray_nodes import HEAD, Nodes, two_nodes
 from s3_server import BUCKET, s3_server
 
 QUOTES = 1100
-REQUESTS = [f"quotes about {theme}" for theme in ("love", "rain", "work", "the sea", "old age", "courage", "spring")]
+QUERIES = [f"quotes about {theme}" for theme in ("love", "rain", "work", "the sea", "old age", "courage", "spring")]
 SUBJECTS = ("love", "rain", "labour", "the sea", "age", "courage", "spring", "silence", "bread", "music", "winter")
 SAYINGS = (
     "{} is what remains when everything else has been forgotten",
@@ -38,13 +38,13 @@ SAYINGS = (
 
 @pytest.fixture(scope="module")
 def environment(real_home: Path) -> dict[str, str]:
-    """What every process of this module is started with: a home in which the model is prepared."""
+    """The environment of every process in this module, with a home in which the model is prepared."""
     return {**os.environ, "QUOTEFIND_HOME": str(real_home)}
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file of quotes, each once, by ten authors."""
+    """A file of distinct quotes by ten authors."""
     path = tmp_path_factory.mktemp("source") / "sayings.jsonl"
     lines = [
         json.dumps(
@@ -60,13 +60,13 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def quotefind(environment: dict[str, str], *words: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a command, and return what came of it."""
+    """Run a command and return its result."""
     command = [sys.executable, "-m", "quotefind", *words]
     return subprocess.run(command, input=given, capture_output=True, text=True, env=environment, timeout=300)
 
 
 def done(environment: dict[str, str], *words: str, given: str | None = None) -> str:
-    """Run a command that has to succeed and say nothing but its results; return these."""
+    """Run a command that must succeed and print nothing on stderr; return what it prints."""
     ran = quotefind(environment, *words, given=given)
     assert (ran.returncode, ran.stderr) == (0, ""), ran.stderr
     return ran.stdout
@@ -84,15 +84,15 @@ def scores(text: str) -> list[float]:
 
 @pytest.fixture(scope="module")
 def expected(environment: dict[str, str], source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An index of the same quotes in a directory, against which all answers are held."""
+    """A local index of the same quotes, whose answers are expected."""
     index = tmp_path_factory.mktemp("expected") / "index"
     done(environment, "index", str(source), "--index", str(index), "--quiet")
     return index
 
 
 def find_all(environment: dict[str, str], index: str, *options: str) -> str:
-    """Return the answers of an index to all requests."""
-    return done(environment, "find", "-", "--index", index, *options, "-f", "jsonl", given="\n".join(REQUESTS))
+    """Return the answers of an index to all queries."""
+    return done(environment, "find", "-", "--index", index, *options, "-f", "jsonl", given="\n".join(QUERIES))
 
 
 def assert_same(answers: str, expected: str) -> None:
@@ -103,7 +103,7 @@ def assert_same(answers: str, expected: str) -> None:
 
 @pytest.fixture(scope="module")
 def nodes(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Iterator[Nodes]:
-    """Two nodes with a processor each; a test that kills the second starts it again."""
+    """Two nodes with one processor each; a test that kills the second starts it again."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("QUOTEFIND_HOME", environment["QUOTEFIND_HOME"])
         with two_nodes(tmp_path_factory.mktemp("nodes")) as started:
@@ -115,7 +115,7 @@ def nodes(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str])
 def shared(
     tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str], source: Path, nodes: Nodes, expected: Path
 ) -> str:
-    """An index in a shared directory, encoded by a worker that dies as it encodes and one that goes on."""
+    """An index in a shared directory, encoded by two workers, one of which dies meanwhile."""
     assert expected.exists()
     index = str(tmp_path_factory.mktemp("shared") / "quotes.lance")
     command = [sys.executable, "-m", "quotefind", "index", str(source), "--index", index]
@@ -130,7 +130,7 @@ def shared(
     while not (nodes.workers_on("Worker") and any(Path(index).glob("data/*.lance"))) and time.monotonic() < end:
         assert running.poll() is None, running.communicate()
         time.sleep(0.05)
-    # To read a part takes no process of its own, which would cost more than to encode it.
+    # Reading a part takes no separate process, which would cost more than encoding it.
     assert nodes.workers_on("ReadLance->MapBatches(Worker)") == 1
     assert nodes.kill_worker() > 1
     out, errors = running.communicate(timeout=240)
@@ -142,7 +142,7 @@ def shared(
 
 
 def test_a_machine_dies_while_it_encodes(environment: dict[str, str], shared: str, expected: Path) -> None:
-    """Every quote is there once, as in an index in a directory, every hash is right, and the user saw no error."""
+    """Every quote is there once, as in a local index, every checksum is right, and the user saw no error."""
     assert f"{QUOTES} quotes verified" in done(environment, "index", "--verify", "--index", shared)
     exported = [done(environment, "export", "--index", index, "-f", "jsonl") for index in (shared, str(expected))]
     assert exported[0] == exported[1]
@@ -150,7 +150,7 @@ def test_a_machine_dies_while_it_encodes(environment: dict[str, str], shared: st
 
 
 def test_both_machines_search(environment: dict[str, str], shared: str, expected: Path, nodes: Nodes) -> None:
-    """What two machines find, under conditions too, is what an index in a directory finds."""
+    """Two machines find what a local index finds, with filters too."""
     for options in (["-k", "12"], ["--author", "author 3", "--max-chars", "80", "--hybrid", "--diverse"]):
         answers = find_all(environment, shared, *options, "--ray", nodes.address, "--workers", "2")
         assert_same(answers, find_all(environment, str(expected), *options))
@@ -159,8 +159,8 @@ def test_both_machines_search(environment: dict[str, str], shared: str, expected
 def test_a_machine_dies_while_it_searches(
     environment: dict[str, str], shared: str, expected: Path, nodes: Nodes
 ) -> None:
-    """Requests are answered before, while and after a machine dies: all of them, exactly, without an error."""
-    requests = REQUESTS * 12
+    """All queries are answered exactly before, while and after a machine dies, without an error."""
+    requests = QUERIES * 12
     wanted = done(environment, "find", "-", "--index", str(expected), "-f", "jsonl", given="\n".join(requests))
     command = [sys.executable, "-m", "quotefind", "find", "-", "--index", shared, "--ray", nodes.address]
     lines: list[str] = []
@@ -179,9 +179,9 @@ def test_a_machine_dies_while_it_searches(
         for number, request in enumerate(requests):
             running.stdin.write(f"{request}\n")
             running.stdin.flush()
-            if number == len(REQUESTS):
+            if number == len(QUERIES):
                 end = time.monotonic() + 60
-                while not lines and time.monotonic() < end:  # it answers by now
+                while not lines and time.monotonic() < end:  # until it answers
                     time.sleep(0.1)
                 assert nodes.kill_worker() > 1
             time.sleep(0.05)
@@ -196,7 +196,7 @@ def test_a_machine_dies_while_it_searches(
 def test_what_is_known_is_not_encoded_again(
     environment: dict[str, str], shared: str, source: Path, nodes: Nodes, tmp_path: Path
 ) -> None:
-    """More quotes come into the index from both machines: only what is new is encoded; removed, they are gone."""
+    """An update on both machines encodes only what is new; quotes that are removed again are gone."""
     more = tmp_path / "more.jsonl"
     first = source.read_text(encoding="utf-8").splitlines()[0]
     more.write_text(f'{first}\n{{"text": "A new saying, never heard before"}}\n', encoding="utf-8")
@@ -209,24 +209,24 @@ def test_what_is_known_is_not_encoded_again(
 
 
 def test_few_quotes(environment: dict[str, str], nodes: Nodes, tmp_path: Path) -> None:
-    """A cluster makes the smallest index too, which lance-ray alone refuses, and searches it."""
+    """A cluster makes and searches the smallest index too, which lance-ray alone refuses."""
     source, index = tmp_path / "one.txt", str(tmp_path / "one.lance")
     source.write_text("Of courage we know only what it has taken from us.\n")
     options = ("--index", index, "--ray", nodes.address, "--json")
     summary = json.loads(done(environment, "index", str(source), *options))
     assert (summary["encoded"], summary["quotes"]) == (1, 1)
-    assert len(hits(find_all(environment, index, "--ray", nodes.address))) == len(REQUESTS)
+    assert len(hits(find_all(environment, index, "--ray", nodes.address))) == len(QUERIES)
     ran = quotefind(environment, "find", "love", "--author", "Nobody", "--index", index, "--ray", nodes.address)
     assert (ran.returncode, ran.stdout) == (1, "")
     assert ran.stderr == "quotefind: nothing found under these conditions\n"
 
 
 def test_what_workers_say_is_wrong(environment: dict[str, str], shared: str, nodes: Nodes, tmp_path: Path) -> None:
-    """What a worker finds wrong with the storage is told as by one process, and not as if it were the cluster."""
+    """A problem with the storage on a worker is reported as in one process, and not blamed on the cluster."""
     source, index = tmp_path / "one.txt", tmp_path / "no-room.lance"
     source.write_text("Of courage we know only what it has taken from us.\n")
     index.mkdir()
-    (index / "data").touch()  # where the worker is to write
+    (index / "data").touch()  # the worker must write there
     ran = quotefind(environment, "index", str(source), "--index", str(index), "--ray", nodes.address)
     assert (ran.returncode, ran.stdout) == (4, "")
     assert ran.stderr.startswith(f"quotefind: The index in {index} cannot be used: ")
@@ -246,10 +246,10 @@ def test_what_workers_say_is_wrong(environment: dict[str, str], shared: str, nod
 def test_a_large_index_is_encoded_anew_by_both(
     environment: dict[str, str], shared: str, expected: Path, nodes: Nodes
 ) -> None:
-    """Both machines encode everything again and make an approximate index, whose recall is measured on what they made.
+    """Both machines encode everything again and build an approximate index, whose recall is measured.
 
-    The texts are shared in several rounds, as those of a large index are. Searched exactly, and through the index, it
-    answers as before.
+    The texts are shared in several rounds, like those of a large index. An exact search answers as before, and one
+    through the index nearly so.
     """
     large = (
         "from quotefind.index.lance import ray_cluster, vector_index; "
@@ -272,13 +272,13 @@ def test_a_large_index_is_encoded_anew_by_both(
     assert f"{QUOTES} quotes verified" in done(environment, "index", "--verify", "--index", shared)
     wanted = find_all(environment, str(expected))
     assert_same(find_all(environment, shared, "--exact"), wanted)
-    # What is measured is an average over vectors of its own; of seven requests in other words one may miss its part.
+    # The recall is an average over many queries; a few of these seven may miss some hits.
     answers = hits(find_all(environment, shared, "--ray", nodes.address, "--workers", "2"))
     assert len({one[::2] for one in answers} & {one[::2] for one in hits(wanted)}) >= 0.75 * len(answers)
 
 
 def test_s3(environment: dict[str, str], source: Path, expected: Path, nodes: Nodes, tmp_path: Path) -> None:
-    """On a real S3 server an index is made by two machines, updated by one process, and answers as any other."""
+    """On a real S3 server two machines make an index, one process updates it, and it answers like any other."""
     with s3_server(tmp_path) as storage:
         there = {**environment, **storage}
         index = f"s3://{BUCKET}/some/quotes.lance"
@@ -298,12 +298,12 @@ def test_s3(environment: dict[str, str], source: Path, expected: Path, nodes: No
 
 
 def test_a_cluster_that_is_not_there(environment: dict[str, str], shared: str) -> None:
-    """The message says which address, and what state the index is in; the exit code is 5."""
+    """The message names the address and the state of the index; the exit code is 5."""
     ran = quotefind(environment, "find", "love", "--index", shared, "--ray", f"{HEAD}:1")
     assert (ran.returncode, ran.stdout) == (5, "")
     assert f"{HEAD}:1" in ran.stderr
     assert f"{QUOTES:,} quotes" in ran.stderr
-    with socket.create_server((HEAD, 0)) as silent:  # accepts, and never answers
+    with socket.create_server((HEAD, 0)) as silent:  # accepts connections and never answers
         command = [sys.executable, "-m", "quotefind", "find", "love", "--index", shared, "--ray"]
         running = subprocess.Popen(
             [*command, f"{HEAD}:{silent.getsockname()[1]}"], stderr=subprocess.PIPE, text=True, env=environment
@@ -313,13 +313,13 @@ def test_a_cluster_that_is_not_there(environment: dict[str, str], shared: str) -
         _, errors = running.communicate(timeout=10)
         connection.close()
         assert (running.returncode, errors) == (130, "quotefind: interrupted\n")
-    # A GPU is asked for where the workers are, and not here.
+    # The workers need the GPU, not this machine.
     words = ("index", "--index", shared, "--device", "cuda", "--ray", f"{HEAD}:1")
     assert f"{HEAD}:1 cannot be reached" in quotefind(environment, *words).stderr
 
 
 def test_the_head_dies_for_good(environment: dict[str, str], source: Path, nodes: Nodes, tmp_path: Path) -> None:
-    """The message says which cluster it was and how the index is; the same command goes on without a cluster."""
+    """The message names the cluster and the state of the index; the same command continues without a cluster."""
     index = str(tmp_path / "quotes.lance")
     command = [sys.executable, "-m", "quotefind", "index", str(source), "--index", index, "--ray", nodes.address]
     with subprocess.Popen(

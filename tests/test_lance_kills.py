@@ -1,4 +1,4 @@
-"""A Lance index whose writer is killed after each of its commits: nothing is lost, whatever is done next."""
+"""Kill the writer of a Lance index after each of its commits: nothing is lost, whatever is run next."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ lance = pytest.importorskip("lance", reason="the extra scale is not installed")
 module = importlib.import_module("lance.dataset")
 
 Quotes = list[tuple[object, ...]]
-# Everything of Lance that changes what is stored.
+# All functions of Lance that change the storage.
 COMMITS = [
     (lance, "write_dataset"),
     (module.LanceDataset, "commit"),
@@ -47,17 +47,17 @@ NEW = [f"new line {word}" for word in ("love", "bread", "rain", "spring")]
 
 
 class KilledError(BaseException):
-    """What ends a run."""
+    """Ends a run."""
 
 
 @contextmanager
 def killed_after(number: int) -> Iterator[list[str]]:
-    """End what runs after so many commits; give the names of those that were made."""
+    """End the run after `number` commits; yield the names of those that were made."""
     made: list[str] = []
 
     def counted(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def commit(*args: Any, **options: Any) -> Any:
-            if len(made) == number:  # what goes on after the kill, as the lease that is given back, changes nothing
+            if len(made) == number:  # what runs after the kill, such as releasing the lock, commits nothing
                 raise KilledError
             result = call(*args, **options)
             made.append(name)
@@ -74,20 +74,20 @@ def killed_after(number: int) -> Iterator[list[str]]:
 
 
 def before(library: Library) -> None:
-    """Make an index of two sources, with what one says of some quotes of the other."""
+    """Make an index of two sources that share some quotes."""
     library.update(library.write("a.txt", *OLD))
     library.update(library.write("b.txt", f"{OLD[0]} -- Ann", OLD[1], "only here"))
     propose(library)
 
 
 def unchanged(library: Library) -> None:
-    """Put the sources back as they were at first."""
+    """Restore the sources."""
     library.write("a.txt", *OLD)
     library.write("b.txt", f"{OLD[0]} -- Ann", OLD[1], "only here")
 
 
 def changed(library: Library) -> None:
-    """Change the sources: quotes go, come, move, and get another author."""
+    """Change the sources: quotes are removed, added, moved, and get another author."""
     library.write("a.txt", *OLD[2:4], f"{OLD[4]} -- Ben", *NEW, f"{NEW[0]} -- Carl")
     library.write("b.txt", f"{OLD[0]} -- Dora", OLD[5])
 
@@ -107,30 +107,30 @@ def propose_others(library: Library) -> None:
 
 
 def forget(library: Library) -> None:
-    """Forget what was proposed."""
+    """Delete proposed tags."""
     with library.writer() as writer:
         writer.forget_proposals()
 
 
 def rebuild(library: Library) -> None:
-    """Encode everything anew, with another model."""
+    """Rebuild with another model."""
     with library.writer() as writer:
         writer.rebuild(model="other")
 
 
 def compact(library: Library) -> None:
-    """Give back space."""
+    """Compact."""
     with library.writer() as writer:
         writer.compact()
 
 
 def update(library: Library) -> None:
-    """Bring the index up to date."""
+    """Update the index."""
     library.update()
 
 
 def remove(library: Library) -> None:
-    """Drop the quotes of one source."""
+    """Remove one source."""
     library.update(remove=(str(library.folder / "a.txt"),))
 
 
@@ -140,11 +140,11 @@ def first(library: Library) -> None:
 
 
 def nothing(library: Library) -> None:
-    """Begin with no index."""
+    """Start without an index."""
     unchanged(library)
 
 
-# From which state, with the sources changed or not, a run is killed that does what.
+# For each change: the state before it, whether the sources change, and what is run.
 RUNS: dict[str, tuple[Callable[[Library], None], bool, Callable[[Library], None]]] = {
     "first": (nothing, False, first),
     "update": (before, True, update),
@@ -165,7 +165,7 @@ def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def held(library: Library) -> Quotes | None:
-    """Return all that readers see, having verified it; None where there is no index yet."""
+    """Verify the index and return all that readers see; None if there is no index yet."""
     if not has_index(library):
         return None
     return sorted(map(astuple, library.quotes()), key=repr)
@@ -185,15 +185,15 @@ def made(folder: Path, name: str) -> Library:
 
 
 def texts_of(seen: Quotes | None) -> list[object] | None:
-    """Return the texts, which do not depend on what else was done first."""
+    """Return the texts, which do not depend on other changes."""
     return None if seen is None else [quote[0] for quote in seen]
 
 
 def again(library: Library, finished: Library, act: Callable[[Library], None], _: Quotes | None) -> None:
-    """Run the same again: the end is the same, and no text was encoded twice."""
+    """Run the same change again: the result is the same, and no text was encoded twice."""
     try:
         act(library)
-    except UsageError as error:  # it had come as far as that
+    except UsageError as error:  # the killed run had already done it
         refused = str(error)
         assert "is not a source of this index" in refused
     assert held(library) == held(finished)
@@ -202,7 +202,7 @@ def again(library: Library, finished: Library, act: Callable[[Library], None], _
 
 
 def back(library: Library, finished: Library, *_: object) -> None:
-    """Put the sources back as they were, and update: what the killed run had taken away is there again."""
+    """Restore the sources and update: what the killed run had removed is there again."""
     for each in (library, finished):
         unchanged(each)
         first(each)
@@ -210,7 +210,7 @@ def back(library: Library, finished: Library, *_: object) -> None:
 
 
 def other(do: Callable[[Library], None]) -> Callable[..., None]:
-    """Return what tries something else, and updates then: it is refused or done, and nothing is lost."""
+    """Return a function that tries another change and then updates: nothing is lost."""
 
     def follow(library: Library, finished: Library, _: Callable[[Library], None], old: Quotes | None) -> None:
         try:
@@ -227,7 +227,7 @@ def other(do: Callable[[Library], None]) -> Callable[..., None]:
 
 
 def elsewhere(library: Library, finished: Library, _: Callable[[Library], None], old: Quotes | None) -> None:
-    """Update another source alone: what had been begun is brought to its end all the same, or not begun."""
+    """Update only another source: the interrupted change is completed or given up."""
     library.update(library.write("c.txt", "elsewhere", NEW[0]))
     here = {"elsewhere", NEW[0]}
     states = [set(texts_of(state) or ()) | here for state in (old, held(finished))]
@@ -235,7 +235,7 @@ def elsewhere(library: Library, finished: Library, _: Callable[[Library], None],
 
 
 def vanished(library: Library, _: Library, act: Callable[[Library], None], old: Quotes | None) -> None:
-    """Update when a source is not there any more: of it all is kept that readers saw, or all that it held last."""
+    """Update when a source is gone: what readers saw of it is kept, or what it held last."""
     source, other = library.folder / "a.txt", library.folder / "b.txt"
     before = set(OLD) if old is not None else set()
     after = {update: texts_in(source), first: texts_in(source), remove: set()}.get(act, before)
@@ -256,7 +256,7 @@ FOLLOW = {do.__name__: do for do in (again, back, elsewhere, vanished)} | {
 
 @pytest.mark.parametrize("run", RUNS)
 def test_a_killed_run(tmp_path: Path, run: str) -> None:
-    """Readers see the old or the new, whole; the same run ends as if nothing had been, others lose nothing either.
+    """Readers see the whole old or new state; the same run completes the change, and other runs lose nothing.
 
     After each commit something else is done next; everything after every one where QUOTEFIND_EVERY_KILL is set.
     """
@@ -282,7 +282,7 @@ def test_a_killed_run(tmp_path: Path, run: str) -> None:
 def prepare(
     place: Path, begin: Callable[[Library], None], act: Callable[[Library], None], *, with_changes: bool
 ) -> Quotes | None:
-    """Begin in a Lance index, and do all in a directory beside it; return what readers of the first see."""
+    """Start a change in a Lance index and complete it in a local one; return what readers of the first see."""
     library, finished = made(place, "index.lance"), made(place, "index")
     for each in (library, finished):
         unchanged(each)

@@ -1,4 +1,4 @@
-"""A Lance index is whole or says that it is not: damage, foreign datasets, and one writer at a time."""
+"""A Lance index reports damage and foreign datasets, and has one writer at a time."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
 
 
 def publish(library: Library, change: Callable[[Any], object]) -> None:
-    """Change the dataset through Lance itself, and let readers see that."""
+    """Change the dataset with Lance itself, and show the change to readers."""
     dataset = lance.dataset(str(library.directory))
     change(dataset)
     dataset = lance.dataset(str(library.directory))
@@ -49,7 +49,7 @@ def publish(library: Library, change: Callable[[Any], object]) -> None:
 
 
 def merge(library: Library, row: int, **values: Any) -> None:
-    """Write other `values` into one row behind the back of the program."""
+    """Change the `values` of one row without the program."""
     import pyarrow as pa
 
     def change(dataset: Any) -> None:
@@ -61,7 +61,7 @@ def merge(library: Library, row: int, **values: Any) -> None:
 
 
 def turned(library: Library) -> list[float]:
-    """Return another unit vector than that of any quote."""
+    """Return a unit vector that is not the vector of any quote."""
     return np.eye(library.encoder.dim)[0].tolist()  # type: ignore[no-any-return]
 
 
@@ -91,7 +91,7 @@ DAMAGE: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("name", DAMAGE)
 def test_verify_finds_what_was_changed(shared: Library, name: str) -> None:
-    """Whatever is stored of a quote and changed by something else is found, and the message says what mends it."""
+    """Any stored value that something else has changed is found, and the message names the fix."""
     values, said = DAMAGE[name]
     merge(shared, 3, **values)
     with (
@@ -104,7 +104,7 @@ def test_verify_finds_what_was_changed(shared: Library, name: str) -> None:
 
 
 def test_verify_finds_a_vector_that_was_turned(shared: Library) -> None:
-    """Another unit vector in the place of a quote's own is found by verify, by a search and by a look at the quote."""
+    """A wrong unit vector is found by verify, by a search and when the quote is shown."""
     merge(shared, 3, vector=turned(shared))
     with open_index(shared.directory) as index:
         for use in (
@@ -119,7 +119,7 @@ def test_verify_finds_a_vector_that_was_turned(shared: Library) -> None:
 
 @pytest.mark.parametrize("values", [{"text": "another text"}, {"author": "Somebody"}, {"tags": ["x"]}, {"year": 5}])
 def test_a_search_shows_nothing_that_was_changed(shared: Library, values: dict[str, Any]) -> None:
-    """A hit whose text, or anything said of it, is not what was written is refused."""
+    """A hit is refused if its text, or anything else that is shown, was changed."""
     merge(shared, 3, **values)
     with (
         open_index(shared.directory) as index,
@@ -129,7 +129,7 @@ def test_a_search_shows_nothing_that_was_changed(shared: Library, values: dict[s
 
 
 def test_verify_finds_rows_that_are_gone_or_there_twice(shared: Library) -> None:
-    """A row that was deleted, or added again, through Lance itself is found."""
+    """A row that was deleted or duplicated with Lance itself is found."""
     dataset = lance.dataset(str(shared.directory))
     again = dataset.to_table(filter="row = 2")
     publish(shared, lambda dataset: dataset.delete("row = 4"))
@@ -141,7 +141,7 @@ def test_verify_finds_rows_that_are_gone_or_there_twice(shared: Library) -> None
 
 
 def test_verify_finds_an_index_that_lacks_quotes(shared: Library) -> None:
-    """A row that Lance's own indexes do not cover, though nothing else is wrong with it, is found."""
+    """A row that Lance's own indexes do not cover is found, even if nothing else is wrong."""
     again = lance.dataset(str(shared.directory)).to_table(filter="row = 4")
 
     def moved(dataset: Any) -> None:
@@ -173,11 +173,14 @@ def test_a_manifest_that_cannot_be_read(shared: Library, key: str, value: str, s
 @pytest.mark.parametrize("lost", ["data", "_indices"])
 @pytest.mark.parametrize("cut", [True, False])
 def test_files_that_are_gone_or_cut(shared: Library, lost: str, cut: bool) -> None:
-    """What was deleted from the storage, or cut off, is named as damage, with what mends it and nothing of Lance's."""
+    """Deleted or truncated files are reported as damage, with the fix and without Lance's own words."""
     for file in (shared.directory / lost).rglob("*.*"):
         if file.is_file():
             os.truncate(file, 10) if cut else file.unlink()
-    with open_index(shared.directory) as index, pytest.raises(IndexUnusableError, match="is damaged: a file") as raised:
+    with (
+        open_index(shared.directory) as index,
+        pytest.raises(IndexUnusableError, match="is damaged: one of its files") as raised,
+    ):
         verify(index)
     assert "quotefind index --rebuild --index" in str(raised.value)
     assert ".rs" not in str(raised.value)
@@ -188,7 +191,7 @@ def test_files_that_are_gone_or_cut(shared: Library, lost: str, cut: bool) -> No
 
 
 def test_there_is_no_index(tmp_path: Path) -> None:
-    """Where there is nothing, the message says how to make an index, and nothing is made."""
+    """If there is no index, the message says how to make one, and nothing is made."""
     missing = tmp_path / "none.lance"
     assert not index_exists(missing)
     with pytest.raises(IndexUnusableError, match=r"no index in .*none\.lance.* quotefind index SOURCE"):
@@ -197,23 +200,23 @@ def test_there_is_no_index(tmp_path: Path) -> None:
 
 
 def test_a_dataset_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Lance dataset that is no index is neither searched nor written into."""
+    """A Lance dataset that is not an index is neither searched nor written."""
     import pyarrow as pa
 
     quick(monkeypatch)
     foreign = Library(tmp_path / "foreign.lance", tmp_path / "sources", FakeEncoder())
     dataset = lance.write_dataset(pa.table({"text": ["a", "b"]}), str(foreign.directory))
-    with pytest.raises(IndexUnusableError, match="no index of quotefind"):
+    with pytest.raises(IndexUnusableError, match="not an index of quotefind"):
         foreign.update(foreign.write("a.txt", "a quote"))
     dataset.tags.create(TAG, 1)
-    with pytest.raises(IndexUnusableError, match="no index of quotefind"):
+    with pytest.raises(IndexUnusableError, match="not an index of quotefind"):
         open_index(foreign.directory)
     assert lance.dataset(str(foreign.directory)).version == 1
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions")
 def test_an_index_with_a_name_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the data directory a Lance index is for its user alone; what lies elsewhere may be for others."""
+    """In the data directory a Lance index is for its user alone; elsewhere others may read it."""
     quick(monkeypatch)
     monkeypatch.setenv("QUOTEFIND_HOME", str(tmp_path / "home"))
     before = os.umask(0o022)
@@ -228,7 +231,7 @@ def test_an_index_with_a_name_is_private(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def held(process: int | None = None, machine: str | None = None, seconds: float = 60.0) -> dict[str, Any]:
-    """Return a lease of another process that ends in so many `seconds`."""
+    """Return the lock of another process that expires in `seconds`."""
     return {
         "token": "of another",
         "until": time.time() + seconds,
@@ -239,8 +242,8 @@ def held(process: int | None = None, machine: str | None = None, seconds: float 
     }
 
 
-def test_another_machine_holds_the_lease(shared: Library) -> None:
-    """A writer is told who writes and since when, and how to wait; readers are not disturbed."""
+def test_another_machine_holds_the_lock(shared: Library) -> None:
+    """A second writer is told which process writes, and how to wait; readers are not disturbed."""
     lock._write(shared.directory, held(4242, "elsewhere"))
     with pytest.raises(IndexLockedError, match="process 4242 on elsewhere since 2026-01-02T03:04:05") as raised:
         shared.update()
@@ -249,15 +252,15 @@ def test_another_machine_holds_the_lease(shared: Library) -> None:
     assert lock._read(shared.directory)["machine"] == "elsewhere"
 
 
-def test_a_lease_that_ended_is_taken(shared: Library) -> None:
-    """A lease that nobody renewed does not keep anybody out, whoever held it."""
+def test_an_expired_lock_is_taken(shared: Library) -> None:
+    """A lock that was not renewed in time is free, whoever held it."""
     lock._write(shared.directory, held(4242, "elsewhere", seconds=-1.0))
     assert shared.update().reused == 12
     assert lock._read(shared.directory) == {}
 
 
-def test_the_lease_of_a_dead_process_is_taken(shared: Library) -> None:
-    """What a process of this machine held that is gone is free at once."""
+def test_the_lock_of_a_dead_process_is_taken(shared: Library) -> None:
+    """The lock of a dead process on this machine is free at once."""
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     lock._write(shared.directory, held(ended.pid))
@@ -266,7 +269,7 @@ def test_the_lease_of_a_dead_process_is_taken(shared: Library) -> None:
 
 @pytest.mark.parametrize("other", [{"process": None}, {"system": "another of the same name"}])
 def test_only_a_process_that_can_be_seen_is_gone(shared: Library, other: dict[str, object]) -> None:
-    """What a machine or container of the same name holds, or nobody says who, is free only when it ends."""
+    """The lock of another machine with the same name, or of an unknown holder, is free only when it expires."""
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     lock._write(shared.directory, held(ended.pid) | other)
@@ -274,8 +277,8 @@ def test_only_a_process_that_can_be_seen_is_gone(shared: Library, other: dict[st
         shared.update()
 
 
-def test_a_lease_is_waited_for(shared: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With `wait`, a writer that comes second writes as soon as the first has finished."""
+def test_a_writer_waits_for_the_lock(shared: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `wait`, a second writer writes as soon as the first has finished."""
     from quotefind.stores import open_to_write
 
     monkeypatch.setattr(lock, "_RETRY", 0.05)
@@ -284,8 +287,8 @@ def test_a_lease_is_waited_for(shared: Library, monkeypatch: pytest.MonkeyPatch)
         assert writer.update([]).reused == 12
 
 
-def test_a_lease_that_was_taken_stops_the_writer(shared: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A writer that did not answer for too long, and so lost its lease, commits nothing more and says so."""
+def test_a_lock_that_was_taken_stops_the_writer(shared: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer that lost its lock to another process commits nothing more and says so."""
     monkeypatch.setattr(lock, "_RENEW", 0.02)
     path = shared.write("b.txt", "a line too late")
     with shared.writer() as writer:
@@ -302,8 +305,8 @@ def test_a_lease_that_was_taken_stops_the_writer(shared: Library, monkeypatch: p
     assert len(shared.texts()) == 12
 
 
-def test_a_lease_that_cannot_be_renewed_stops_the_writer(shared: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A writer that could not say for too long that it writes commits nothing more, though nobody else writes yet."""
+def test_a_lock_that_cannot_be_renewed_stops_the_writer(shared: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer that could not renew its lock in time commits nothing more, even if nobody else has taken it."""
     monkeypatch.setattr(lock, "_RENEW", 0.02)
     path = shared.write("b.txt", "a line too late")
     from quotefind.index.sources import Source
@@ -317,10 +320,10 @@ def test_a_lease_that_cannot_be_renewed_stops_the_writer(shared: Library, monkey
             time.sleep(0.1)
             later = time.time() + lock.SECONDS + 1
             patch.setattr(lock.time, "time", lambda: later)
-            with pytest.raises(IndexLockedError, match="may be written by another process by now"):
+            with pytest.raises(IndexLockedError, match="may now be written by another process"):
                 writer.update([Source(str(path))])
         until = time.monotonic() + 20
-        while time.monotonic() < until:  # it answers again, and is still this writer's
+        while time.monotonic() < until:  # the storage answers again, and the lock is still this writer's
             try:
                 assert writer.update([Source(str(path))]).added == 1
                 break
@@ -330,14 +333,14 @@ def test_a_lease_that_cannot_be_renewed_stops_the_writer(shared: Library, monkey
 
 
 @pytest.mark.parametrize("written", [b"", b"nonsense", b"[1]", b"{}", b'{"until": "then"}'])
-def test_a_lease_that_says_nothing_is_free(shared: Library, written: bytes) -> None:
-    """What stands in the place of the lease and is none keeps nobody out."""
+def test_a_lock_file_with_other_content_is_free(shared: Library, written: bytes) -> None:
+    """A lock file with other content is free."""
     (shared.directory / lock._FILE).write_bytes(written)
     assert shared.update().reused == 12
 
 
 def test_who_committed_meanwhile_is_noticed(shared: Library) -> None:
-    """A dataset that something else has written to since it was opened is left alone."""
+    """A dataset that another program has changed since it was opened is left alone."""
     path = shared.write("b.txt", "a line beside another")
     from quotefind.index.sources import Source
 
@@ -363,7 +366,7 @@ with library.writer() as writer:
 
 
 def test_two_processes_do_not_write_at_once(shared: Library) -> None:
-    """While one process writes, a second is told its number; once it has ended, however, the second may write."""
+    """While one process writes, a second one is told its number; after the first has ended, the second may write."""
     first = subprocess.Popen(
         [
             sys.executable,

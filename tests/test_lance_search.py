@@ -1,4 +1,4 @@
-"""An index in a Lance dataset as it is searched: every answer is that of a directory with the same quotes."""
+"""Searching a Lance index: every answer is that of a local index with the same quotes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TAGS = ("self-love", "it's", "hope", "New York", "Été")
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
-    """Two indexes of the same 72 quotes, some said by two authors, some removed, some with proposed tags."""
+    """Two indexes of the same 72 quotes: some by two authors, some removed, some with proposed tags."""
     with pytest.MonkeyPatch.context() as patch:
         quick(patch)
         both = Both(tmp_path_factory.mktemp("search"))
@@ -97,7 +97,7 @@ EMPTY = {"no such author", "not the middle of a word", "no part of a tag", "no l
 
 @pytest.mark.parametrize("name", FILTERS)
 def test_a_filter_admits_the_same(both: Both, name: str) -> None:
-    """Both find the same rows, and these are of the quotes that `Filter.admits` admits; so do the hits of a search."""
+    """Both find the rows of the quotes that `Filter.admits` admits, and so do the hits of a search."""
     where = FILTERS[name]
     rows = both.matching(where)
     assert (rows == []) == (name in EMPTY)
@@ -134,14 +134,14 @@ WAYS = {
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_search_gives_the_same(both: Both, way: str) -> None:
-    """Both give the same hits in the same order, with scores that differ by 1e-5 at most, for many requests at once."""
+    """For many queries at once both return the same hits in the same order, with scores within 1e-5."""
     found = both.find(REQUESTS, **WAYS[way])
     assert len(found) == len(REQUESTS)
     assert any(found) == (way != "unreachable score")
 
 
 def test_hits_like_a_quote(both: Both) -> None:
-    """What is like a quote, named by its id or the beginning of it, is the same in both, without that text."""
+    """Quotes like one named by its id, or the beginning of it, are the same in both, without that quote."""
     quote = next(quote for quote in both.lance.quotes() if quote.author == "Somebody Else")
     assert quote.id is not None
     for like in (quote.id, quote.id[:10], quote.id.upper()[:12]):
@@ -153,7 +153,7 @@ def test_hits_like_a_quote(both: Both) -> None:
 
 
 def test_an_unknown_id_is_refused(both: Both) -> None:
-    """An id that no quote has is an error, and so is an empty request."""
+    """An unknown id is an error, and so is an empty query."""
     with open_index(both.lance.directory) as index:
         with pytest.raises(UsageError, match="has the id"):
             find(index, both.lance.encoder, [""], FindOptions(like="0123456789abcdef"))
@@ -164,7 +164,7 @@ def test_an_unknown_id_is_refused(both: Both) -> None:
 
 
 def test_ties_go_by_row(both: Both) -> None:
-    """Quotes with equal scores stand in the order in which they came, however few are asked for."""
+    """Quotes with equal scores are in the order in which they were added, however few are asked for."""
     request = both.lance.encoder.vectors(["words that nothing shares 0"])
     with open_index(both.lance.directory) as index, open_index(both.matrix.directory) as matrix:
         (whole,) = matrix.search(request, matrix.count)
@@ -174,7 +174,7 @@ def test_ties_go_by_row(both: Both) -> None:
 
 
 def test_what_stands_beside_a_search(both: Both) -> None:
-    """Vectors, digests and the rows with proposals or a text of both stores fit each other."""
+    """Both stores return the same vectors, digests, rows with proposals and rows with a text."""
     with open_index(both.lance.directory) as index, open_index(both.matrix.directory) as matrix:
         rows = index.rows_where(Filter())
         np.testing.assert_array_equal(index.vectors(rows[::-1]), matrix.vectors(rows[::-1]))
@@ -190,7 +190,7 @@ def test_what_stands_beside_a_search(both: Both) -> None:
 
 @pytest.mark.parametrize("text", ["", "'", "''", "a'b", "\\'", '"', "--", ";", "%_", "\n", "\x00x", "曹", "🜚'"])
 def test_a_literal_is_that_text(tmp_path: Path, text: str) -> None:
-    """Whatever a text holds, its literal is equal to it and to no other."""
+    """The SQL literal of any text is equal to that text and to no other."""
     import pyarrow as pa
 
     held = pa.table({"text": [text, text + "x", "other"]})
@@ -222,7 +222,7 @@ def test_no_text_breaks_a_condition(
     max_chars: int | None,
     untagged: bool,
 ) -> None:
-    """Whatever is asked for, the condition is valid, and admits the quotes that `Filter.admits` does."""
+    """The SQL condition of any filter is valid and admits the quotes that `Filter.admits` admits."""
     known = [tuple(name for name in names if fold(name)) for names in (authors, works, tags)]
     where = Filter(*known, max_chars=max_chars, proposed=proposed and bool(known[2]), untagged=untagged)
     with open_index(both.lance.directory) as index:
@@ -232,14 +232,14 @@ def test_no_text_breaks_a_condition(
 
 
 def many_texts(count: int = 2000) -> list[str]:
-    """Return texts of many words, so that their vectors stand in all directions."""
+    """Return texts of many words, so that their vectors point in all directions."""
     rng = np.random.default_rng(3)
     return [" ".join(f"w{word}" for word in rng.integers(0, 400, 12)) for _ in range(count)]
 
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
-    """Two indexes of 2000 quotes; that of the dataset is approximate, as if these were many."""
+    """Two indexes of 2000 quotes; the Lance index is approximate, as if these were many."""
     with pytest.MonkeyPatch.context() as patch:
         quick(patch)
         patch.setattr(vector_index, "LARGE", 200)
@@ -249,7 +249,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
 
 
 def test_an_approximate_index_says_what_it_finds(large: Both) -> None:
-    """A large dataset has an approximate index, tuned until it finds what is asked for, and says how much it finds."""
+    """A large dataset has an approximate index that reaches the required recall, and reports it."""
     with open_index(large.lance.directory) as index:
         facts = index.storage()
         assert facts["search"] == "approximate"
@@ -268,7 +268,7 @@ def test_an_approximate_index_says_what_it_finds(large: Both) -> None:
 
 
 def test_recall_is_measured_with_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An approximate index is measured once, when it is made, with requests as users write them; an exact one never."""
+    """The recall of an approximate index is measured once, when it is built, with queries as users write them."""
     quick(monkeypatch)
     monkeypatch.setattr(vector_index, "LARGE", 1000)
     both = Both(tmp_path)
@@ -285,7 +285,7 @@ def test_recall_is_measured_with_requests(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_an_exact_search_beside_an_approximate_index(large: Both) -> None:
-    """With `exact` every quote is compared, and the answer is that of a directory, with a condition and without."""
+    """With `exact` every quote is compared, and the answer is that of a local index, with and without a filter."""
     queries = large.lance.encoder.vectors(many_texts(2040)[1990:])
     for where in (None, Filter(max_chars=45)):
         with open_index(large.matrix.directory) as matrix, open_index(large.lance.directory, exact=True) as index:
@@ -295,7 +295,7 @@ def test_an_exact_search_beside_an_approximate_index(large: Both) -> None:
 
 
 def test_an_approximate_index_covers_what_came_later(large: Both, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Quotes that were added after the index was made are found by it."""
+    """Quotes that were added after the vector index was built are found by it."""
     quick(monkeypatch)
     monkeypatch.setattr(vector_index, "LARGE", 200)
     large.update(large.write("b.txt", "a line that came later than all the others"))

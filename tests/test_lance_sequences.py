@@ -1,4 +1,4 @@
-"""Whatever happens to the sources, and wherever a run is stopped, a Lance index ends as a directory does."""
+"""Whatever changes in the sources, and wherever a run is stopped, a Lance index ends up like a local one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RECORDS = st.fixed_dictionaries(
         "note": st.sampled_from(["one", "two"]),
     },
 )
-# What the two files hold by then, None for a file that is gone; and after how many steps the run is stopped first.
+# The content of the two files, None if deleted; and the number of steps after which the run is first stopped.
 _HELD = st.lists(RECORDS, max_size=5)
 STATES = st.tuples(st.none() | _HELD, st.none() | _HELD, st.none() | st.integers(1, 3))
 
@@ -33,7 +33,7 @@ STATES = st.tuples(st.none() | _HELD, st.none() | _HELD, st.none() | st.integers
 def test_any_sequence_of_updates_ends_the_same(
     tmp_path_factory: pytest.TempPathFactory, states: list[tuple[list[object] | None, list[object] | None, int | None]]
 ) -> None:
-    """After each of many changes both hold the same quotes, also where the Lance run was stopped and ran again."""
+    """After each of many changes both hold the same quotes, even if the Lance run was stopped and repeated."""
     with pytest.MonkeyPatch.context() as patch:
         quick(patch)
         patch.setattr("quotefind.index.lance.writer._CHUNK", 1)

@@ -1,4 +1,4 @@
-"""An index in a Lance dataset as it is written: what a directory index would hold after the same, it holds too."""
+"""Writing a Lance index: after the same updates it holds what a local index holds."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Both:
 
 @pytest.fixture
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the writer encode three texts at a time, and commit them."""
+    """Have the writer encode and commit three texts at a time."""
     monkeypatch.setattr("quotefind.index.lance.writer._CHUNK", 3)
 
 
@@ -50,13 +50,13 @@ def records(both: Both, name: str, *found: dict[str, object]) -> Path:
 
 
 def versions(both: Both) -> tuple[int, int]:
-    """Return which version readers see, and which is the newest."""
+    """Return the version that readers open, and the newest version."""
     address = str(both.lance.directory)
     return lance.dataset(address, version="quotefind").version, lance.dataset(address).version
 
 
 def test_a_life_of_updates_is_the_same_in_both(both: Both) -> None:
-    """Added, changed, moved, attributed, repeated and removed quotes are counted and held as in a directory."""
+    """Added, changed, moved, attributed, repeated and removed quotes are counted and stored as in a local index."""
     a = both.write("a.txt", HOPE, DUST, ROAD)
     assert both.update(a).added == 3
     both.agree()
@@ -79,7 +79,7 @@ def test_a_life_of_updates_is_the_same_in_both(both: Both) -> None:
 
 
 def test_an_author_found_later_encodes_nothing(both: Both) -> None:
-    """A quote whose author is said later keeps its vector; the same text by two authors is two quotes of one vector."""
+    """A quote that gets an author later keeps its vector; one text by two authors is two quotes with one vector."""
     path = both.write("a.txt", HOPE, DUST)
     both.update(path)
     both.write("a.txt", f"{HOPE} -- Emily Dickinson", DUST)
@@ -103,7 +103,7 @@ def test_an_author_found_later_encodes_nothing(both: Both) -> None:
     ],
 )  # fmt: skip
 def test_what_is_said_of_a_quote_changes(both: Both, change: dict[str, object]) -> None:
-    """Another author, work, year, note or other tags are written to a quote; nothing is encoded, filters see it."""
+    """A new author, work, year, note or tags change the quote, and filters see it; nothing is encoded."""
     record = {"text": HOPE, "author": "Emily Dickinson", "work": "Poems", "year": 1891, "tags": ["hope", "birds"]}
     path = records(both, "a.jsonl", record | {"note": "on page 3"}, {"text": DUST})
     both.update(path)
@@ -116,7 +116,7 @@ def test_what_is_said_of_a_quote_changes(both: Both, change: dict[str, object]) 
 
 
 def test_a_stream_and_a_text_that_is_too_long(both: Both) -> None:
-    """What standard input gave stays as more comes from it; what the encoder cuts is counted."""
+    """Quotes from standard input stay when more come from it; texts that the encoder cuts are counted."""
     for library in both.libraries:
         library.encoder.max_tokens = 8
     stream = Source("-", ReadOptions(input_format="txt"))
@@ -131,7 +131,7 @@ def test_a_stream_and_a_text_that_is_too_long(both: Both) -> None:
 
 
 def test_a_file_whose_records_are_bad(both: Both) -> None:
-    """Bad records are passed over and counted where that is asked for, and else nothing is changed."""
+    """Bad records are skipped and counted with skip_bad; without it nothing changes."""
     good = both.write("a.txt", HOPE)
     both.update(good)
     bad = both.write("b.jsonl", json.dumps({"text": DUST}), "{", json.dumps({"text": ROAD}))
@@ -140,7 +140,7 @@ def test_a_file_whose_records_are_bad(both: Both) -> None:
 
 
 def test_a_folder_with_many_files(both: Both) -> None:
-    """Quotes in several files of one folder stand in the first; as that goes, in another, and none is encoded."""
+    """A quote in several files of a folder belongs to the first; when that is deleted, to another, without encoding."""
     for name in ("a.txt", "b.txt", "c/d.txt"):
         both.write(name, f"only in {name}", HOPE)
     both.update(both.matrix.folder)
@@ -155,7 +155,7 @@ def test_a_folder_with_many_files(both: Both) -> None:
 
 
 def test_what_is_refused_changes_nothing(both: Both) -> None:
-    """A source that is no source of the index, a time that is too short: the version is the one before."""
+    """An unknown source to remove, or a time limit that is too short, leaves the version as it is."""
     path = both.write("a.txt", *lines_of(40))
     both.update(path)
     before = versions(both)
@@ -171,7 +171,7 @@ def test_what_is_refused_changes_nothing(both: Both) -> None:
 
 @pytest.mark.usefixtures("small_steps")
 def test_a_run_that_was_stopped_goes_on(both: Both) -> None:
-    """What a stopped run has encoded no reader sees and the next run does not encode again."""
+    """Readers do not see what an interrupted run has encoded, and the next run does not encode it again."""
     lines = lines_of(12)
     path = both.write("a.txt", *lines[:4])
     both.update(path)
@@ -192,7 +192,7 @@ def test_a_run_that_was_stopped_goes_on(both: Both) -> None:
 
 @pytest.mark.usefixtures("small_steps")
 def test_a_first_run_that_was_stopped_is_no_index_yet(both: Both) -> None:
-    """An index that was never finished is missing for readers, and the same command finishes it."""
+    """An index that was never finished does not exist for readers, and the same command finishes it."""
     lines = lines_of(8)
     path = both.write("a.txt", *lines)
     both.lance.encoder.fail_at_call = 3
@@ -208,7 +208,7 @@ def test_a_first_run_that_was_stopped_is_no_index_yet(both: Both) -> None:
 
 
 def test_a_run_that_was_stopped_before_it_noted_a_source(both: Both) -> None:
-    """What names no source cannot finish it: the message asks for one."""
+    """A run without a source cannot finish a first update that knows none: the message asks for one."""
 
     def stopped(*_: object) -> None:
         raise StoppedError
@@ -226,7 +226,7 @@ def test_a_run_that_was_stopped_before_it_noted_a_source(both: Both) -> None:
 
 @pytest.mark.usefixtures("small_steps")
 def test_what_went_from_the_sources_after_a_stopped_run_goes(both: Both) -> None:
-    """Quotes of a stopped run that their source does not hold any more at the next one are not in the index."""
+    """Quotes of an interrupted run that are no longer in their source at the next run are not in the index."""
     lines = lines_of(12)
     path = both.write("a.txt", *lines[:2])
     both.update(path)
@@ -241,7 +241,7 @@ def test_what_went_from_the_sources_after_a_stopped_run_goes(both: Both) -> None
 
 
 def test_a_reader_keeps_its_version(both: Both) -> None:
-    """What was opened before an update answers from the whole old state, and knows that it is not the newest."""
+    """An index that was opened before an update answers from the old version, and knows that it is outdated."""
     both.update(both.write("a.txt", HOPE, DUST))
     with open_index(both.lance.directory) as index:
         index.release()
@@ -256,8 +256,10 @@ def test_a_reader_keeps_its_version(both: Both) -> None:
 
 
 def test_readers_have_time_after_a_version_was_replaced(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The version that readers saw last stays for a while from when it was replaced, however old it is."""
-    monkeypatch.setattr("quotefind.index.lance.publish._KEPT_FOR", timedelta(0))  # old enough to be deleted
+    """A replaced version stays for a while after it was replaced, however old it is."""
+    monkeypatch.setattr(
+        "quotefind.index.lance.publish._KEPT_FOR", timedelta(0)
+    )  # every version is old enough to be deleted
     both.lance.update(both.write("a.txt", HOPE, DUST))
     with open_index(both.lance.directory) as index:
         both.write("a.txt", ROAD)
@@ -275,7 +277,7 @@ def test_readers_have_time_after_a_version_was_replaced(both: Both, monkeypatch:
 
 @pytest.mark.usefixtures("small_steps")
 def test_what_is_stored_is_found_through_an_index(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run that goes on does not look through all that was stored for each few texts: Lance's indexes cover it."""
+    """A continued run does not scan all stored rows for a few texts: Lance's indexes cover them."""
     monkeypatch.setattr("quotefind.index.lance.versions._LOOKED_THROUGH", 4)
     path = both.write("a.txt", *lines_of(20))
     both.lance.encoder.fail_at_call = 4
@@ -296,7 +298,7 @@ def test_what_is_stored_is_found_through_an_index(both: Both, monkeypatch: pytes
 
 
 def test_an_update_that_changes_nothing_commits_nothing(both: Both) -> None:
-    """Where the sources are as they were, the version stays, and readers need not open another."""
+    """If the sources are unchanged, so is the version, and readers need not open another."""
     both.update(both.write("a.txt", HOPE, DUST))
     before = versions(both)
     with open_index(both.lance.directory) as index:
@@ -306,7 +308,7 @@ def test_an_update_that_changes_nothing_commits_nothing(both: Both) -> None:
 
 
 def test_another_source_ends_what_was_begun_with_one(both: Both) -> None:
-    """After a stopped update a run for another source reads those again with which it had begun; or gives it up."""
+    """After an interrupted update, a run for another source reads its sources again, or gives it up."""
     a, b = both.write("a.txt", *lines_of(4)), both.write("b.txt", HOPE)
     both.update(a)
     both.write("a.txt", *lines_of(12)[6:])
@@ -327,13 +329,13 @@ def test_another_source_ends_what_was_begun_with_one(both: Both) -> None:
             both.lance.update(a)
     a.unlink()
     (warning, _) = both.lance.update().warnings
-    assert f"had begun with {a}, which cannot be read again, and is given up" in warning
+    assert f"had started on {a}, which cannot be read again; it is given up" in warning
     both.matrix.update()
     assert sorted(both.agree()) == sorted([*lines_of(12)[6:], HOPE])
 
 
 def test_standard_input_that_was_cut_short(both: Both) -> None:
-    """Of a stream whose run was stopped nothing is published by another; the same stream again goes on with it."""
+    """Another run publishes nothing of an interrupted stream; the same stream again continues it."""
     stream = Source("-", ReadOptions(input_format="txt"))
     both.update(both.write("a.txt", HOPE))
     encoder = both.lance.encoder
@@ -349,12 +351,12 @@ def test_standard_input_that_was_cut_short(both: Both) -> None:
             assert both.lance.update(stream, stream=io.BytesIO("\n".join(lines_of(5)).encode())).encoded == 2
         else:
             (warning,) = both.lance.update().warnings
-            assert "had begun with -, which cannot be read again" in warning
+            assert "had started on -, which cannot be read again" in warning
         assert both.lance_count() == (6 if again else 1)
 
 
 def test_a_quote_that_moves_while_a_run_is_stopped(both: Both) -> None:
-    """A quote that is stored anew before its old row is gone is there once after a stop between the two."""
+    """A quote that is stored again before its old row is removed is there once after a stop between the two."""
     a, d = both.write("a.txt", "common -- X", "moving -- Ann"), both.write("d.txt", "common -- X", "other")
     both.update(a, d)
     both.write("a.txt", "moving -- Ben")
@@ -370,12 +372,12 @@ def test_a_quote_that_moves_while_a_run_is_stopped(both: Both) -> None:
 
 
 def stopped(*_: object) -> None:
-    """Stop the run, as a kill would."""
+    """Stop the run as a kill would."""
     raise StoppedError
 
 
 def test_an_index_that_was_never_finished_cannot_be_rebuilt(both: Both) -> None:
-    """What is to be done with a half that no reader has seen is said, and nothing is lost."""
+    """The message says how to finish an index that no reader has seen, and nothing is lost."""
     path = both.write("a.txt", HOPE, DUST)
     both.lance.encoder.fail_at_call = 1
     with pytest.raises(StoppedError):
@@ -388,7 +390,7 @@ def test_an_index_that_was_never_finished_cannot_be_rebuilt(both: Both) -> None:
 
 
 def test_another_model_is_refused(both: Both) -> None:
-    """An update with another model than that of the index is refused with the command that encodes it anew."""
+    """An update with another model is refused with the command that rebuilds the index."""
     both.update(both.write("a.txt", HOPE))
     for library in both.libraries:
         with pytest.raises(IndexUnusableError, match="--rebuild"):
@@ -398,7 +400,7 @@ def test_another_model_is_refused(both: Both) -> None:
 
 @pytest.fixture
 def remodelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Both:
-    """Both with ten quotes, and another model of another dimension to encode them with."""
+    """Both stores with ten quotes, and another model with another dimension."""
     quick(monkeypatch)
     monkeypatch.setattr("quotefind.index.lance.writer._CHUNK", 3)
     both = Both(tmp_path)
@@ -411,7 +413,7 @@ def remodelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Both:
 
 
 def stop_rebuilding(both: Both) -> list[str]:
-    """Encode the Lance dataset anew until the third step; return which texts were."""
+    """Rebuild the Lance dataset until the third step; return the texts that were encoded."""
     other = both.lance.encoders[1]
     other.fail_at_call = 3
     with both.lance.writer() as writer, pytest.raises(StoppedError):
@@ -420,7 +422,7 @@ def stop_rebuilding(both: Both) -> list[str]:
 
 
 def test_a_rebuild_that_was_killed_goes_on(remodelled: Both) -> None:
-    """Readers see the old vectors until all have been made; the next rebuild makes only those that are left."""
+    """Readers see the old vectors until the rebuild is complete; the next one encodes only the remaining texts."""
     done = stop_rebuilding(remodelled)
     assert len(done) == 6
     with open_index(remodelled.lance.directory) as index:
@@ -435,19 +437,19 @@ def test_a_rebuild_that_was_killed_goes_on(remodelled: Both) -> None:
 
 
 def test_an_update_gives_up_a_rebuild_that_was_killed(remodelled: Both) -> None:
-    """After a killed rebuild an update goes on with the old model, and holds the old quotes and the new."""
+    """After a killed rebuild, an update continues with the old model and holds the old quotes and the new ones."""
     stop_rebuilding(remodelled)
     other = remodelled.write("b.txt", HOPE)
     remodelled.matrix.update(other)
     (warning,) = remodelled.lance.update(other).warnings
-    assert "anew with other was stopped, and is given up" in warning
+    assert "a rebuild with other was interrupted; it is given up" in warning
     assert remodelled.agree() == [*lines_of(10), HOPE]
     with open_index(remodelled.lance.directory) as index:
         assert index.manifest.model == "fake"
 
 
 def test_what_is_no_update_waits_for_a_rebuild_that_was_killed(remodelled: Both) -> None:
-    """What would publish half of it is refused, with the command that finishes it and the one that gives it up."""
+    """A change that would publish half of a rebuild is refused, with the commands that finish it or give it up."""
     stop_rebuilding(remodelled)
     with remodelled.lance.writer() as writer:
         assert writer.require_manifest().model == "fake"
@@ -463,7 +465,7 @@ def test_what_is_no_update_waits_for_a_rebuild_that_was_killed(remodelled: Both)
 
 
 def test_a_rebuild_with_the_same_model(both: Both) -> None:
-    """Everything is encoded anew, once, and is as before; also the quotes of an author found later."""
+    """A rebuild with the same model encodes every quote once and changes nothing else."""
     both.update(both.write("a.txt", *lines_of(6), f"{lines_of(1)[0]} -- Ann"))
     for library in both.libraries:
         library.encoder.encoded.clear()
@@ -473,7 +475,7 @@ def test_a_rebuild_with_the_same_model(both: Both) -> None:
 
 
 def propose(both: Both, min_score: float = 0.1) -> None:
-    """Store what is proposed, in both."""
+    """Store proposed tags in both."""
     for library in both.libraries:
         with open_index(library.directory) as index, library.writer() as writer:
             themes = propose_tags(index, library.encoder, ["hope", "sea", "night"], min_score=min_score)
@@ -481,7 +483,7 @@ def propose(both: Both, min_score: float = 0.1) -> None:
 
 
 def test_proposals_are_the_same_in_both(both: Both) -> None:
-    """Tags are proposed, found, replaced and forgotten alike; they stay when something else changes."""
+    """Proposed tags are stored, found, replaced and deleted alike; they stay when something else changes."""
     path = both.write("a.txt", *lines_of(9))
     both.update(path)
     propose(both)
@@ -505,7 +507,7 @@ def test_proposals_are_the_same_in_both(both: Both) -> None:
 
 
 def test_a_proposal_for_what_has_changed_is_left_alone(both: Both) -> None:
-    """Tags that were proposed for a quote as it was are not stored with the quote as it is."""
+    """Tags that were proposed for a quote that has changed since are not stored."""
     path = records(both, "a.jsonl", {"text": "hope and sea"}, {"text": "night and sea"})
     both.update(path)
     for library in both.libraries:
@@ -523,7 +525,7 @@ def test_a_proposal_for_what_has_changed_is_left_alone(both: Both) -> None:
 
 
 def test_proposals_of_another_model_are_forgotten(remodelled: Both) -> None:
-    """A rebuild with another model forgets what was proposed, as a directory does, and says so."""
+    """A rebuild with another model drops proposed tags with a warning, as in a local index."""
     propose(remodelled)
     for library in remodelled.libraries:
         with library.writer() as writer:
@@ -549,7 +551,7 @@ def test_a_fragment_goes_through_json(both: Both) -> None:
 
 
 def test_compacting_gives_back_what_was_removed(both: Both) -> None:
-    """After it nothing is deleted any more, and the same quotes are found."""
+    """Compacting leaves no deleted rows, and the same quotes are found."""
     both.update(both.write("a.txt", *lines_of(20)))
     both.write("a.txt", *lines_of(20)[::2])
     both.update()
@@ -563,7 +565,7 @@ def test_compacting_gives_back_what_was_removed(both: Both) -> None:
 
 
 def test_one_quote_is_looked_up(both: Both) -> None:
-    """What the quote of the day asks for is answered as by a directory: ids, the first from one on, a quote."""
+    """The lookups for the quote of the day return what a local index returns."""
     both.update(both.write("a.txt", *lines_of(30)))
     ids = sorted(quote.id or "" for quote in both.lance.quotes())
     starts = ["0" * 16, ids[3], "f" * 16]
@@ -580,7 +582,7 @@ def test_one_quote_is_looked_up(both: Both) -> None:
 
 
 def test_new_quotes_are_read_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The last of many new quotes are found in the working database with no more steps than the first."""
+    """The last of many new quotes are found in the workspace in no more steps than the first."""
     from quotefind.index.lance.workspace import Workspace, open_workspace
 
     connection = open_workspace()

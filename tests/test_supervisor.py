@@ -39,14 +39,14 @@ def started(then: str, folder: Path) -> subprocess.Popen[str]:
     [("sys.exit(0)", 0), ("report_orderly_end(); os._exit(1)", 1), ("sys.exit(4)", 4), ("os._exit(5)", 5)],
 )
 def test_what_ends_in_order(then: str, code: int, tmp_path: Path) -> None:
-    """The exit code and the output of the command are those of the process that does the work."""
+    """The exit code and the output are those of the process that does the work."""
     with started(f"print('found', flush=True); {then}", tmp_path) as running:
         assert running.communicate(timeout=60) == ("found\n", "")
     assert running.returncode == code
 
 
 def test_what_ends_without_a_word(tmp_path: Path) -> None:
-    """Ended as Ray ends a process, it says which cluster it was and how the index is."""
+    """If the child ends as Ray ends a process, the parent names the cluster and the state of the index."""
     pytest.importorskip("lance", reason="the extra scale is not installed")
     with started("os._exit(1)", tmp_path) as running:
         out, errors = running.communicate(timeout=60)
@@ -70,7 +70,7 @@ def test_a_program_error_is_not_blamed_on_the_cluster(tmp_path: Path) -> None:
     [(signal.SIGINT, 130, "quotefind: interrupted\n"), (signal.SIGTERM, 128 + signal.SIGTERM, "")],
 )
 def test_signals_reach_the_work(number: signal.Signals, code: int, said: str, tmp_path: Path) -> None:
-    """A signal that is sent to the process that was started ends both, and is told once."""
+    """A signal to the parent ends both processes, and one message is printed."""
     with started(WAIT, tmp_path) as running:
         assert running.stdout is not None
         worker = int(running.stdout.readline())
@@ -83,7 +83,7 @@ def test_signals_reach_the_work(number: signal.Signals, code: int, said: str, tm
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux kills a process with its parent")
 def test_killed_it_leaves_nothing_behind(tmp_path: Path) -> None:
-    """Where the process that was started is killed, so is the one that works, which holds the right to write."""
+    """If the parent is killed, so is the child, which may hold the lock of the index."""
     with started(WAIT, tmp_path) as running:
         assert running.stdout is not None
         worker = int(running.stdout.readline())
@@ -92,7 +92,7 @@ def test_killed_it_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def gone(process: int) -> bool:
-    """Whether a process ends within some seconds; one that nobody asks for its exit code has ended too."""
+    """Whether a process ends within some seconds; a zombie has ended too."""
     end = time.monotonic() + 10
     with suppress(ProcessLookupError):
         while time.monotonic() < end:

@@ -1,4 +1,4 @@
-"""The same sources in two indexes, a directory and a Lance dataset, which have to agree on everything."""
+"""The same sources in a local index and in a Lance index, which must agree on everything."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ COUNTS = (
 
 
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a lease be looked at again at once, since nobody else asks for it; commit all that is encoded at once."""
+    """Take the lock without waiting, since nobody else wants it, and commit every fragment at once."""
     monkeypatch.setattr("quotefind.index.lance.lock._SETTLE", 0.0)
     monkeypatch.setattr("quotefind.index.lance.writer._COMMIT_AFTER", 0.0)
 
 
 class Both:
-    """A directory and a Lance dataset that are made from the same sources, each with encoders of its own."""
+    """A local index and a Lance index of the same sources, each with its own encoders."""
 
     def __init__(self, folder: Path, *names: str, dim: int = 32) -> None:
         """Make the encoders called `names` for each; the first is the default."""
@@ -42,7 +42,7 @@ class Both:
 
     @property
     def libraries(self) -> tuple[Library, Library]:
-        """Both, the directory first."""
+        """Both, the local index first."""
         return self.matrix, self.lance
 
     def write(self, name: str, *lines: str) -> Path:
@@ -50,7 +50,7 @@ class Both:
         return self.matrix.write(name, *lines)
 
     def update(self, *sources: Path | Source | str, stdin: bytes | None = None, **options: object) -> Summary:
-        """Update both, and return what both say that they did, which is the same; both encoded the same texts."""
+        """Update both and return the summary, which is the same; both encoded the same texts."""
         summaries = []
         for library in self.libraries:
             library.encoder.encoded.clear()
@@ -64,13 +64,13 @@ class Both:
         return summaries[1]
 
     def each(self, do: Callable[[Library], Any]) -> Any:
-        """Do the same to both, and return what both return, which is the same."""
+        """Call `do` with both and return the result, which is the same."""
         first, second = map(do, self.libraries)
         assert second == first
         return second
 
     def agree(self) -> list[str]:
-        """Make sure that both are whole and hold the same; return the texts in order."""
+        """Check that both hold the same; return the texts in order."""
         held = [sorted(map(astuple, library.quotes())) for library in self.libraries]
         assert held[1] == held[0]
         with open_index(self.matrix.directory) as matrix, open_index(self.lance.directory) as lance:
@@ -87,7 +87,7 @@ class Both:
         return [quote.text for quote in self.lance.quotes()]
 
     def find(self, queries: Sequence[str], **options: Any) -> list[list[tuple[str, float]]]:
-        """Return the ids and scores of the hits of both, which are the same."""
+        """Return the ids and scores of the hits, which are the same in both."""
         matrix, shared = (_find(library, queries, FindOptions(**options)) for library in self.libraries)
         for hits, expected in zip(shared, matrix, strict=True):
             assert [replace(hit, score=0.0) for hit in hits] == [replace(hit, score=0.0) for hit in expected]
@@ -100,7 +100,7 @@ class Both:
             return index.count
 
     def matching(self, where: Filter) -> list[int]:
-        """Return the rows that satisfy `where` in both, which are the same."""
+        """Return the rows that satisfy `where`, which are the same in both."""
         rows: list[int] = self.each(lambda library: _matching(library, where))
         return rows
 

@@ -1,4 +1,4 @@
-"""New quotes of an update numbered in the workspace, before they are encoded and added to the dataset."""
+"""Insert the new quotes of an update into the workspace, before they are encoded and added to the dataset."""
 
 from __future__ import annotations
 

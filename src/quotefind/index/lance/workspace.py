@@ -1,8 +1,8 @@
 """The part of an index that an update touches, as a database in a temporary file.
 
-What a quote is, the statements over the tables of `index.database` decide, the same for every kind of index. Here these
-tables hold, beside what was read anew, only the stored quotes that have something to do with it: those with one of its
-texts, and those in one of the files that have changed.
+The same SQL statements as for a local index decide what is new, changed or removed; they work on the tables of
+`index.schema`. Here these tables hold only the quotes that were read, and the stored quotes that share a text with them
+or come from a changed file.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from quotefind.text import fold
 if TYPE_CHECKING:
     from quotefind.index.lance.versions import Versions
 
-# How many digests, files or rows one condition names.
+# The most digests, files or rows that one condition names.
 _AT_ONCE = 2000
-# What is taken over of a stored quote.
+# The columns of a stored quote that are loaded.
 _TAKEN = [
     "row", "id", "digest", "checksum", "text", "chars", "author", "work", "year", "tags", "proposed", "note",
     "place", "added", "verse", "truncated", "seal", "files", "lines",
 ]  # fmt: skip
-# Quotes as they are stored, or will be: what has become of them since can be seen from their seals and places.
+# The stored quotes, with the checksums and places that the dataset has: the difference to `quotes` is what changed.
 _STORED = "CREATE TABLE stored (row INTEGER PRIMARY KEY, seal INTEGER NOT NULL, places TEXT NOT NULL)"
 _PLACES = """
 (SELECT json_group_array(json_array(file_id, line)) FROM
@@ -48,8 +48,8 @@ EXISTS (SELECT 1 FROM stored
 
 
 def open_workspace() -> sqlite3.Connection:
-    """Return an empty working database; it is deleted as it is closed."""
-    # A file in the directory for temporary ones. Lance reads from it in a thread of its own, while this one waits.
+    """Return an empty workspace database; closing it deletes it."""
+    # A temporary file. Lance reads from it in another thread while this one waits.
     connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA cache_size = -65536")
     connection.execute("PRAGMA foreign_keys = ON")
@@ -62,33 +62,33 @@ def open_workspace() -> sqlite3.Connection:
 
 
 class Workspace:
-    """The working database of one update.
+    """The database of one update.
 
     Attributes:
-        connection: to it.
+        connection: to the database.
     """
 
     def __init__(self, connection: sqlite3.Connection, versions: Versions) -> None:
-        """Take what is stored from the newest version in `versions`, whichever that is at the time."""
+        """Load stored quotes from the newest of `versions` at the time."""
         self.connection = connection
         self._versions = versions
 
     def begin(self) -> None:
-        """Begin an update with the sources of the newest version, and nothing else."""
+        """Empty the database and load the sources of the newest version."""
         for name in ("places", "quote_tags", "proposed_tags", "quotes", "stored", "files", "sources"):
             self.connection.execute(f"DELETE FROM {name}")
         with readable_source_tables(self._versions.location):
             self._versions.source_tables.fill(self.connection)
 
     def load(self, changes: Changes, gone: set[str]) -> set[int]:
-        """Take over the stored quotes that have something to do with what is staged, or with files that go.
+        """Load the stored quotes that share a text with staged quotes or come from a file that changed or is removed.
 
         Args:
             changes: what is staged.
-            gone: locations of sources that are to be removed.
+            gone: locations of sources that are removed.
 
         Returns:
-            The numbers of all files that have changed or go.
+            The numbers of all files that changed or are removed.
         """
         files = self._files(changes, gone)
         if self._versions.count():
@@ -121,7 +121,7 @@ class Workspace:
         ]
 
     def count_stored(self, files: Sequence[int] | None) -> int:
-        """Return how many of the quotes here the dataset holds: all, or those that it says stand in any of `files`."""
+        """Return how many of the loaded quotes the dataset holds: all, or those that it has from any of `files`."""
         if files is None:
             return int(self.connection.execute("SELECT count(*) FROM stored").fetchone()[0])
         self.connection.execute("CREATE TEMP TABLE IF NOT EXISTS named (file_id INTEGER PRIMARY KEY)")
@@ -173,8 +173,8 @@ class Workspace:
                 record["seal"],
             ),
         )
-        # An update that was stopped may have stored a quote anew before the old row was renamed or deleted: the second
-        # row belongs to no quote any more, and goes.
+        # An interrupted update may have stored a quote again before it renamed or deleted the old row. Then the second
+        # row belongs to no quote, and is removed.
         (number,) = execute("SELECT id FROM quotes WHERE name = ?", (record["id"],)).fetchone()
         self.connection.executemany(
             "INSERT OR IGNORE INTO places (file_id, quote_id, line) VALUES (?, ?, ?)",
@@ -188,7 +188,7 @@ class Workspace:
         return int(self.connection.execute(f"SELECT id FROM {table} WHERE name = ?", (name,)).fetchone()[0])
 
     def find_new(self) -> int:
-        """Find the quotes that the dataset does not hold, and which of their texts it does not know; count these."""
+        """Find the quotes that the dataset lacks, and return how many of their texts it lacks."""
         execute = self.connection.execute
         execute("DROP TABLE IF EXISTS encode")
         execute("CREATE TABLE encode (row INTEGER PRIMARY KEY)")
@@ -199,29 +199,29 @@ class Workspace:
         return int(execute("SELECT count(*) FROM encode").fetchone()[0])
 
     def to_encode(self, at_a_time: int) -> Iterator[list[dict[str, Any]]]:
-        """Yield what the dataset is to hold of the first quote with each text that it does not know, by row."""
-        # With the sign SQLite goes on from the last row; without, it goes through all of `encode` each time.
+        """Yield the new row of the first quote with each text that the dataset lacks, by row number."""
+        # The plus sign keeps SQLite from scanning all of `encode` for each part.
         yield from self._chunks("+quotes.row IN (SELECT row FROM encode)", at_a_time)
 
     def to_copy(self, at_a_time: int) -> Iterator[list[dict[str, Any]]]:
-        """Yield what it is to hold of the other new quotes, whose vectors it knows by then, by row."""
+        """Yield the new rows of the other new quotes, whose texts the dataset has by then, by row number."""
         yield from self._chunks(
             "quotes.row NOT IN (SELECT row FROM encode) AND quotes.row NOT IN (SELECT row FROM stored)", at_a_time
         )
 
     def note_stored(self, rows: Iterable[int]) -> None:
-        """Note that the dataset holds the quotes in `rows` now, as they are here."""
+        """Note that the dataset now holds the quotes in `rows` as they are here."""
         with transaction(self.connection):
             self.connection.executemany(
                 f"INSERT INTO stored SELECT row, seal, {_PLACES} FROM quotes WHERE row = ?", ((row,) for row in rows)
             )
 
     def changed(self, at_a_time: int) -> Iterator[list[dict[str, Any]]]:
-        """Yield what the dataset is to hold of each stored quote that is not any more what it was, by row."""
+        """Yield the new row of each stored quote that has changed, by row number."""
         yield from self._chunks(_CHANGED, at_a_time)
 
     def _chunks(self, condition: str, at_a_time: int) -> Iterator[list[dict[str, Any]]]:
-        """Yield the records of quotes that satisfy a condition; between two chunks the database may change."""
+        """Yield the rows of quotes that satisfy `condition`; the database may change between two parts."""
         last = -1
         while True:
             found = self.connection.execute(
@@ -234,6 +234,6 @@ class Workspace:
             yield records
 
     def removed_rows(self) -> Iterator[list[int]]:
-        """Yield the rows of the stored quotes that are no quotes any more, some at a time."""
+        """Yield the row numbers of stored quotes that are no longer quotes, in parts."""
         found = self.connection.execute("SELECT row FROM stored WHERE row NOT IN (SELECT row FROM quotes)")
         yield from in_parts((row for (row,) in found), _AT_ONCE)

@@ -1,8 +1,8 @@
-"""The one place that writes an index in a Lance dataset: adds and refreshes sources, removes them, encodes anew.
+"""Write an index in a Lance dataset: update, remove, rebuild and compact.
 
-Each step is a version of the dataset. Readers see the one that carries the tag, and the tag moves once, at the end. A
-version before that says of what it is a part, and with which sources it had begun; the next run goes on from there if
-it is of the same kind, and otherwise from what readers see.
+Each step commits a version of the dataset. Readers open the version with the tag, which moves once, at the end. An
+incomplete version says why it is incomplete and which sources the update had started on. The next run continues from
+there if it is of the same kind, and otherwise from the version that readers open.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ if TYPE_CHECKING:
 
     from quotefind.index.lance.machines import Encoded, Machines
 
-# Texts that this process encodes before it writes a fragment, and records that are changed or copied at once.
+# Texts that this process encodes before it writes a fragment; rows that are changed or copied at a time.
 _CHUNK = 4096
-# What is encoded is committed every so many seconds: a commit writes a list of all that is stored.
+# Seconds between two commits of encoded quotes. Each commit writes a list of all fragments, so it should not be often.
 _COMMIT_AFTER = 15.0
 
 
@@ -78,7 +78,7 @@ class LanceIndexWriter:
 
     @property
     def manifest(self) -> LanceManifest | None:
-        """What is true of the whole index, also where it is being changed otherwise than by an update; None if new."""
+        """The manifest of the newest version, or of the published one during a rebuild or a change; None if new."""
         manifest = self._versions.manifest
         if manifest is None or manifest.unfinished in ("", UPDATE):
             return manifest
@@ -103,7 +103,7 @@ class LanceIndexWriter:
         return Begun(warnings, self._unfinished())
 
     def _give_up(self, named: set[str]) -> list[str]:
-        """Go on from what readers see where a run was stopped whose end this update cannot be; return what to say."""
+        """Go back to what readers see if this update cannot complete an interrupted run; return warnings."""
         manifest = self._versions.manifest
         if manifest is None or not manifest.unfinished:
             return []
@@ -113,11 +113,13 @@ class LanceIndexWriter:
             gone = [source.location for source in begun if source.location not in named and not is_there(source)]
             if not gone:
                 return []
-            said = [f"a stopped update had begun with {', '.join(gone)}, which cannot be read again, and is given up"]
+            said = [
+                f"an interrupted update had started on {', '.join(gone)}, which cannot be read again; it is given up"
+            ]
         elif manifest.unfinished == CHANGE:
-            said = []  # as if it had not been begun
+            said = []  # as if it had not started
         else:
-            said = [f"encoding the index anew with {manifest.model} was stopped, and is given up"]
+            said = [f"a rebuild with {manifest.model} was interrupted; it is given up"]
         self._versions.give_up()
         return said
 
@@ -158,12 +160,12 @@ class LanceIndexWriter:
         """Do nothing: `publish` finds lost quotes by comparing the workspace with what is stored."""
 
     def _note(self, next_row: int) -> None:
-        """Note in the dataset, before it is changed, what an update that is stopped has to read again."""
+        """Note in the dataset, before it is changed, what must be read again if this update is interrupted."""
         source_tables = self._before.becoming(SourceTables.of(self.connection), self._touched)
         self._versions.note_update(next_row, source_tables, source_tables.begun(self._before, self._touched))
 
     def _add_new(self, total: int, encoder: Callable[[], Encoder]) -> tuple[int, int]:
-        """Add all new quotes of the working database; return how many texts were encoded, and how many of these cut."""
+        """Add all new quotes of the workspace; return how many texts were encoded, and how many of them cut."""
         done = truncated = 0
         if total:
             texts = (table(records, self._versions.schema) for records in self._workspace.to_encode(_CHUNK))
@@ -181,13 +183,13 @@ class LanceIndexWriter:
         encoder: Callable[[], Encoder],
         note: Callable[[list[int]], None] | None = None,
     ) -> tuple[int, int]:
-        """Encode and commit `texts`; return how many were encoded, and how many of these cut.
+        """Encode and commit `texts`; return how many were encoded, and how many of them cut.
 
         Args:
-            texts: all but vectors and words of the quotes.
-            total: how many these are.
+            texts: rows without the columns in `versions.DERIVED`.
+            total: how many rows these are.
             encoder: opens the encoder; not called if a cluster encodes.
-            note: told which rows are committed.
+            note: called with the numbers of the rows that were committed.
         """
         done = truncated = 0
         fragments: list[FragmentMetadata] = []
@@ -248,16 +250,16 @@ class LanceIndexWriter:
         publish(self._versions, source_tables, progress, queries=self._queries, cluster=self._cluster, rate=rate)
 
     def _queries(self) -> Vectors:
-        """Return the vectors (q, d) of requests as users write them, with which the recall of an index is measured."""
+        """Return the vectors (q, d) of queries as users write them, to measure the recall of an approximate index."""
         manifest = self._versions.current
         themes = bundled_themes().read_text(encoding="utf-8").splitlines()
         encoder = self.opener(manifest.model, manifest.fingerprint)
         return encoder.encode_queries([f"quotes about {theme}" for theme in themes])
 
     def rebuild(self, *, model: str | None = None, progress: Progress = silent) -> Summary:
-        """Encode every quote anew, with `model` or the one the index has; resumable.
+        """Encode every quote again, with `model` or the model of the index; an interrupted rebuild continues.
 
-        Until it is finished, readers go on with the old vectors.
+        Until it is complete, readers have the old vectors.
         """
         started = time.monotonic()
         self._progress = progress
@@ -283,7 +285,7 @@ class LanceIndexWriter:
         return Summary(encoded=done, quotes=self.count(), seconds=seconds, rate=done / seconds, warnings=warnings)
 
     def compact(self, progress: Progress = silent) -> int:
-        """Give back the space of what was removed; return how many rows that was."""
+        """Free the space of removed quotes; return how many rows that was."""
         self.require_manifest()
         self._versions.begin_change()
         dead = self._versions.dead()
@@ -295,10 +297,9 @@ class LanceIndexWriter:
         """Do nothing: a search never refreshes a shared index."""
 
     def propose(self, proposed: Iterable[tuple[Quote, Sequence[str]]]) -> int:
-        """Store the tags `proposed` for each quote, in the place of what was proposed for it before.
+        """Store the tags `proposed` for each quote, replacing those proposed before; store all of them or none.
 
-        All or nothing is stored. A quote that is not any more what was read, or has tags of its own now, is left alone;
-        returned is how many these are.
+        A quote that has changed since it was read, or now has tags of its own, is left alone; return how many.
         """
         self.require_manifest()
         self._versions.begin_change()
@@ -307,7 +308,7 @@ class LanceIndexWriter:
         return left_alone
 
     def forget_proposals(self) -> int:
-        """Forget everything that was proposed; return for how many quotes."""
+        """Delete all proposed tags; return how many quotes had any."""
         self.require_manifest()
         self._versions.begin_change()
         forgotten = forget(self._versions)
@@ -319,14 +320,14 @@ class LanceIndexWriter:
 def open_to_write(
     location: Location, open_encoder: OpenEncoder, *, wait: float = 0.0, cluster: Machines | None = None
 ) -> Iterator[LanceIndexWriter]:
-    """Open the index at `location`, made if it is not there, to write it; one process at a time.
+    """Open the index at `location` to write it, one process at a time; make it if there is none.
 
     Raises:
         IndexUnusableError: another process writes it, or its storage cannot be used.
         ModelError: the extra `scale` is missing, or `cluster` cannot be reached.
     """
     import_lance()
-    if is_named(location):  # others may be meant for several users
+    if is_named(location):  # an index elsewhere may be meant for several users
         make_private(location)
     made = True
     try:
@@ -339,9 +340,9 @@ def open_to_write(
                 yield LanceIndexWriter(versions, Workspace(connection, versions), open_encoder, cluster)
             except sqlite3.OperationalError as error:
                 raise IndexUnusableError(
-                    f"The temporary file for the update of the index in {location} cannot be written ({error}). Make "
-                    "room where temporary files go, or name another place for them: TMPDIR=/other/place. What was "
-                    "committed before is safe; run the command again."
+                    f"The temporary file for the update of the index in {location} cannot be written ({error}). Free "
+                    "some space for temporary files, or name another place for them: TMPDIR=/other/place. Then run "
+                    "the command again; everything committed is safe."
                 ) from error
             finally:
                 made = versions.manifest is not None

@@ -108,7 +108,7 @@ def test_verify_finds_a_vector_that_was_turned(shared: Library) -> None:
     merge(shared, 3, vector=turned(shared))
     with open_index(shared.directory) as index:
         for use in (
-            index.verify,
+            lambda: verify(index),
             lambda: index.search(shared.encoder.vectors(["anything"]), 12),
             lambda: index.quotes([3]),
             lambda: index.vectors(np.array([3])),

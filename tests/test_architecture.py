@@ -21,7 +21,7 @@ LAYERS = [
     {"checkpoint", "stores"},
     {"index", "encoders"},
     {"similarity", "corpus"},
-    {"records", "errors", "paths", "private_files", "text", "escaping", "progress", "interrupts", "limits"},
+    {"records", "errors", "paths", "private_files", "text", "escaping", "progress", "interrupts", "limits", "extras"},
 ]
 # Within a layer.
 ALSO = {
@@ -30,6 +30,7 @@ ALSO = {
     ("records", "text"),
     ("paths", "errors"),
     ("limits", "errors"),
+    ("extras", "errors"),
     ("pairs", "search"),
     ("conflicts", "pairs"),
 }

@@ -727,7 +727,7 @@ def test_a_parquet_file_that_unpacks_to_too_much_is_refused() -> None:
 
 def test_without_pyarrow_the_command_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the extra is not installed, the error says how to install it, and has the exit code of optional parts."""
-    monkeypatch.setattr("quotefind.corpus.arrow.util.find_spec", lambda _: None)
+    monkeypatch.setattr("quotefind.extras.util.find_spec", lambda _: None)
     with pytest.raises(ModelError, match=r"pip install 'quotefind\[arrow\]'") as caught:
         records(b"PAR1", "parquet")
     assert caught.value.exit_code == 5

@@ -17,6 +17,8 @@ from map_tools import plain_quotes
 from PIL import Image
 from test_topics import planted
 
+from quotefind import extras
+from quotefind.errors import ModelError
 from quotefind.index.filters import Filter
 from quotefind.map import layout, picture
 from quotefind.map.layout import make_map
@@ -176,3 +178,12 @@ def test_missing_signs_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(picture, "_FONTS", ("DejaVu Sans",))
     _, complete = picture.draw_picture(a_map(plain_quotes(5), ["愛情"]), "png")
     assert not complete
+
+
+def test_a_missing_extra_is_named(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the extra `map`, nothing is computed: the error names the packages and the command that installs them."""
+    library.update(library.write("a.txt", "one", "two"))
+    monkeypatch.setattr(extras.util, "find_spec", lambda name: None if name == "bokeh" else True)
+    with open_index(library.directory) as index, pytest.raises(ModelError, match=r"bokeh.*'quotefind\[map\]'") as error:
+        make_map(index, "title")
+    assert error.value.exit_code == 5

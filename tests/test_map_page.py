@@ -324,7 +324,7 @@ def test_a_point_that_is_filtered_out_cannot_be_met(show: Opener) -> None:
 def test_hits_of_a_query_are_marked(show: Opener) -> None:
     """The query stands above; its hits have a ring with their rank, and come first in the list with their scores."""
     opened = show(make_map(MANY, TOPICS, query="quotes about <hope>", hits=[700, 3, 41]))
-    assert opened.part("query").inner_text() == "asked: quotes about <hope>"
+    assert opened.part("query").inner_text() == "query: quotes about <hope>"
     assert opened.page.locator(".mark:not([hidden])").count() == 3
     assert sorted(opened.page.locator(".mark b:visible").all_inner_texts()) == ["1", "2", "3"]
     assert opened.part("list").locator(".score").all_inner_texts() == [

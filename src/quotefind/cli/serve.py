@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from importlib import util
 from typing import Annotated
 
 import typer
 
 from quotefind.cli import session
 from quotefind.cli.options import IndexOption
-from quotefind.errors import ModelError, UsageError
+from quotefind.errors import UsageError
+from quotefind.extras import require
 from quotefind.paths import index_location
 
 
@@ -27,8 +27,7 @@ def serve(
     """
     if not mcp:
         raise UsageError("Say how to serve; there is one way: quotefind serve --mcp")
-    if util.find_spec("mcp") is None:
-        raise ModelError("serve --mcp needs mcp. To install it: pip install 'quotefind[mcp]'")
+    require("serve --mcp", "mcp", "mcp")
     if sys.stdin is None:
         raise UsageError("standard input is closed; nobody can ask anything.")
     from quotefind.cli.mcp_server import run

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from importlib import util
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,7 +11,8 @@ from quotefind.corpus.fields import bad, find_columns, make_quote, raw_problem
 from quotefind.corpus.options import BadRecord, ReadOptions
 from quotefind.corpus.seekable import on_disk
 from quotefind.corpus.table import check_columns
-from quotefind.errors import ModelError, SourceError
+from quotefind.errors import SourceError
+from quotefind.extras import require
 from quotefind.records import Quote
 
 _ROWS_AT_ONCE = 1_000
@@ -40,8 +40,7 @@ _Batches = Callable[[Path, Callable[[list[str]], list[str]]], Iterator[Any]]
 
 
 def _read(stream: BinaryIO, name: str, options: ReadOptions, batches: _Batches) -> Iterator[Quote | BadRecord]:
-    if util.find_spec("pyarrow") is None:
-        raise ModelError(f"{name}: to read it needs pyarrow. To install it: pip install 'quotefind[arrow]'")
+    require(f"Reading {name}", "arrow", "pyarrow")
     import pyarrow as pa
 
     fields: list[str | None] = []

@@ -1,1 +1,1 @@
-"""Map: a collection as a picture, every quote a point placed by meaning."""
+"""Maps: a collection as a picture, in which every quote is a point, and quotes of similar meaning are close."""

@@ -1,4 +1,4 @@
-"""From an index to a map."""
+"""Lay out the quotes of an index as a map."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from quotefind.extras import require
 from quotefind.index.filters import Filter
 from quotefind.index.interface import Index
 from quotefind.map.projection import project
@@ -14,7 +15,7 @@ from quotefind.progress import Progress, silent
 from quotefind.records import Hit
 from quotefind.topics.finding import find_topics
 
-# More points than this no browser moves smoothly, and no eye tells apart.
+# With more points, browsers do not move smoothly, and points cannot be told apart.
 MOST = 100_000
 
 
@@ -28,22 +29,25 @@ def make_map(
     seed: int = 0,
     progress: Progress = silent,
 ) -> QuoteMap:
-    """Return the quotes of `index` on a plane, from the vectors that it holds; nothing is encoded.
+    """Return a map of the quotes of `index`, from the vectors in it; nothing is encoded.
 
-    Of more than 100,000 quotes a sample of so many is placed, with all hits; the topics are those of all.
+    If there are more than 100,000 quotes, the map shows a random sample of 100,000 and all hits; the topics are those
+    of all quotes.
 
     Args:
-        index: whose quotes.
-        title: what stands above the map.
-        topics: how many topics; None to have it found out.
-        where: only quotes that satisfy this.
-        hits: what `search.find` answered to one query under the same conditions; they are marked.
-        seed: the same seed gives the same map on the same machine.
-        progress: told the steps.
+        index: the index whose quotes are placed.
+        title: the heading of the map.
+        topics: the number of topics; None to choose it.
+        where: place only quotes that satisfy this filter.
+        hits: the hits of one query, found by `search.find` with the same filter; they are marked.
+        seed: the random seed; the same seed gives the same map on the same machine.
+        progress: called after each step.
 
     Raises:
+        ModelError: the extra `map` is not installed.
         UsageError: `topics` is below 1.
     """
+    require("A map", "map", "openTSNE", "bokeh", "matplotlib")
     found = find_topics(index, topics=topics, where=where, seed=seed, progress=progress)
     marked = np.array([index.row_of(hit.quote.id or "") for hit in hits], np.int64)
     positions = np.arange(len(found.rows))

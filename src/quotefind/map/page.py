@@ -1,8 +1,8 @@
-"""Write a map as one HTML file, which draws itself in any browser and asks nobody for anything.
+"""Write a map as one HTML file, which any browser draws without loading anything else.
 
-What a collection holds stands in one element of the page, as JSON in which no character is left that could end it. The
-scripts of the page read it from there and show it as text: it never is markup, an attribute that does something, a
-style, or code. The policy in the page allows these scripts alone, by their hashes.
+The quotes are in one element of the page, as JSON without any character that could end the element. The scripts of the
+page show them as text only: never as markup, style, code or an attribute with an effect. The content security policy of
+the page allows only these scripts, by their hashes.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from quotefind.map.quote_map import QuoteMap
 
 _BOKEH = ("bokeh.min.js", "bokeh-gl.min.js", "bokeh-api.min.js")
 _SCRIPTS = ("data.js", "view.js", "points.js", "overlay.js", "panel.js", "pointer.js", "page.js")
-# What could end the element, or open a comment in it; ends of lines in older JavaScript; and halves of surrogate pairs,
-# which UTF-8 cannot write.
+# Characters that could end the element or open a comment in it, line separators of older JavaScript, and lone
+# surrogates, which UTF-8 cannot encode.
 _ESCAPED = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
 
 
 def draw_page(quote_map: QuoteMap) -> str:
-    """Return a map as one HTML document, to be written as UTF-8: about 1.6 MB and what the quotes take.
+    """Return `quote_map` as one HTML document, to be written as UTF-8: about 1.6 MB, plus the quotes.
 
     The same map gives the same document.
     """
@@ -41,7 +41,7 @@ def draw_page(quote_map: QuoteMap) -> str:
     policy = [
         "default-src 'none'",
         f"script-src {' '.join(map(_hash, [*libraries, own]))} 'unsafe-eval'",
-        "style-src 'unsafe-inline'",  # Bokeh makes style elements while it draws
+        "style-src 'unsafe-inline'",  # Bokeh creates style elements while it draws
         "img-src data: blob:",
         "base-uri 'none'",
         "form-action 'none'",
@@ -53,7 +53,7 @@ def draw_page(quote_map: QuoteMap) -> str:
 
 
 def _data(quote_map: QuoteMap) -> dict[str, Any]:
-    """Return what the page shows; its scripts know these names."""
+    """Return the data of the page; its scripts use these names."""
     quotes, topics = quote_map.quotes, quote_map.topics
     authors, author_of = _numbered(quote.author for quote in quotes)
     works, work_of = _numbered(quote.work for quote in quotes)
@@ -81,18 +81,18 @@ def _data(quote_map: QuoteMap) -> dict[str, Any]:
 
 
 def _numbered(names: Iterable[str | None]) -> tuple[list[str], list[int]]:
-    """Return the names that there are, each once, and for each of `names` its place among them; -1 for none."""
+    """Return the distinct names, and for each of `names` its position among them, or -1 for None."""
     numbers: dict[str, int] = {}
     places = [numbers.setdefault(name, len(numbers)) if name else -1 for name in names]
     return list(numbers), places
 
 
 def _json(data: object) -> str:
-    """Return `data` as JSON that can stand in a script element."""
+    """Return `data` as JSON that is safe in a script element."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _hash(text: str) -> str:
-    """Return the hash of an element's text as a Content-Security-Policy names it."""
+    """Return the hash of an element's text in the form that a Content-Security-Policy uses."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode('utf-8')).digest()).decode('ascii')}'"

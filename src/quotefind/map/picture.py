@@ -1,4 +1,4 @@
-"""A map drawn as PNG or SVG."""
+"""Draw a map as PNG or SVG."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _INCHES = (11.0, 9.6)
 _DPI = 150
 _INK = "#1c1d20"
 _FAINT = "#6a6b70"
-# The area of a point in square points: of few quotes large ones, of many small ones, and never less than can be seen.
+# The area of a quote's mark in square points: the more quotes, the smaller, but always visible.
 _LARGEST, _SMALLEST, _OF_ALL = 40.0, 4.0, 60_000.0
 _FEW_TOPICS = 20
-# More points than this would make an SVG too large for a page; they become one image in it.
+# More marks would make an SVG too large for a web page; they become one image in it.
 _SEPARATE = 5000
-# Where a text may stand, in its own widths and heights from its place: the rank of a hit beside its ring, the name of a
-# topic over its quotes. Texts keep so many pixels apart.
+# Where a text may go, in its own widths and heights from its position: the rank of a hit beside its ring, the name of a
+# topic over its quotes. Texts keep a distance of _APART pixels.
 _AROUND = (
     (1.6, 0.9),
     (1.6, -0.9),
@@ -43,7 +43,7 @@ _AROUND = (
 )
 _ABOUT = tuple((right, up) for up in (0, 1, -1, 2, -2, 3, -3) for right in (0, 0.25, -0.25, 0.5, -0.5))
 _APART = 6.0
-# matplotlib looks for a sign in these, one after the other, as far as they are installed.
+# matplotlib looks for a character in those of these fonts that are installed, in this order.
 _FONTS = (
     "DejaVu Sans",
     "Noto Sans",
@@ -65,9 +65,10 @@ _FONTS = (
 
 
 def draw_picture(quote_map: QuoteMap, kind: str) -> tuple[bytes, bool]:
-    """Return `quote_map` as a picture of `kind` "png" (1650 x 1440 pixels) or "svg", and whether all signs were drawn.
+    """Return `quote_map` as a picture of `kind` "png" (1650 x 1440 pixels) or "svg", and whether it is complete.
 
-    The same map gives the same bytes. Where the fonts of this machine lack signs, boxes stand for them.
+    The same map gives the same bytes. It is incomplete if the installed fonts lack
+    characters, which are drawn as boxes.
     """
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -86,7 +87,7 @@ def draw_picture(quote_map: QuoteMap, kind: str) -> tuple[bytes, bool]:
         _draw_points(axes, quote_map)
         figure.draw_without_rendering()
         axes.autoscale(enable=False)
-        figure.set_layout_engine("none")  # from here on nothing moves, so that it is known what a text would cover
+        figure.set_layout_engine("none")  # from here on nothing moves, so the area that a text covers is known
         _ring_hits(axes, quote_map)
         _write_ranks_and_names(axes, quote_map)
         written = BytesIO()
@@ -134,9 +135,9 @@ def _ring_hits(axes: Axes, quote_map: QuoteMap) -> None:
 
 
 def _write_ranks_and_names(axes: Axes, quote_map: QuoteMap) -> None:
-    """Write the rank of each hit, then the name of each topic, the largest first, near its place.
+    """Write the rank of each hit, then the name of each topic, the largest first, near its position.
 
-    What finds no room is left out.
+    Texts without room are left out.
     """
     taken: list[Bbox] = []
     for rank, place in enumerate(quote_map.positions[quote_map.hits].tolist(), 1):
@@ -150,7 +151,7 @@ def _write_ranks_and_names(axes: Axes, quote_map: QuoteMap) -> None:
 def _write(
     axes: Axes, place: Sequence[float], text: str, size: float, shifts: Sequence[tuple[float, float]], taken: list[Bbox]
 ) -> None:
-    """Write `text`, moved from `place` by the first of `shifts`, in its own widths and heights, that `taken` allows."""
+    """Write `text`, moved from `place` by the first of `shifts` at which it overlaps nothing `taken`."""
     page = axes.figure.bbox
     backing = {"boxstyle": "round,pad=0.12", "facecolor": LIGHT_PAPER, "edgecolor": "none", "alpha": 0.8}
     x, y = place
@@ -169,5 +170,5 @@ def _write(
 
 
 def _shown(text: str) -> str:
-    """Return `text` without what cannot be drawn, or stand in a file of XML."""
+    """Return `text` with a replacement for each character that cannot be drawn, or is not allowed in XML."""
     return "".join(sign if sign.isprintable() else "\ufffd" for sign in text)

@@ -1,27 +1,27 @@
-"""Where the name of a topic belongs on a map."""
+"""The position of a topic's name on a map."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-# Of more quotes as many, evenly spread over the collection, stand for all: of a topic, and of the whole map.
+# The most quotes, of a topic and of the whole map, that densities are computed from: an evenly spread sample of more.
 _OF_TOPIC = 400
 _OF_ALL = 2000
 
 
 def densest_places(positions: NDArray[np.float32], topic_of: NDArray[np.int64], topics: int) -> NDArray[np.float32]:
-    """Return (topics, 2) float32: for each topic, the position of the quote about which it is most at home.
+    """Return for each topic the position (topics, 2) float32 of the quote in its densest region.
 
-    That is where the density of the topic, times its share in the density of all quotes, is highest: many of it are
-    there, and few of others. The densities are sums of Gaussians, a quarter of the median distance within the topic
-    wide (Silverman, "Density Estimation for Statistics and Data Analysis", 1986, section 4.2). A topic without quotes
-    is placed at 0, 0.
+    It maximises the density of the topic times the topic's share of the density of all quotes: a place with many quotes
+    of the topic and few others. Densities are sums of Gaussians whose standard deviation is a quarter of the median
+    distance within the topic (Silverman, "Density Estimation for Statistics and Data Analysis", 1986, section 4.2). A
+    topic without quotes is placed at (0, 0).
 
     Args:
-        positions: (n, 2) float32.
+        positions: (n, 2) float32, the positions of the quotes.
         topic_of: (n,) int64, the topic of each quote.
-        topics: how many topics there are.
+        topics: the number of topics.
     """
     places = np.zeros((topics, 2), dtype=np.float32)
     everyone = positions[:: -(-len(positions) // _OF_ALL) or 1]
@@ -34,7 +34,7 @@ def densest_places(positions: NDArray[np.float32], topic_of: NDArray[np.int64], 
         width = float(np.median(squares)) / 16 or 1.0
         of_topic = np.exp(-squares / (2 * width)).sum(axis=1) * (len(members) / len(own))
         of_all = np.exp(-_squares(own, everyone) / (2 * width)).sum(axis=1) * (len(positions) / len(everyone))
-        # A sample may lack neighbours that the topic has.
+        # The sample of all quotes may lack neighbours that the sample of the topic has.
         places[topic] = own[(of_topic**2 / np.maximum(of_all, of_topic)).argmax()]
     return places
 

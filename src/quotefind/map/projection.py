@@ -1,4 +1,4 @@
-"""Where each quote of a map stands: near those that mean the like."""
+"""The position of each quote on a map: near quotes of similar meaning."""
 
 from __future__ import annotations
 
@@ -10,27 +10,28 @@ from numpy.typing import NDArray
 from quotefind.progress import Progress, silent
 from quotefind.similarity import Vectors
 
-# So many neighbours, about, are to stay neighbours.
+# About this many neighbours are kept close.
 _PERPLEXITY = 30.0
-# Fewer quotes than this have no neighbourhoods; their principal components will do.
+# Fewer quotes are placed by their principal components.
 _FEWEST = 10
-# So few are placed faster by one thread, which waits for no other.
+# Up to this many quotes are placed faster by one thread.
 _ALONE = 5000
 _EARLY, _ITERATIONS = 250, 500
 _BETWEEN_REPORTS = 25
 
 
 def project(vectors: Vectors, *, seed: int = 0, progress: Progress = silent) -> NDArray[np.float32]:
-    """Return a place (n, 2) float32 for each of `vectors`: mean 0, the larger of the two standard deviations 1.
+    """Return a position (n, 2) float32 for each of `vectors`: mean 0, the larger of the two standard deviations 1.
 
-    t-SNE (van der Maaten and Hinton, "Visualizing Data using t-SNE", JMLR 2008) by openTSNE (Poličar, Stražar and
-    Zupan, JSS 2024), from the first two principal components, by the cosine. Of what was tried it keeps the most
-    neighbours (`benchmarks/map.py`). The same vectors and `seed` give the same places on the same machine.
+    The method is t-SNE (van der Maaten and Hinton, "Visualizing Data using t-SNE", JMLR 2008) by openTSNE (Poličar,
+    Stražar and Zupan, JSS 2024), with cosine distances, starting from the first two principal components. It keeps more
+    neighbours close than the alternatives in `benchmarks/map.py`. The same vectors and `seed` give the same positions
+    on the same machine.
 
     Args:
         vectors: (n, d) float32 unit rows.
-        seed: of the search for neighbours.
-        progress: told the iterations.
+        seed: the seed of the search for neighbours.
+        progress: called every 25 iterations.
     """
     if not len(vectors):
         return np.empty((0, 2), np.float32)
@@ -55,7 +56,7 @@ def project(vectors: Vectors, *, seed: int = 0, progress: Progress = silent) -> 
         callbacks=report,
         callbacks_every_iters=_BETWEEN_REPORTS,
     )
-    # Equal vectors alone have no principal components.
+    # If all vectors are equal, there are no principal components.
     if np.ptp(vectors, axis=0).max() == 0:
         return np.zeros((len(vectors), 2), np.float32)
     return _scaled(np.asarray(model.fit(vectors)))

@@ -1,4 +1,4 @@
-"""What a map is, before it is drawn."""
+"""A map before it is drawn."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class QuoteMap:
     """Quotes on a plane.
 
     Attributes:
-        title: what stands above it.
+        title: the heading.
         quotes: the n quotes.
-        positions: (n, 2) float32, where each stands; the mean is 0, the larger spread (standard deviation) 1.
+        positions: (n, 2) float32, their positions; the mean is 0, the larger of the two standard deviations 1.
         topics: the topics, the largest first.
-        topic_of: (n,) int64, for each quote its place in `topics`.
-        query: a request whose hits are marked; None where there is none.
-        hits: (h,) int64, the places in `quotes` of the hits of `query`, best first.
+        topic_of: (n,) int64, the position of each quote's topic in `topics`.
+        query: the query whose hits are marked; None if there is none.
+        hits: (h,) int64, the positions in `quotes` of the hits of `query`, best first.
         scores: (h,) float64, the cosine similarity of each hit to the query, in [-1, 1].
     """
 

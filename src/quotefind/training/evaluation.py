@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from quotefind.encoders import Encoder
 from quotefind.errors import UsageError
+from quotefind.extras import require
 from quotefind.index.interface import Index
 from quotefind.index.local import database
 from quotefind.index.local.reader import LocalIndex
 from quotefind.index.local.writer import open_to_write
 from quotefind.progress import Progress, silent
 from quotefind.search import FindOptions, find, search_terms
-from quotefind.training.extra import require
 from quotefind.training.judgements import JudgedQuery
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def require_measures() -> None:
     Raises:
         ModelError: it is not installed.
     """
-    require("Evaluation", "ir-measures")
+    require("Evaluation", "train", "ir-measures")
 
 
 @contextmanager

@@ -22,10 +22,10 @@ from quotefind.encoders.resolve import BASE_MODEL, BASE_REPOSITORY, BASE_REVISIO
 from quotefind.encoders.sbert import load
 from quotefind.encoders.scratch import private_scratch
 from quotefind.errors import ModelError, QuotefindError, UsageError
+from quotefind.extras import require
 from quotefind.limits import shortage
 from quotefind.paths import make_private
 from quotefind.progress import Progress, silent
-from quotefind.training.extra import require
 from quotefind.training.pairs_file import TrainingPair
 from quotefind.training.recipe import LOSSES, Recipe
 
@@ -100,7 +100,7 @@ def train(
             training diverges.
         ModelError: the model cannot be opened, or a library that training needs is not installed.
     """
-    require("Training", "datasets", "accelerate", *(["peft"] if recipe.lora_rank else []))
+    require("Training", "train", "datasets", "accelerate", *(["peft"] if recipe.lora_rank else []))
     base = base or resolve(BASE_MODEL)
     trained = [pair for pair in pairs if not pair.held_out]
     if not trained:

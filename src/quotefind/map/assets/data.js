@@ -1,12 +1,12 @@
-// What the page holds, and which quotes a filter leaves.
+// The data of the page, and which quotes match the filters.
 
-// Letters that Unicode does not take apart, though people type them without their strokes; and apostrophes.
+// Letters that Unicode does not decompose, though people type them without their strokes; and apostrophes.
 const PLAIN = {
   ø: "o", ł: "l", đ: "d", ħ: "h", ı: "i", æ: "ae", œ: "oe", ð: "d", þ: "th", ß: "ss",
   "’": "'", "‘": "'", ʼ: "'",
 };
 
-/** Return `text` as the search compares it: without case and accents (Latin, Greek, Cyrillic, Hebrew, Arabic). */
+/** Return `text` in the form that the search compares: without case and accents (Latin, Greek, Cyrillic, Hebrew, Arabic). */
 function fold(text) {
   const lower = text.toLowerCase();
   if (/^[\0-\x7f]*$/.test(lower)) return lower;
@@ -16,13 +16,13 @@ function fold(text) {
     .replace(/[øłđħıæœðþß’‘ʼ]/g, (letter) => PLAIN[letter]);
 }
 
-/** Return the words of what was typed, folded. */
+/** Return the folded words of the typed text. */
 function wordsOf(typed) {
   return fold(typed).split(/\s+/).filter(Boolean);
 }
 
 class Collection {
-  /** Take the parsed JSON that `page.py` wrote. */
+  /** Use the parsed JSON that `page.py` wrote. */
   constructor(data) {
     Object.assign(this, data);
     this.count = data.texts.length;
@@ -44,14 +44,14 @@ class Collection {
     return this.works[this.work_of[i]] ?? "";
   }
 
-  /** Return the year of quote `i` in words, "" where it is not known. */
+  /** Return the year of quote `i` as text, "" if it is unknown. */
   year(i) {
     const year = this.years[i];
     if (year === null) return "";
     return year < 0 ? `${-year} BCE` : `${year}`;
   }
 
-  /** Return where in its work quote `i` is, "" where that is not known. */
+  /** Return the place of quote `i` in its work, "" if it is unknown. */
   place(i) {
     return this.place_of[i] ?? "";
   }
@@ -60,7 +60,7 @@ class Collection {
     return this.topics[this.topic_of[i]];
   }
 
-  /** Return what is known of quote `i` as a hit of the query, "" where it is none. */
+  /** Return the rank and the score of quote `i`, "" if it is not a hit of the query. */
   scoreOf(i) {
     const rank = this.rankOf.get(i);
     return rank ? `Hit ${rank}, score ${this.hits[rank - 1][1].toFixed(2)}` : "";
@@ -71,7 +71,7 @@ class Collection {
     return (this.folded[i] ??= fold(`${this.texts[i]}\n${this.author(i)}\n${this.work(i)}`));
   }
 
-  /** Fold all quotes from `start` on while the page has nothing else to do, so that the first search is quick too. */
+  /** Fold all quotes from `start` on while the page is idle, so that the first search is fast, too. */
   foldAhead(start) {
     if (start >= this.count) return;
     setTimeout(() => {
@@ -81,7 +81,7 @@ class Collection {
     }, 5);
   }
 
-  /** Return which authors are meant by what was typed: the one of that name, or all in whose names its words are. */
+  /** Return which authors match the typed text: the one with that name, or else all whose names contain its words. */
   authorsLike(typed) {
     const whole = fold(typed).trim();
     const words = wordsOf(typed);
@@ -89,7 +89,7 @@ class Collection {
     return this.foldedAuthors.map((name) => (one ? name === whole : words.every((word) => name.includes(word))));
   }
 
-  /** Return for each quote 1 where it has all words, that topic (or any, where it is -1) and such an author, else 0. */
+  /** Return 1 for each quote with all words, the topic (-1 for any) and a matching author, and 0 for the others. */
   matching({ search, topic, author }) {
     const words = wordsOf(search);
     const authors = author.trim() ? this.authorsLike(author) : null;
@@ -102,7 +102,7 @@ class Collection {
     return lit;
   }
 
-  /** Return the places of the quotes that are lit, the hits first, then as the collection has them. */
+  /** Return the positions of the lit quotes: the hits first, then the others in the order of the collection. */
   listed(lit) {
     const hits = this.hits.map(([quote]) => quote).filter((i) => lit[i]);
     const others = [];

@@ -1,4 +1,4 @@
-// What lies above the points: the names of the topics, the marks of the hits, the ring around the quote in hand.
+// Drawn above the points: the names of the topics, the marks of the hits, the ring around the selected quote.
 
 const GAP = 4; // pixels between two boxes
 const MANY = 6; // as many points of a topic in view ask for its name
@@ -9,7 +9,7 @@ function collide(a, b) {
 }
 
 class Overlay {
-  /** Draw above `view`; `chosen` is called with the place of a topic whose name was clicked. */
+  /** Draw above `view`; `chosen` is called with the position of the topic whose name was clicked. */
   constructor(view, collection, chosen) {
     this.view = view;
     this.collection = collection;
@@ -46,7 +46,7 @@ class Overlay {
     return { element, number, quote, lit: true };
   }
 
-  /** Show only the names of topics, and the marks of hits, of which something is lit. */
+  /** Show only the names of topics with lit quotes, and the marks of lit hits. */
   light(lit) {
     const left = new Uint32Array(this.names.length);
     lit.forEach((on, i) => (left[this.collection.topic_of[i]] += on));
@@ -55,7 +55,7 @@ class Overlay {
     this.draw();
   }
 
-  /** Measure the names anew: the fonts, or the room that there is for them, changed. */
+  /** Measure the names again after the fonts or the available room changed. */
   measure() {
     for (const { element } of this.names) element.hidden = false;
     for (const name of this.names) name.size = [name.element.offsetWidth, name.element.offsetHeight];
@@ -64,7 +64,7 @@ class Overlay {
     this.taken = [[zoom.left - area.left, zoom.top - area.top, zoom.right - area.left, zoom.bottom - area.top]];
   }
 
-  /** Put everything where it belongs in what is seen now. */
+  /** Move everything to its position in the current view. */
   draw() {
     if (!this.taken) this.measure();
     const taken = this.taken.slice();
@@ -80,8 +80,8 @@ class Overlay {
   }
 
   /**
-   * Name what fills the view: a topic whose own place is outside, and of which at least MANY points are inside, is
-   * named at the one of them that is nearest to their mean.
+   * Name the topics that fill the view: if a topic's own position is outside, but at least MANY of its points are
+   * inside, its name goes to the point nearest to their mean.
    */
   settle(lit) {
     const { collection, view } = this;
@@ -100,7 +100,7 @@ class Overlay {
     this.draw();
   }
 
-  /** Return the position of that one of some quotes which is nearest to their mean. */
+  /** Return the position of the quote nearest to the mean of some quotes. */
   middle(quotes) {
     const { x, y } = this.collection;
     const mean = (numbers) => quotes.reduce((sum, i) => sum + numbers[i], 0) / quotes.length;
@@ -110,7 +110,7 @@ class Overlay {
     return [x[nearest], y[nearest]];
   }
 
-  /** Return a free box for a name, as near as can be to where it belongs; null where there is none. */
+  /** Return a free box for a name, as near as possible to its position; null if there is none. */
   roomFor({ x, y, size: [wide, high] }, taken) {
     const { width, height } = this.view;
     const [px, py] = this.view.toScreen(x, y);
@@ -124,7 +124,7 @@ class Overlay {
     return null;
   }
 
-  /** Draw the ring of each hit, and its number beside where there is room. */
+  /** Draw the ring of each hit, and its rank beside it if there is room. */
   drawMarks(taken) {
     const rings = [];
     const { width, height } = this.view;
@@ -153,7 +153,7 @@ class Overlay {
     taken.push(...rings);
   }
 
-  /** Put the ring around quote `i`, or around none where it is -1. */
+  /** Put the ring around quote `i`, or around none if it is -1. */
   encircle(i) {
     this.ringed = i;
     this.drawRing();
@@ -166,8 +166,8 @@ class Overlay {
   }
 }
 
-// Where a name may go, so that it stands by its place and not over it: how many of its widths aside, and how many of its
-// heights above (-1) or below. Farther off it would seem to name others. And where a number may go, from its hit's ring.
+// Where a name may go, in its own widths to the side and its own heights above (-1) or below its position: near it, but
+// not on it. And where a rank may go, from the ring of its hit.
 const SHIFTS = [
   [0, -0.9], [0, 0.9], [-0.25, -0.9], [0.25, -0.9], [-0.25, 0.9], [0.25, 0.9], [0, -1.4], [0, 1.4], [-0.25, -1.4],
   [0.25, -1.4], [-0.25, 1.4], [0.25, 1.4],

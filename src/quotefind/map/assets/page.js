@@ -1,4 +1,4 @@
-// Ties the parts together: what is in hand, which filters hold, the keys, the theme.
+// Connects the parts: the selected quote, the filters, the keys, the theme.
 
 const element = (id) => document.getElementById(id);
 const collection = new Collection(JSON.parse(element("data").textContent));
@@ -25,7 +25,7 @@ const points = new Points(
 );
 view.moved = () => points.follow();
 
-/** Take quote `i` in hand, or none: its card, its ring, its place in the list. */
+/** Select quote `i`, or none if it is -1: show its card and its ring, and mark it in the list. */
 function take(i, { keep = false, bring = false, say = false } = {}) {
   card.show(i, keep);
   if (bring && i >= 0) view.bringIn(i, narrow.matches ? card.element.offsetHeight : 0);
@@ -36,14 +36,14 @@ function take(i, { keep = false, bring = false, say = false } = {}) {
   element("announcer").textContent = parts.concat(collection.topicOf(i)?.label ?? "").filter(Boolean).join(". ");
 }
 
-/** Keep quote `i` in hand, chosen in the list; which makes room for the map where the window is narrow. */
+/** Keep quote `i`, chosen in the list, selected; in a narrow window, close the list to show the map. */
 function choose(i) {
   if (narrow.matches) toggle(element("panel-toggle"), "panel-open", false);
   take(i, { keep: true, bring: true });
   if (narrow.matches) map.focus();
 }
 
-/** Show what the filters leave; the rest becomes faint. */
+/** Light the quotes that match the filters; the others become faint. */
 function filter() {
   clearTimeout(typed);
   const [search, topic, author] = ["search", "topic", "author"].map((id) => element(id).value);
@@ -60,7 +60,7 @@ function filter() {
   overlay.light(lit);
   const places = [...lit.keys()];
   const [dim, bright] = [places.filter((i) => !lit[i]), places.filter((i) => lit[i])];
-  const faint = collection.palettes.light.length; // the number of the colour behind those of the topics
+  const faint = collection.palettes.light.length; // the colour after those of the topics
   points.put(dim, bright, collection.x, collection.y, (i) => (lit[i] ? (collection.topicOf(i)?.colour ?? 0) : faint));
 }
 
@@ -99,7 +99,7 @@ function toggle(button, name, open) {
   document.body.classList.toggle(name, open);
 }
 
-/** Go to the hit `step` places on from the one in hand. */
+/** Go to the hit `step` ranks after the selected one. */
 function goToHit(step) {
   const hits = collection.hits.map(([quote]) => quote).filter((i) => lit[i]);
   if (!hits.length) return;
@@ -181,7 +181,7 @@ function onSearchKey(event) {
   event.preventDefault();
 }
 
-/** Return the quote that a click on quote `i` means: where several are at one place, the one after that in hand. */
+/** Return the quote that a click on quote `i` selects: if several are at one position, the one after the selected. */
 function clicked(i) {
   const { x, y } = collection;
   if (i < 0 || !card.kept || x[i] !== x[card.quote] || y[i] !== y[card.quote]) return i;
@@ -216,7 +216,7 @@ function listen() {
   });
   map.addEventListener("keydown", onMapKey);
   document.addEventListener("keydown", onAnyKey);
-  new Hands(
+  new Pointer(
     map,
     view,
     (px, py, reach) => {

@@ -1,4 +1,4 @@
-// The card of the quote in hand, and the list of those that the filters leave. All text goes in as text.
+// The card of the selected quote, and the list of the quotes that match. All text is inserted as text.
 
 const LISTED = 100;
 
@@ -16,7 +16,7 @@ class Card {
     return document.getElementById(`card-${name}`);
   }
 
-  /** Show quote `i`, or nothing where it is -1; a card that is kept stays until the reader lets it go. */
+  /** Show quote `i`, or nothing if it is -1; a card that is kept stays until the reader closes it. */
   show(i, kept = false) {
     this.quote = i;
     this.kept = kept && i >= 0;
@@ -42,7 +42,7 @@ class Card {
     this.place();
   }
 
-  /** Put the card beside its point, inside the map; where the window is narrow, the style docks it below. */
+  /** Put the card beside its point, inside the map; in a narrow window, the style docks it at the bottom. */
   place() {
     if (this.quote < 0) return;
     const { width, height } = this.view;
@@ -57,7 +57,7 @@ class Card {
 }
 
 class List {
-  /** List quotes; `looked` is called with the one that has the focus, `chosen` with the one that is clicked. */
+  /** List quotes; `looked` is called with the focused quote, `chosen` with the clicked one. */
   constructor(collection, looked, chosen) {
     this.collection = collection;
     this.element = document.getElementById("list");
@@ -114,7 +114,7 @@ class List {
     return item;
   }
 
-  /** Mark quote `i` as the one in hand, where it is listed. */
+  /** Mark quote `i` as the selected one, if it is listed. */
   mark(i) {
     this.element.querySelector("[aria-current]")?.removeAttribute("aria-current");
     this.element.querySelector(`[data-quote="${i}"]`)?.setAttribute("aria-current", "true");

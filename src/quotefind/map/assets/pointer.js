@@ -1,10 +1,10 @@
-// What mouse, fingers and wheel do on the map.
+// Mouse, touch and wheel on the map.
 
 const STILL = 6; // pixels that a pointer may move between down and up, and still be a click
 const REACH = { mouse: 14, pen: 18, touch: 26 }; // pixels around a point in which it is met
 
-class Hands {
-  /** Move `view` by hand; `over(px, py, reach)` and `click(px, py, reach)` are called for what a pointer does. */
+class Pointer {
+  /** Move `view` with a pointer; `over(px, py, reach)` and `click(px, py, reach)` are called when it hovers or clicks. */
   constructor(map, view, over, click) {
     this.map = map;
     this.view = view;
@@ -23,7 +23,7 @@ class Hands {
     map.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
   }
 
-  /** Return where on the map an event is, in pixels. */
+  /** Return the position of an event on the map, in pixels. */
   at(event) {
     const box = this.map.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];

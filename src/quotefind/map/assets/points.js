@@ -1,10 +1,10 @@
-// The points, drawn by Bokeh: by WebGL, or on a canvas where there is none.
+// The points, drawn by Bokeh with WebGL, or on a canvas if there is no WebGL.
 
-const SAMPLE = 4000; // how many points are drawn while the map moves, where all of them are too slow
+const SAMPLE = 4000; // points drawn while the map moves, if all of them are too slow
 const SLOW_FRAME = 34; // milliseconds: two frames of a screen with 60 Hz
-const REST = 180; // milliseconds without a move, after which all is drawn
+const REST = 180; // milliseconds without a move after which all points are drawn
 
-/** Whether there is WebGL with a GPU behind it; where the processor stands in for one, a canvas is quicker. */
+/** Whether there is WebGL on a GPU; if the processor emulates one, a canvas is faster. */
 function drawsFast() {
   const gl = document.createElement("canvas").getContext("webgl", { failIfMajorPerformanceCaveat: true });
   if (!gl) return false;
@@ -78,12 +78,12 @@ class Points {
     return backend;
   }
 
-  /** Paint colour number k with the k-th of these, from now on. */
+  /** Paint colour number k with the k-th of these colours from now on. */
   paint(colours) {
     this.colours.setv({ palette: colours, low: -0.5, high: colours.length - 0.5 });
   }
 
-  /** Show the points with these places in `x` and `y`: the faint ones, and above them those that are lit. */
+  /** Show the points with these positions in `x` and `y`: the faint ones, and above them the lit ones. */
   put(faint, lit, x, y, colourOf) {
     const columns = (places) => ({
       x: Float64Array.from(places, (i) => x[i]),
@@ -101,7 +101,7 @@ class Points {
     this.fit();
   }
 
-  /** Make the points as large as their number and the zoom allow. */
+  /** Set the size of the points by their number and the zoom. */
   fit() {
     const { width, height, zoom } = this.view;
     const room = Math.sqrt((width * height) / Math.max(1, this.count));
@@ -112,7 +112,7 @@ class Points {
     this.sample.glyph.size = { value: size + 0.6 };
   }
 
-  /** Show what the view sees; while that changes often, only as many points as can be drawn in time. */
+  /** Show the current view; while it changes quickly, only as many points as can be drawn in time. */
   follow() {
     const { cx, cy, scale, width, height } = this.view;
     this.ranges.x.setv({ start: cx - width / 2 / scale, end: cx + width / 2 / scale });
@@ -135,7 +135,7 @@ class Points {
     this.all.renderer.visible = !sampled;
   }
 
-  /** Count the frames in a row that took too long. */
+  /** Count the consecutive frames that took too long. */
   watch() {
     if (this.watching) return;
     this.watching = true;

@@ -1,10 +1,10 @@
-// Which part of the plane is seen: its centre, and how many pixels a unit has.
+// The visible part of the plane: its centre, and its scale in pixels per unit.
 
-const NEAREST = 400; // how much larger than the whole map it can be seen
+const NEAREST = 400; // the largest magnification, relative to the whole map
 const FARTHEST = 0.6;
 
 class View {
-  /** See the points (x, y) in `element`; whoever sets `moved` has it called whenever something else is seen. */
+  /** Show the points (x, y) in `element`; the callback `moved` is called whenever the view changes. */
   constructor(element, x, y) {
     this.element = element;
     this.x = x;
@@ -25,12 +25,12 @@ class View {
     this.showAll();
   }
 
-  /** Read the size of the element anew. */
+  /** Read the size of the element again. */
   measure() {
     this.width = Math.max(1, this.element.clientWidth);
     this.height = Math.max(1, this.element.clientHeight);
     const margin = Math.min(48, this.width / 12, this.height / 12);
-    // A single place, or a line of them, is seen as if it were one unit wide.
+    // A single point, or a line of points, is shown as if it were one unit wide.
     const wide = this.right - this.left || 1;
     const high = this.top - this.bottom || 1;
     this.whole = Math.min((this.width - 2 * margin) / wide, (this.height - 2 * margin) / high);
@@ -40,7 +40,7 @@ class View {
     this.place((this.left + this.right) / 2, (this.bottom + this.top) / 2, this.whole);
   }
 
-  /** Keep the centre and how much larger than the whole it is, in an element of another size. */
+  /** Keep the centre and the magnification after the element changed its size. */
   resize() {
     const larger = this.scale / this.whole;
     this.measure();
@@ -54,22 +54,22 @@ class View {
     this.moved();
   }
 
-  /** How much larger than the whole map this is. */
+  /** The magnification, relative to the whole map. */
   get zoom() {
     return this.scale / this.whole;
   }
 
-  /** Where a place of the plane is, in pixels from the upper left corner of the element. */
+  /** Return the position of a point of the plane in pixels from the upper left corner of the element. */
   toScreen(x, y) {
     return [this.width / 2 + (x - this.cx) * this.scale, this.height / 2 - (y - this.cy) * this.scale];
   }
 
-  /** Move what is seen by as many pixels. */
+  /** Move the view by this many pixels. */
   pan(dx, dy) {
     this.place(this.cx - dx / this.scale, this.cy + dy / this.scale, this.scale);
   }
 
-  /** Make it larger by `factor`, about a pixel that stays where it is. */
+  /** Magnify by `factor` around a pixel that stays where it is. */
   zoomBy(factor, px = this.width / 2, py = this.height / 2) {
     const before = this.scale;
     const scale = Math.min(this.whole * NEAREST, Math.max(this.whole * FARTHEST, before * factor));
@@ -77,7 +77,7 @@ class View {
     this.place(this.cx + (px - this.width / 2) * shift, this.cy - (py - this.height / 2) * shift, scale);
   }
 
-  /** Move as little as is needed for point `i` to stand well inside, above the lowest `covered` pixels. */
+  /** Move as little as needed to show point `i` well inside, above the lowest `covered` pixels. */
   bringIn(i, covered) {
     const [px, py] = this.toScreen(this.x[i], this.y[i]);
     const margin = Math.min(40, this.width / 5, this.height / 20);
@@ -86,7 +86,7 @@ class View {
     if (dx || dy) this.pan(dx, dy);
   }
 
-  /** Return the lit point nearest to a pixel, at most `reach` pixels away; -1 where there is none. */
+  /** Return the lit point nearest to a pixel, at most `reach` pixels away; -1 if there is none. */
   nearest(px, py, reach, lit) {
     const x = this.cx + (px - this.width / 2) / this.scale;
     const y = this.cy - (py - this.height / 2) / this.scale;
@@ -105,9 +105,9 @@ class View {
   }
 
   /**
-   * Return the next lit point from point `i` in a direction, (1, 0) being right and (0, 1) up: the nearest one in the
-   * cone of 45 degrees to each side, where going aside counts twice. Of points at one place, the later one is
-   * to the right and above. Where there is none, -1.
+   * Return the next lit point from point `i` in a direction, (1, 0) being right and (0, 1) up: the nearest one in a
+   * cone of 45 degrees to each side, where sideways distance counts twice. Of points at one position, the later one
+   * counts as right and above. Return -1 if there is none.
    */
   next(i, [right, up], lit) {
     let best = Infinity;

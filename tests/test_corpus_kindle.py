@@ -248,7 +248,7 @@ def test_an_entry_that_is_none_is_named_by_its_line() -> None:
     assert isinstance(first, BadRecord)
     assert (first.where, first.problem[:12]) == ("-:1", "no clipping;")
     assert second == BadRecord("-:4", "holds a NUL character; expected text")
-    assert third == BadRecord("-:9", "not valid utf-8; say --encoding NAME if it is in another encoding")
+    assert third == BadRecord("-:9", "not valid utf-8; if the file has another encoding, add --encoding NAME")
     assert last == Quote("last", None, "C", source="-", line=14, place="location 1-2")
 
 

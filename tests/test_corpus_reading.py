@@ -5,7 +5,7 @@ import io
 import json
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quotefind.corpus import FORMATS, BadRecord, ReadOptions, format_of, read_file, read_stream
+from quotefind.corpus.options import Remark
 from quotefind.errors import SourceError, UsageError
 from quotefind.records import Quote
 
@@ -109,20 +110,102 @@ def test_an_empty_file_holds_nothing(name: str) -> None:
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_bytes_of_another_encoding_are_named_by_their_line(name: str) -> None:
-    """A record that does not decode is bad at its line, the message says --encoding, and that mends it."""
+    """A record that does not decode is bad at its line, the message names --encoding, and that helps."""
     latin = SAMPLES[name].replace("Know", "Caf\xe9").encode("latin-1")
-    [record] = stream(latin, name)
+    [record] = stream(latin, name, "ascii")
     line = 2 if name in HEADED else 1
-    assert record == BadRecord(f"-:{line}", "not valid utf-8; say --encoding NAME if it is in another encoding")
+    assert record == BadRecord(f"-:{line}", "not valid ascii; if the file has another encoding, add --encoding NAME")
+    assert isinstance(record, BadRecord)
+    assert record.is_undecodable
     [quote] = stream(latin, name, "latin-1")
     assert isinstance(quote, Quote)
     assert quote.text == "Caf\xe9 thyself."
 
 
-def test_reading_goes_on_behind_a_record_that_does_not_decode() -> None:
-    """Only the record with the foreign bytes is bad."""
-    records = stream(b"One thing\nCaf\xe9\nTwo things\n", "txt")
-    assert [r.text if isinstance(r, Quote) else r.where for r in records] == ["One thing", "-:2", "Two things"]
+def test_reading_goes_on_after_a_record_that_does_not_decode() -> None:
+    """In a file that is UTF-8 elsewhere, only the record with the damaged bytes is bad."""
+    records = stream("Óne thing\n".encode() + b"Caf\xe9\n" + "Two thíngs\n".encode(), "txt")
+    assert [r.text if isinstance(r, Quote) else r.where for r in records] == ["Óne thing", "-:2", "Two thíngs"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1252", "Être ou ne pas être, c’est la question. — Molière\nL’homme est né libre. — Rousseau\n"),
+        ("cp1252", "Übung macht den Meister. — Jürgen Müller\n"),
+        ("cp1250", "Żyj i daj żyć innym. — Łukasz\nMądry Polak po szkodzie, źdźbło. — Wiśniewski\n"),
+        ("cp1254", "Damlaya damlaya göl olur. — Atasözü\nAğaç yaşken eğilir. — Işık\n"),
+        ("cp1251", "Красота спасёт мир. — Достоевский\n"),
+        ("shift_jis", "吾輩は猫である。名前はまだ無い。 — 夏目漱石\n"),
+        ("gb18030", "学而时习之，不亦说乎？ — 孔子\n有朋自远方来，不亦乐乎？ — 孔子\n"),
+    ],
+)
+def test_the_likely_encoding_of_bytes_that_are_not_utf_8_is_used_and_said(encoding: str, text: str) -> None:
+    """Text of the usual encodings of many languages is read as it was written, with one remark."""
+    remarks: list[Remark] = []
+    options = ReadOptions(input_format="jotquote")
+    data = text.replace(" — ", " | ").encode(encoding)
+    found = list(read_stream(io.BytesIO(data), "old.txt", options, tell=remarks.append))
+    assert [f"{q.text} — {q.author}\n" for q in found if isinstance(q, Quote)] == text.splitlines(keepends=True)
+    expected = f"old.txt: not UTF-8; read as {encoding}. If letters are wrong, add --encoding NAME"
+    assert [remark.text for remark in remarks] == [expected]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
+def test_a_byte_order_mark_says_the_encoding(encoding: str) -> None:
+    """Text with a mark of UTF-16, UTF-32 or UTF-8 needs no option, and nothing is said of it."""
+    remarks: list[Remark] = []
+    data = "quote,author\nThe café is open.,André\n".encode(encoding)
+    [quote] = read_stream(io.BytesIO(data), "-", ReadOptions(input_format="csv"), tell=remarks.append)
+    assert isinstance(quote, Quote)
+    assert (quote.text, quote.author) == ("The café is open.", "André")
+    assert "UTF-8" not in "".join(remark.text for remark in remarks)
+
+
+def test_a_text_that_is_held_in_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A parser that needs all of a text gets no more than its format allows; the error says what to do."""
+    monkeypatch.setitem(FORMATS, "json", replace(FORMATS["json"], longest=20))
+    assert len(stream(b'["Know thyself."]', "json")) == 1
+    with pytest.raises(SourceError, match="-: more than 20 characters; split it into smaller files"):
+        stream(b'["Know thyself, and others."]', "json")
+
+
+def test_json_with_too_many_values_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values take many times the memory of their text, so they are counted before they are made."""
+    monkeypatch.setattr("quotefind.corpus.json_file._MOST_VALUES", 100)
+    with pytest.raises(SourceError, match=r"-: more than 100 values, too many to hold in memory; .* JSON Lines"):
+        stream(b"[" + b"[]," * 60 + b"[]]", "json")
+
+
+def test_a_gzip_file_that_unpacks_to_many_times_its_size_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What grows out of proportion is not read to its end, whatever the limit in bytes is."""
+    monkeypatch.setattr("quotefind.corpus.reading._UNPACKED", 1000)
+    path = tmp_path / "a.txt.gz"
+    path.write_bytes(gzip.compress(b"Know thyself.\n" * 1_000_000))
+    with pytest.raises(SourceError, match=r"a\.txt\.gz: unpacks to more than 200 times its size; .* gunzip"):
+        list(read_file(path, ReadOptions()))
+    path.write_bytes(gzip.compress(b"".join(b"Know %d\n" % n for n in range(1000))))
+    assert len(list(read_file(path, ReadOptions()))) == 1000
+
+
+def test_a_megabyte_of_compressed_json_stays_within_memory(tmp_path: Path) -> None:
+    """A file of a megabyte that unpacks to 900 is refused with less than half a gigabyte of memory."""
+    path = tmp_path / "bomb.json.gz"
+    with gzip.open(path, "wb", 9) as out:
+        for _ in range(900):
+            out.write(b"[]," * 333_333)
+    code = (
+        "import resource, sys; from pathlib import Path; from quotefind.corpus import ReadOptions, read_file\n"
+        "try: list(read_file(Path(sys.argv[1]), ReadOptions()))\n"
+        "except Exception as error: print(error)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    message, megabytes = done.stdout.splitlines()
+    assert "split it" in message
+    assert int(megabytes) < 500
 
 
 def test_utf_16_is_read_when_said() -> None:

@@ -178,6 +178,6 @@ def test_markdown_without_block_quotes_holds_none() -> None:
 
 def test_markdown_that_does_not_decode_is_bad_at_its_quote() -> None:
     """Foreign bytes make only the block quote bad in which, or behind which as its credit, they stand."""
-    data = b"caf\xe9\n\n> one\n\n> caf\xe9\n\n> two\n\n\x97\n\n> three\n\n-- Ren\xe9\n"
+    data = b"caf\xe9\n\n> one\n\n> caf\xe9\n\n> two\n\n\x97\n\n> three\n\n-- Ren\xe9\n\n" + "«» «»".encode()
     records = list(read_stream(io.BytesIO(data), "-", ReadOptions(input_format="md")))
     assert [r.text if isinstance(r, Quote) else r.where for r in records] == ["one", "-:5", "two", "-:11"]

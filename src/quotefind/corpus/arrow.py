@@ -1,4 +1,4 @@
-"""Tables of Apache Parquet and Arrow, an optional part of the program; their columns are those of a CSV file."""
+"""Tables of Apache Parquet and Arrow, an optional part of the program; their columns are found as those of CSV are."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from quotefind.corpus.fields import bad, find_columns, make_quote, raw_problem
-from quotefind.corpus.options import BadRecord, ReadOptions
+from quotefind.corpus.columns import check_columns, find_columns
+from quotefind.corpus.objects import Records
+from quotefind.corpus.options import BadRecord, ReadOptions, Remark
 from quotefind.corpus.seekable import on_disk
-from quotefind.corpus.table import check_columns
 from quotefind.errors import SourceError
 from quotefind.extras import require
 from quotefind.records import Quote
@@ -18,7 +18,7 @@ from quotefind.records import Quote
 _ROWS_AT_ONCE = 1_000
 
 
-def read_parquet(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
+def read_parquet(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord | Remark]:
     """Yield the quotes of a Parquet file, each with the number of its row as its line.
 
     Raises:
@@ -27,7 +27,7 @@ def read_parquet(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[
     yield from _read(stream, name, options, partial(_parquet_batches, name=name, longest=options.max_bytes))
 
 
-def read_arrow(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
+def read_arrow(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord | Remark]:
     """Yield the quotes of an Arrow IPC file or stream, which is also Feather, each with the number of its row.
 
     Raises:
@@ -39,18 +39,18 @@ def read_arrow(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Qu
 _Batches = Callable[[Path, Callable[[list[str]], list[str]]], Iterator[Any]]
 
 
-def _read(stream: BinaryIO, name: str, options: ReadOptions, batches: _Batches) -> Iterator[Quote | BadRecord]:
+def _read(stream: BinaryIO, name: str, options: ReadOptions, batches: _Batches) -> Iterator[Quote | BadRecord | Remark]:
     require(f"Reading {name}", "arrow", "pyarrow")
     import pyarrow as pa
 
-    fields: list[str | None] = []
+    records = Records(name, options)
 
     def choose(names: list[str]) -> list[str]:
         """Return the columns that are read, each once."""
         columns = find_columns(names, options)
         check_columns(names, columns, name, options)
-        fields[:] = columns.values()
-        return list(dict.fromkeys(column for column in fields if column is not None))
+        records.use(columns, names)
+        return [name for used in columns.values() for name in used]
 
     number = 0
     with on_disk(stream) as path:
@@ -58,27 +58,24 @@ def _read(stream: BinaryIO, name: str, options: ReadOptions, batches: _Batches) 
             return
         try:
             for batch in batches(path, choose):
-                rows = {column: batch.column(column).to_pylist() for column in dict.fromkeys(fields) if column}
-                for at in range(batch.num_rows):
+                for row in batch.to_pylist():
                     number += 1
-                    values = [None if column is None else rows[column][at] for column in fields]
-                    yield _quote(name, number, values, options)
+                    yield records.quote(number, row)
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             reason = " ".join(str(error).split())[:300]
-            raise SourceError(f"{name}: no table that can be read ({reason})") from error
+            raise SourceError(f"{name}: not a table that can be read ({reason})") from error
+    yield from records.remark()
 
 
 def _parquet_batches(path: Path, choose: Callable[[list[str]], list[str]], *, name: str, longest: int) -> Iterator[Any]:
-    """Yield the rows of a Parquet file in parts; of one part of the file all chosen columns are in memory at most."""
+    """Yield the rows of a Parquet file in batches; at most the chosen columns of one row group are in memory."""
     from pyarrow import parquet
 
     with parquet.ParquetFile(path, memory_map=False, pre_buffer=False) as file:
         columns = choose(list(file.schema_arrow.names))
         largest = max((file.metadata.row_group(at).total_byte_size for at in range(file.num_row_groups)), default=0)
         if largest > longest:
-            raise SourceError(
-                f"{name}: unpacks to {largest:,} bytes at once; if that is meant, say more with --max-bytes N"
-            )
+            raise SourceError(f"{name}: unpacks to {largest:,} bytes at once; to allow that, raise --max-bytes N")
         yield from file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=columns, use_threads=False)
 
 
@@ -102,16 +99,8 @@ def _arrow_batches(path: Path, choose: Callable[[list[str]], list[str]]) -> Iter
 
 
 def _slices(batch: Any, columns: list[str]) -> Iterator[Any]:
-    """Yield the rows of `batch` in parts, once it was made sure that what it says of them is true."""
+    """Yield the rows of `batch` in slices, after checking that its structure is valid."""
     chosen = batch.select(columns)
     chosen.validate(full=True)
     for begin in range(0, chosen.num_rows, _ROWS_AT_ONCE):
         yield chosen.slice(begin, _ROWS_AT_ONCE)
-
-
-def _quote(name: str, number: int, values: list[Any], options: ReadOptions) -> Quote | BadRecord:
-    text, author, work, year, tags, note, place, added = values
-    strings = [*(tags if isinstance(tags, list) else [tags]), text, author, work, note, place]
-    if problem := raw_problem("".join(value for value in strings if isinstance(value, str)), options.encoding):
-        return bad(name, number, problem)
-    return make_quote(name, number, text, author, work, year, tags, note, place, added, keep_lines=True)

@@ -2,53 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date, datetime
 from itertools import islice
 
 from quotefind.corpus.author_names import real_author
-from quotefind.corpus.options import BadRecord, ReadOptions
+from quotefind.corpus.options import NOT_VALID, BadRecord
+from quotefind.corpus.values import as_added, as_note, as_string, as_tags, as_text, as_year
 from quotefind.records import Quote
 from quotefind.text import normalise, piles_marks
 
-# Field of a quote -> the names its column or key usually has; where several are there, the first of these is taken.
-USUAL_NAMES: Mapping[str, tuple[str, ...]] = {
-    "text": ("text", "quote", "quotation", "content", "highlight"),
-    "author": ("author", "by", "book author"),
-    "work": ("work", "source", "book", "title", "book title"),
-    "year": ("year",),
-    "tags": ("tags", "themes", "topics", "subjects", "category", "document tags"),
-    "note": ("note", "annotation"),
-    "place": ("place",),
-    "added": ("added",),
-}
-
-# What no text can hold: NUL, and half of a surrogate pair.
+# Characters that no text can hold: NUL, and half of a surrogate pair.
 UNUSABLE = re.compile("[\0\ud800-\udfff]")
+_ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
 
-# A quote, not a book; a name, not a text. What is longer would be shown, compared and searched in vain, and slowly.
+# Characters of a text and of a name. Anything longer is a book, not a quote; a text, not a name.
 LONGEST_TEXT = 200_000
 LONGEST_NAME = 1_000
 MOST_TAGS = 1_000
 
-# Of names that a message lists: how many, and how much of each.
+# How many names a message lists, and how much of each.
 _LISTED = 20
 _LISTED_CHARACTERS = 60
 
-# "a, b", "a;b", "a|b", and "a #b", as people write tags into one cell.
-_TAG_SEPARATOR = re.compile(r"[,;|]|\s#")
-# How Python writes a list, and so do programs that put one into a cell: "['a', 'b']".
-_LIST = re.compile(r"""\s*\[\s*(?P<parts>['"].*['"])?\s*\]\s*""", re.DOTALL)
-_YEAR = re.compile(r"(-?[0-9]{1,4})(?:\.0+)?|([0-9]{1,4}) ?BCE?")  # with .0 where a table had gaps
-_LARGEST_YEAR = 9999
 _JSON_KINDS = {type(None): "null", bool: "true or false", int: "a number", float: "a number", str: "a string"}
 
 
 class FlawError(Exception):
-    """What is wrong with one record; it never leaves the package, a `BadRecord` carries its message."""
+    """What is wrong with one record. It never leaves the package: a `BadRecord` carries its message."""
 
 
 def unusable(raw: str) -> re.Match[str] | None:
@@ -61,14 +44,16 @@ def unusable(raw: str) -> re.Match[str] | None:
 def raw_problem(raw: str, encoding: str) -> str | None:
     """Return what makes the decoded text of a record unusable, or None.
 
-    Bytes that do not decode arrive as lone surrogates (PEP 383), so that the record can be named by its line.
+    Bytes that do not decode arrive as lone surrogates (PEP 383), so that the message can name the line.
     """
     found = unusable(raw)
     if found is None:
         return None
     if found.group() == "\0":
         return "holds a NUL character; expected text"
-    return f"not valid {encoding}; say --encoding NAME if it is in another encoding"
+    if not _ESCAPED_BYTE.match(found.group()):
+        return "holds half of a surrogate pair; expected text"
+    return f"{NOT_VALID} {encoding}; if the file has another encoding, add --encoding NAME"
 
 
 def kind(value: object) -> str:
@@ -82,30 +67,8 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(some[:_LISTED] + ["…"] * (len(some) > _LISTED)) or "none"
 
 
-def find_columns(names: Iterable[str], options: ReadOptions) -> dict[str, str | None]:
-    """Return for each field of a quote the one of `names` that holds it, or None.
-
-    Case and surrounding blanks are ignored. A name given in `options` is the only one that counts for its field.
-    """
-    known: dict[str, str] = {}
-    for name in names:
-        known.setdefault(name.strip().casefold(), name)
-    found: dict[str, str | None] = {}
-    for field, usual in USUAL_NAMES.items():
-        said = named_column(field, options)
-        wanted = usual if said is None else (said.strip().casefold(),)
-        found[field] = next((known[name] for name in wanted if name in known), None)
-    return found
-
-
-def named_column(field: str, options: ReadOptions) -> str | None:
-    """Return the column that `options` name for a field, or None."""
-    column: str | None = getattr(options, f"{field}_column", None)
-    return column
-
-
 def check_length(what: str, text: str, longest: int) -> None:
-    """Refuse a text that it would take for ever to normalise.
+    """Refuse a text that would take too long to normalise.
 
     Raises:
         FlawError: it has more than `longest` characters, or letters with more accents than any letter has.
@@ -117,7 +80,7 @@ def check_length(what: str, text: str, longest: int) -> None:
 
 
 def checked_text(text: object, *, keep_lines: bool = False) -> str:
-    """Return the normalised words of a quote, with their line breaks where `keep_lines` says so.
+    """Return the normalised words of a quote, with their line breaks if `keep_lines` is set.
 
     Raises:
         FlawError: it is not a string, is longer than a quote, or holds no word.
@@ -134,99 +97,54 @@ def checked_text(text: object, *, keep_lines: bool = False) -> str:
 
 
 def checked_name(field: str, value: object) -> str | None:
-    """Return an author or a work with its white space folded; None for null, for blanks, and for an unknown author.
+    """Return the author, the work or the like that a value names, on one line; None where it names nothing.
 
     Raises:
-        FlawError: it is not a string, or longer than a name.
+        FlawError: it is longer than a name.
     """
-    if value is None:
+    name = as_string(value)
+    if name is None:
         return None
-    if not isinstance(value, str):
-        raise FlawError(f"the {field} is {kind(value)}; expected a string or null")
-    check_length(f"the {field}", value, LONGEST_NAME)
-    if not value.isascii():
-        value = unicodedata.normalize("NFC", value)
-    name = " ".join(value.split())
+    check_length(f"the {field}", name, LONGEST_NAME)
+    if not name.isascii():
+        name = unicodedata.normalize("NFC", name)
+    name = " ".join(name.split())
     return (real_author(name) if field == "author" else name) or None
 
 
-def checked_year(value: object) -> int | None:
-    """Return the year, negative for BCE; None for null and for a string that is not plainly one year.
-
-    Raises:
-        FlawError: it is neither a whole number nor a string, or no year that a work can have.
-    """
-    if value is None:
-        return None
-    if isinstance(value, str):
-        match = _YEAR.fullmatch(value.strip())
-        if match is None:
-            return None
-        return int(match[1]) if match[1] else -int(match[2])
-    if isinstance(value, float) and value.is_integer():  # what tables with gaps make of whole numbers
-        value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise FlawError(
-            f"the year is {'not a whole number' if isinstance(value, float) else kind(value)}; expected one"
-        )
-    if abs(value) > _LARGEST_YEAR:
-        raise FlawError(f"the year is beyond {_LARGEST_YEAR}; expected a year, negative for BCE")
-    return value
-
-
 def checked_tags(value: object) -> tuple[str, ...]:
-    """Return the tags of a list of strings, or of one string, see `split_tags`.
+    """Return the tags that a value names, see `values.as_tags`, each once and without a leading "#".
 
     Raises:
-        FlawError: it is neither, or there are more of them than a quote can have.
+        FlawError: there are more of them than a quote can have, or one is longer than a name.
     """
-    if value is None or value == "":
-        return ()
-    parts = split_tags(value) if isinstance(value, str) else value
-    if not isinstance(parts, list):
-        raise FlawError(f"the tags are {kind(value)}; expected a list of strings or one string")
+    parts = as_tags(value)
     if len(parts) > MOST_TAGS:
-        raise FlawError(f"there are {len(parts):,} tags; expected at most {MOST_TAGS:,}")
+        raise FlawError(f"there are more than {MOST_TAGS:,} tags; expected fewer")
     tags: dict[str, None] = {}
     for part in parts:
-        if not isinstance(part, str):
-            raise FlawError(f"a tag is {kind(part)}; expected a string")
         tag = checked_name("tag", part.strip().lstrip("# "))
         if tag:
             tags[tag] = None
     return tuple(tags)
 
 
-def split_tags(cell: str) -> list[str]:
-    """Return the tags in one cell: of a list as JSON or Python writes it, or what `,`, `;`, `|` or ` #` separates."""
-    if cell[:1] == "[" and cell[-1:] == "]":
-        try:
-            parts = json.loads(cell)
-        except (ValueError, RecursionError):
-            parts = None
-        if isinstance(parts, list) and all(isinstance(part, str) and not unusable(part) for part in parts):
-            return parts
-    if written := _LIST.fullmatch(cell):
-        return [part.strip().strip("'\"") for part in _TAG_SEPARATOR.split(written["parts"] or "")]
-    return _TAG_SEPARATOR.split(cell)
-
-
 def checked_note(value: object) -> str | None:
-    """Return a note with its white space folded; None for null and for nothing but blanks.
+    """Return a note with its white space folded; None where there is none.
 
     Raises:
-        FlawError: it is not a string, or longer than a quote.
+        FlawError: it is longer than a quote.
     """
-    if value is None or value == "":
+    note = as_note(value)
+    if note is None:
         return None
-    if not isinstance(value, str):
-        raise FlawError(f"the note is {kind(value)}; expected a string or null")
-    check_length("the note", value, LONGEST_TEXT)
-    return " ".join(unicodedata.normalize("NFC", value).split()) or None
+    check_length("the note", note, LONGEST_TEXT)
+    return " ".join(unicodedata.normalize("NFC", note).split()) or None
 
 
 def checked_added(value: object) -> str | None:
-    """Return a date, or a date and a time to the second, as ISO 8601; None for what is no such date."""
+    """Return a date, or a date and a time to the second, as ISO 8601; None where the value is neither."""
+    value = as_added(value)
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
     if isinstance(value, date):
@@ -256,16 +174,17 @@ def make_quote(
     *,
     keep_lines: bool = False,
 ) -> Quote | BadRecord:
-    """Return the quote that these raw fields make, or what is wrong with them; `name` and `line` say where.
+    """Return the quote that these raw values make, or what is wrong with them; `name` and `line` say where they are.
 
-    With `keep_lines` the line breaks of the text are meant, as in verse; otherwise they are those of wrapped prose.
+    A value may be what JSON can hold, see `values`. With `keep_lines` the line breaks of the text are meant, as in
+    verse; otherwise they are those of wrapped prose.
     """
     try:
         return Quote(
-            text=checked_text(text, keep_lines=keep_lines),
+            text=checked_text(as_text(text), keep_lines=keep_lines),
             author=checked_name("author", author),
             work=checked_name("work", work),
-            year=checked_year(year),
+            year=as_year(year),
             tags=checked_tags(tags),
             source=name,
             line=line,
@@ -278,5 +197,5 @@ def make_quote(
 
 
 def bad(name: str, line: int, problem: str) -> BadRecord:
-    """Return the record of `name` at `line` as one that is no quote."""
+    """Return a record of `name` at `line` that is not a quote."""
     return BadRecord(f"{name}:{line}", problem)

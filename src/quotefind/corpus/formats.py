@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 from quotefind.corpus.opening import head_of, is_gzip
-from quotefind.corpus.options import BadRecord, ReadOptions
+from quotefind.corpus.options import BadRecord, ReadOptions, Remark
 from quotefind.errors import SourceError, UsageError
 from quotefind.records import Quote
 
-_Read = Callable[[Any, str, ReadOptions], Iterator[Quote | BadRecord]]
+_Read = Callable[[Any, str, ReadOptions], Iterator[Quote | BadRecord | Remark]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class Format:
         shapes: for JSON, the keys that identify such a file: each tuple holds keys that must all be there. "a.b" is the
             key b in the object under a; of an array the first object counts. A `.json` file with such keys has this
             format.
+        longest: the most characters of a text that its parser holds in memory, where it needs all of it at once.
     """
 
     name: str
@@ -47,9 +48,30 @@ class Format:
     signature: re.Pattern[bytes] | None = None
     inside: tuple[str, ...] = ()
     shapes: tuple[tuple[str, ...], ...] = ()
+    longest: int = 100_000_000
 
-    def read(self, stream: TextIO | BinaryIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
-        """Return the records in `stream`, which holds text unless the format is binary, and is called `name`."""
+    def read(
+        self,
+        stream: TextIO | BinaryIO,
+        name: str,
+        options: ReadOptions,
+        tell: Callable[[Remark], None] | None = None,
+    ) -> Iterator[Quote | BadRecord]:
+        """Return the records in `stream`, which holds text unless the format is binary, and is called `name`.
+
+        `tell` is called with what the parser decided for the whole file.
+        """
+        for record in self.records(stream, name, options):
+            if isinstance(record, Remark):
+                if tell is not None:
+                    tell(record)
+            else:
+                yield record
+
+    def records(
+        self, stream: TextIO | BinaryIO, name: str, options: ReadOptions
+    ) -> Iterator[Quote | BadRecord | Remark]:
+        """Return what the parser of the format yields."""
         module, function = self.reader
         read: _Read = getattr(import_module(f"quotefind.corpus.{module}"), function)
         return read(stream, name, options)

@@ -1,4 +1,4 @@
-"""JSON: an array of strings or objects, or an object that holds one such array."""
+"""JSON: strings or objects in an array, in an object that holds one, or in one of the other usual layouts."""
 
 from __future__ import annotations
 
@@ -6,76 +6,87 @@ import io
 import json
 import re
 from collections.abc import Iterator
-from itertools import islice
 from typing import TextIO
 
-from quotefind.corpus.fields import listed
-from quotefind.corpus.formats import format_of_json
-from quotefind.corpus.objects import object_reader
-from quotefind.corpus.options import BadRecord, ReadOptions
+from quotefind.corpus.formats import FORMATS, format_of_json
+from quotefind.corpus.nested import Node, quotes_in
+from quotefind.corpus.options import BadRecord, ReadOptions, Remark
 from quotefind.errors import SourceError
 from quotefind.records import Quote
 
 _BLANKS = re.compile(r"[ \t\r\n]*")
-_USUAL_KEYS = ("quotes", "quotations", "highlights", "items", "data")
 _EXPECTED = "expected an array of strings or objects, or an object that holds one"
+# Values in a file, which take some 100 bytes each in memory.
+_MOST_VALUES = 5_000_000
 
 
-def read_json(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
-    """Yield the quotes of a JSON file, each with the line on which it stands."""
-    cursor = Cursor(stream.read(), name)
-    text = cursor.text
-    opening = cursor.peek()
-    if not opening:
+def read_json(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord | Remark]:
+    """Yield the quotes of a JSON file, each with the line on which it begins.
+
+    A file with the keys of a special format is read as one of that format, unless `options` name a format.
+
+    Raises:
+        SourceError: it is not valid JSON, holds too many values, or has no quotes because no key holds a text.
+    """
+    text = stream.read()
+    check_values(text, name)
+    cursor = Cursor(text, name)
+    if not cursor.peek():
         return
-    if opening in "{[" and options.input_format is None and (special := format_of_json(_sample(Cursor(text, name)))):
-        yield from special.read(io.StringIO(text), name, options)
-        return
-    if opening == "{":
-        cursor.at = _array_within(cursor)  # the whole object has been read here, and is sound
-    elif opening != "[":
+    if cursor.peek() not in "[{":
         raise cursor.error(_EXPECTED)
-    read = object_reader(name, options)
-    for begin, value in cursor.elements():
-        yield read(cursor.line(begin), text[begin : cursor.at], value)
-    if opening == "[":
+    begin, value = cursor.value()
+    if options.input_format is None and (special := format_of_json(value)):
+        yield from special.records(io.StringIO(text), name, options)
+    elif cursor.peek() == "{":  # one object per line, under the name of a JSON file
+        yield from FORMATS["jsonl"].records(io.StringIO(text), name, options)
+    else:
         cursor.finish()
+        yield from quotes_in(_JsonNode(cursor, begin, value), name, options)
 
 
-def _sample(cursor: Cursor) -> object:
-    """Return the object at the cursor, or an array of the first element of the array there."""
-    if cursor.peek() == "{":
-        return {key: value for key, _, value in cursor.members()}
-    return [value for _, value in islice(cursor.elements(), 1)]
+def check_values(text: str, name: str) -> None:
+    """Refuse a text that would take gigabytes of memory as values.
+
+    Raises:
+        SourceError: it holds more than 5,000,000 values.
+    """
+    if len(text) > _MOST_VALUES and sum(map(text.count, ",[{")) > _MOST_VALUES:
+        raise SourceError(
+            f"{name}: more than {_MOST_VALUES:,} values, too many to hold in memory; split it, or make it JSON Lines, "
+            "which is read line by line: jq -c '.[]' FILE > FILE.jsonl"
+        )
 
 
-def _array_within(cursor: Cursor) -> int:
-    """Return where the array of quotes begins in the object at the cursor."""
-    keys: list[str] = []
-    filled: dict[str, int] = {}
-    empty: dict[str, int] = {}
-    for key, begin, value in cursor.members():
-        keys.append(key)
-        if isinstance(value, list) and (not value or isinstance(value[0], str | dict)):
-            (filled if value else empty)[key] = begin
-    cursor.finish()
-    arrays = filled or empty
-    if len(arrays) == 1:
-        return next(iter(arrays.values()))
-    usual = next((arrays[key] for key in _USUAL_KEYS if key in arrays), None)
-    if usual is None:
-        cursor.at = 0
-        problem = "several arrays could hold the quotes" if arrays else "no array holds quotes"
-        raise cursor.error(f"{problem}; the keys are {listed(keys)}; {_EXPECTED}")
-    return usual
+class _JsonNode:
+    """A value of a JSON text, see `nested.Node`."""
+
+    def __init__(self, cursor: Cursor, begin: int, value: object) -> None:
+        self._cursor = cursor
+        self._begin = begin
+        self.value = value
+
+    @property
+    def line(self) -> int:
+        return self._cursor.line(self._begin)
+
+    def members(self) -> Iterator[tuple[str, Node]]:
+        self._cursor.at = self._begin
+        for key, begin, value in self._cursor.members():
+            yield key, _JsonNode(self._cursor, begin, value)
+
+    def elements(self) -> Iterator[Node]:
+        self._cursor.at = self._begin
+        for begin, value in self._cursor.elements():
+            yield _JsonNode(self._cursor, begin, value)
 
 
 class Cursor:
-    """A JSON text that is walked element by element, because `json.load` forgets where each one stood.
+    """Walks a JSON text element by element, because `json.load` does not say where each one is.
 
     Attributes:
         text: the whole text.
-        at: where to read on; while `elements` or `members` yields, the end of the value that it has yielded.
+        at: where to go on reading; while `elements` or `members` yields, the end of the value that was yielded.
     """
 
     def __init__(self, text: str, name: str) -> None:
@@ -87,14 +98,14 @@ class Cursor:
         self._decode = json.JSONDecoder().raw_decode
 
     def error(self, problem: str) -> SourceError:
-        """Return an error that names the line of the next character that is no blank."""
+        """Return an error that names the line of the next character that is not a blank."""
         self.peek()
         return SourceError(f"{self._name}:{self.text.count(chr(10), 0, self.at) + 1}: {problem}")
 
     def line(self, at: int) -> int:
-        """Return the line of the character at `at`, counted from 1; fast for places that follow each other."""
+        """Return the line of the character at `at`, counted from 1; fast for places close to each other."""
         if at < self._counted:
-            self._line, self._counted = 1, 0
+            self._line -= self.text.count("\n", at, self._counted)
         self._line += self.text.count("\n", self._counted, at)
         self._counted = at
         return self._line
@@ -106,59 +117,65 @@ class Cursor:
         return self.text[self.at : self.at + 1]
 
     def take(self, expected: str) -> str:
-        """Skip blanks, step over the next character and return it.
+        """Skip blanks, read the next character and return it.
 
         Raises:
-            SourceError: it is none of `expected`.
+            SourceError: it is not in `expected`.
         """
         found = self.peek()
         if not found or found not in expected:
-            raise self.error(f"no valid JSON: expected {' or '.join(expected)}, found {found or 'the end'!r}")
+            raise self.error(f"not valid JSON: expected {' or '.join(expected)}, found {found or 'the end'!r}")
         self.at += 1
         return found
 
     def finish(self) -> None:
-        """Raise SourceError unless nothing but blanks is left."""
+        """Raise SourceError if more than blanks is left."""
         if found := self.peek():
-            raise self.error(f"no valid JSON: expected the end, found {found!r}")
+            raise self.error(f"not valid JSON: expected the end, found {found!r}")
 
     def elements(self) -> Iterator[tuple[int, object]]:
-        """Step over the array at the cursor, yielding start and value of each element."""
+        """Read the array at the cursor, yielding start and value of each element."""
         self.take("[")
         if self.peek() == "]":
             self.at += 1
             return
         more = True
         while more:
-            yield self._value()
+            found = self.value()
+            end = self.at
+            yield found
+            self.at = end
             more = self.take(",]") == ","
 
     def members(self) -> Iterator[tuple[str, int, object]]:
-        """Step over the object at the cursor, yielding key, start of the value and value of each member."""
+        """Read the object at the cursor, yielding key, start of the value and value of each member."""
         self.take("{")
         if self.peek() == "}":
             self.at += 1
             return
         more = True
         while more:
-            _, key = self._value()
+            _, key = self.value()
             if not isinstance(key, str):
-                raise self.error("no valid JSON: expected a key in double quotes")
+                raise self.error("not valid JSON: expected a key in double quotes")
             self.take(":")
-            yield key, *self._value()
+            found = self.value()
+            end = self.at
+            yield key, *found
+            self.at = end
             more = self.take(",}") == ","
 
-    def _value(self) -> tuple[int, object]:
-        """Step over the JSON value at the cursor and return its start and the value."""
+    def value(self) -> tuple[int, object]:
+        """Read the JSON value at the cursor; return where it begins, and the value."""
         self.peek()
         begin = self.at
         try:
             value, self.at = self._decode(self.text, begin)
         except json.JSONDecodeError as error:
             self.at = error.pos
-            raise self.error(f"no valid JSON at column {error.colno}: {error.msg}") from None
+            raise self.error(f"not valid JSON at column {error.colno}: {error.msg}") from None
         except ValueError as error:  # a number with thousands of digits
-            raise self.error(f"no JSON that can be read: {error}") from None
+            raise self.error(f"cannot be read: {error}") from None
         except RecursionError:
             raise self.error("nested too deeply") from None
         return begin, value

@@ -1,64 +1,114 @@
-"""From a JSON value to a quote, for both formats that hold JSON."""
+"""From keyed values to quotes: what rows of a table and objects of JSON, YAML and TOML have in common."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
-from quotefind.corpus.fields import (
-    USUAL_NAMES,
-    bad,
-    find_columns,
-    kind,
-    listed,
-    make_quote,
-    named_column,
-    raw_problem,
-    unusable,
-)
-from quotefind.corpus.options import BadRecord, ReadOptions
+from quotefind.corpus.columns import Columns, columns_used, find_columns
+from quotefind.corpus.fields import bad, make_quote, raw_problem
+from quotefind.corpus.names import author_and_work
+from quotefind.corpus.options import BadRecord, ReadOptions, Remark
+from quotefind.corpus.values import as_place, as_string, as_tags
 from quotefind.records import Quote
+from quotefind.text import quote_id
 
 # Remembered sets of keys: files have one or two small ones, but a hostile one must not fill the memory.
 _MOST_SHAPES = 1000
 _MOST_KEYS = 100
+_ID = re.compile("[0-9a-f]{16}")
 
 
-def object_reader(name: str, options: ReadOptions) -> Callable[[int, str, object], Quote | BadRecord]:
-    """Return the function that makes the quote at a line of `name` from the raw JSON there and its value."""
-    shapes: dict[tuple[str, ...], tuple[str | None, ...]] = {}
+class Records:
+    """Makes quotes from objects, and remembers which of their keys it used.
 
-    def columns_of(keys: tuple[str, ...]) -> tuple[str | None, ...]:
-        columns = shapes.get(keys) or tuple(find_columns(keys, options).values())
-        if len(keys) <= _MOST_KEYS and len(shapes) < _MOST_SHAPES:
-            shapes[keys] = columns
+    Attributes:
+        name: the file, for messages.
+        options: how it is read.
+    """
+
+    def __init__(self, name: str, options: ReadOptions) -> None:
+        """Make quotes of the file called `name`."""
+        self.name = name
+        self.options = options
+        self._shapes: dict[tuple[str, ...], Columns] = {}
+        self._used: dict[str, dict[str, None]] = {}
+        self._names: dict[str, None] = {}
+
+    def columns(self, keys: Iterable[str]) -> Columns:
+        """Return which of `keys` hold each field of a quote."""
+        shape = tuple(keys)
+        columns = self._shapes.get(shape)
+        if columns is None:
+            columns = find_columns(shape, self.options)
+            if len(shape) <= _MOST_KEYS and len(self._shapes) < _MOST_SHAPES:
+                self._shapes[shape] = columns
         return columns
 
-    def read(line: int, raw: str, value: object) -> Quote | BadRecord:
-        if problem := raw_problem(raw, options.encoding):
-            return bad(name, line, problem)
-        if isinstance(value, str):
-            record = make_quote(name, line, value, keep_lines=True)
-        elif isinstance(value, dict):
-            columns = columns_of(tuple(value))
-            if columns[0] is None:
-                said = named_column("text", options)
-                expected = listed(USUAL_NAMES["text"] if said is None else [said])
-                hint = (
-                    "; what KOReader exports: --input-format koreader" if {"entries", "documents"} & set(value) else ""
-                )
-                return bad(name, line, f"no text (expected under {expected}); the keys are {listed(value)}{hint}")
-            values = [None if column is None else value[column] for column in columns]
-            record = make_quote(name, line, *values, keep_lines=True)
-        else:
-            return bad(name, line, f"found {kind(value)}; expected a string or an object")
-        if "\\u" in raw and isinstance(record, Quote) and _has_unusable(record):
-            return bad(name, line, "escapes a NUL character or half of a surrogate pair; expected text")
-        return record
+    def use(self, columns: Columns, names: Iterable[str]) -> None:
+        """Remember that `columns` were read in an object with the keys `names`."""
+        for field, used in columns.items():
+            self._used.setdefault(field, {}).update(dict.fromkeys(used))
+        if len(self._names) < _MOST_KEYS:
+            self._names.update(dict.fromkeys(names))
 
-    return read
+    def quote(
+        self, line: int, value: Mapping[str, object], around: Mapping[str, object] | None = None
+    ) -> Quote | BadRecord:
+        """Return the quote that an object with a text makes.
 
+        Args:
+            line: where the object is.
+            value: its keys and values.
+            around: fields that hold where the object says nothing, such as the author of the list it is in; its "tags"
+                are added.
+        """
+        columns = self.columns(value)
+        fields = {field: value[names[0]] for field, names in columns.items() if names}
+        tags: list[str] = [tag for name in columns["tags"] for tag in as_tags(value[name])]
+        if around:
+            fields = {**around, **{field: held for field, held in fields.items() if as_string(held) is not None}}
+            tags += as_tags(around.get("tags"))
+        place = as_place(*(fields.get(part) for part in ("place", "chapter", "page", "location", "locationtype")))
+        text, note = fields.get("text"), fields.get("note")
+        known = (fields.get("year"), tags, note, place, fields.get("added"))
+        author, work = as_string(fields.get("author")), as_string(fields.get("work"))
+        said = make_quote(self.name, line, text, author, work, *known, keep_lines=True)
+        if isinstance(said, BadRecord):
+            return said
+        return self._checked(self._credited(said, fields), line)
 
-def _has_unusable(quote: Quote) -> bool:
-    """Whether an escape put a character into `quote` that no text can hold."""
-    strings = (quote.text, quote.author, quote.work, quote.note, quote.place, *quote.tags)
-    return any(unusable(string) for string in strings if string)
+    def _credited(self, quote: Quote, fields: Mapping[str, object]) -> Quote:
+        """Return `quote` with its author as people name one, and the work that its author cell names, if it does."""
+        if quote.author is None or isinstance(fields.get("author"), list | Mapping):
+            return quote
+        author, work = author_and_work(quote.author)
+        if (author, work) == (quote.author, None):
+            return quote
+        own = fields.get("id")  # what quotefind has written is taken as it is
+        if isinstance(own, str) and _ID.fullmatch(own) and own == quote_id(quote.text, quote.author):
+            return quote
+        if work is not None and quote.work is not None:
+            return quote if work != quote.work else replace(quote, author=author)
+        return replace(quote, author=author or None, work=work or quote.work)
+
+    def text(self, line: int, text: str, around: Mapping[str, object] | None = None) -> Quote | BadRecord:
+        """Return the quote that a string makes."""
+        known = around or {}
+        fields = [known.get(field) for field in ("author", "work", "year", "tags")]
+        return self._checked(make_quote(self.name, line, text, *fields, keep_lines=True), line)
+
+    def _checked(self, record: Quote | BadRecord, line: int) -> Quote | BadRecord:
+        if not isinstance(record, Quote):
+            return record
+        strings = (record.text, record.author, record.work, record.note, record.place, *record.tags)
+        joined = "".join(filter(None, strings))
+        problem = raw_problem(joined, self.options.encoding)
+        return bad(self.name, line, problem) if problem else record
+
+    def remark(self) -> Iterator[Remark]:
+        """Yield a remark on the keys that were used and those that were not, if there is something to say."""
+        used = {field: tuple(names) for field, names in self._used.items()}
+        if used.get("text") and (said := columns_used(used, self._names)):
+            yield Remark(f"{self.name}: {said}")

@@ -1,4 +1,4 @@
-"""What a reader is told, and what it says of a record that is no quote."""
+"""How a source is read, and what a parser says of it besides its quotes."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """How a source is to be read; the index remembers it with each source.
+    """How a source is read; the index remembers it with each source.
 
     Attributes:
-        input_format: a name in `FORMATS`; None: by the suffix or the well-known name of the file.
-        encoding: the name of a text encoding of Python; a byte order mark of UTF-8 is dropped.
-        text_column: the column or key that holds the text; None: the first of the usual names. So for the others.
+        input_format: a name in `FORMATS`; None: by the name of the file or its first bytes.
+        encoding: the name of a text encoding in Python. "utf-8" also reads UTF-16 and UTF-32 with a byte order
+            mark, and a file that is not UTF-8 in its likely encoding.
+        text_column: the column or key that holds the text; None: one with a usual name. So for the other columns.
         author_column: the column or key that holds the author.
         work_column: the column or key that holds the work.
         year_column: the column or key that holds the year.
         tags_column: the column or key that holds the tags.
         note_column: the column or key that holds the note.
-        delimiter: the character between the cells of a CSV file; None: a comma.
-        max_bytes: how many bytes are read at most, of a compressed file when unpacked.
+        delimiter: the character between the cells of a CSV or TSV file; None: what its header line shows.
+        max_bytes: the most bytes of a file that are read, unpacked.
     """
 
     input_format: str | None = None
@@ -34,9 +35,13 @@ class ReadOptions:
     max_bytes: int = 1_000_000_000
 
 
+# How the problem of a record begins whose bytes do not decode.
+NOT_VALID = "not valid"
+
+
 @dataclass(frozen=True, slots=True)
 class BadRecord:
-    """A record that is no quote.
+    """A record that is not a quote.
 
     Attributes:
         where: "path:line", the line on which the record starts, counted from 1.
@@ -45,3 +50,19 @@ class BadRecord:
 
     where: str
     problem: str
+
+    @property
+    def is_undecodable(self) -> bool:
+        """Whether its bytes are not text in the encoding of the file: then the encoding is probably wrong."""
+        return self.problem.startswith(NOT_VALID)
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What a parser decided for a whole file, for the user to check: its columns, its separator or its encoding.
+
+    Attributes:
+        text: a sentence without a full stop at its end, which begins with the name of the file.
+    """
+
+    text: str

@@ -6,93 +6,156 @@ import codecs
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from quotefind.corpus.formats import Format, format_named, format_of
-from quotefind.corpus.opening import is_gzip, open_regular
-from quotefind.corpus.options import BadRecord, ReadOptions
+from quotefind.corpus.encodings import likely_encoding, marked_encoding
+from quotefind.corpus.formats import Format, format_named, format_of, recognised
+from quotefind.corpus.opening import HEAD, is_gzip, open_regular
+from quotefind.corpus.options import BadRecord, ReadOptions, Remark
 from quotefind.errors import SourceError, UsageError
 from quotefind.records import Quote
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
+Tell = Callable[[Remark], None]
 
-def read_file(path: Path, options: ReadOptions, *, size: int | None = None) -> Iterator[Quote | BadRecord]:
-    """Return the quotes of a file, and what is no quote in it, as they are read.
+_UTF_8 = "utf-8-sig"
+# Bytes that are looked at to find the encoding, and kept in memory while they are.
+_LOOKED_AT = 8_000_000
+# A gzip file may unpack to this many bytes whatever its size, and beyond that to this many times its size.
+_UNPACKED = 20_000_000
+_RATIO = 200
+
+
+def read_file(
+    path: Path, options: ReadOptions, *, size: int | None = None, tell: Tell | None = None
+) -> Iterator[Quote | BadRecord]:
+    """Return the quotes of a file, and what is not a quote in it, as they are read.
 
     Args:
         path: the file.
         options: how to read it.
-        size: how many bytes of the file count; None: all that there are. What is added to a file while it is read is
-            left to the next time.
+        size: how many bytes of the file count; None: all of them. What is added to a file while it is read is left to
+            the next time.
+        tell: called with what was decided for the whole file, such as its encoding and its columns.
 
     Raises:
         SourceError: at once, if its format is not known; while reading, if it cannot be read any further.
-        UsageError: at once, if `options` name a format or an encoding that there is not.
+        UsageError: at once, if `options` name a format or an encoding that does not exist.
     """
     file_format = format_of(path, options)
     encoding = _codec(options.encoding)
-    return _read_file(path, options, size, file_format, encoding)
+    return _read_file(path, options, size, file_format, encoding, tell)
 
 
-def read_stream(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
-    """Return the quotes of a stream, and what is no quote in it, as they come; the stream is left open.
+def read_stream(
+    stream: BinaryIO, name: str, options: ReadOptions, *, tell: Tell | None = None
+) -> Iterator[Quote | BadRecord]:
+    """Return the quotes of a stream, and what is not a quote in it, as they come; the stream is left open.
+
+    Without a format in `options`, the first bytes of the stream must show it.
 
     Raises:
-        UsageError: at once, if `options` name no format, or a format or an encoding that there is not.
+        UsageError: at once, if the format is not known, or `options` name a format or an encoding that does not exist.
         SourceError: while reading, if it cannot be read any further.
     """
-    if options.input_format is None:
-        raise UsageError(f"{name}: a stream has no name that says what it holds; say --input-format NAME")
-    stream_format = format_named(options.input_format)
     encoding = _codec(options.encoding)
-    return _read_stream(stream, name, options, stream_format, encoding)
+    limited = io.BufferedReader(_Limited(stream, options.max_bytes, _too_large(name, options)), HEAD)
+    if options.input_format is not None:
+        stream_format = format_named(options.input_format)
+    elif (found := recognised(limited.peek(HEAD), None)) is not None:
+        stream_format = found
+    else:
+        raise UsageError(f"{name}: a stream has no name that says which format it has; add --input-format NAME")
+    return _read_stream(limited, name, options, stream_format, encoding, tell)
 
 
 def _read_file(
-    path: Path, options: ReadOptions, size: int | None, file_format: Format, encoding: str
+    path: Path, options: ReadOptions, size: int | None, file_format: Format, encoding: str, tell: Tell | None
 ) -> Iterator[Quote | BadRecord]:
     try:
         with open_regular(path) as raw:
             binary: BinaryIO = raw if size is None else io.BufferedReader(_Part(raw, size))
+            limit, refusal = options.max_bytes, _too_large(str(path), options)
             if is_gzip(path):
                 binary = gzip.GzipFile(fileobj=binary)  # type: ignore[assignment]
-            yield from _read_stream(binary, str(path), options, file_format, encoding)
+                most = max(_UNPACKED, _RATIO * path.stat().st_size)
+                if most < limit:
+                    limit = most
+                    refusal = f"{path}: unpacks to more than {_RATIO} times its size; to read it, unpack it with gunzip"
+            limited = io.BufferedReader(_Limited(binary, limit, refusal), HEAD)
+            yield from _read_stream(limited, str(path), options, file_format, encoding, tell)
     except OSError as error:
         raise SourceError(f"{path}: cannot be opened: {error.strerror or error}") from error
 
 
 def _read_stream(
-    stream: BinaryIO, name: str, options: ReadOptions, stream_format: Format, encoding: str
+    stream: BinaryIO,
+    name: str,
+    options: ReadOptions,
+    stream_format: Format,
+    encoding: str,
+    tell: Tell | None,
 ) -> Iterator[Quote | BadRecord]:
-    """Yield what the reader yields; everything that opening, decompressing and decoding raise becomes a SourceError."""
-    limited = io.BufferedReader(_Limited(stream, name, options.max_bytes))
+    """Yield what the parser yields; errors of opening, decompressing and decoding become a SourceError."""
     try:
         if stream_format.binary:
-            yield from stream_format.read(limited, name, options)
-        else:
-            text = io.TextIOWrapper(limited, encoding=encoding, errors="surrogateescape", newline=None)
-            yield from stream_format.read(text, name, options)
+            yield from stream_format.read(stream, name, options, tell)
+            return
+        if encoding == _UTF_8:
+            head = stream.read(_LOOKED_AT)
+            encoding = marked_encoding(head) or encoding
+            if encoding == _UTF_8 and (likely := likely_encoding(head, whole=len(head) < _LOOKED_AT)):
+                encoding = likely
+                if tell is not None:
+                    tell(Remark(f"{name}: not UTF-8; read as {likely}. If letters are wrong, add --encoding NAME"))
+            stream = io.BufferedReader(_Joined(head, stream), HEAD)
+        text = _Text(stream, encoding=encoding, errors="surrogateescape", newline=None)
+        text.refusal = f"{name}: more than {stream_format.longest:,} characters; split it into smaller files"
+        text.longest = stream_format.longest
+        yield from stream_format.read(text, name, options, tell)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise SourceError(f"{name}: a damaged gzip file ({error}); make it again") from error
+        raise SourceError(f"{name}: a damaged gzip file ({error}); create it again") from error
     except UnicodeError as error:
-        raise SourceError(f"{name}: not valid {options.encoding} ({error}); say --encoding NAME") from error
+        raise SourceError(f"{name}: not valid {options.encoding} ({error}); add --encoding NAME") from error
     except OSError as error:
         raise SourceError(f"{name}: cannot be read: {error.strerror or error}") from error
 
 
-class _Part(io.RawIOBase):
+class _Text(io.TextIOWrapper):
+    """A text of which only so much can be read at once: parsers that need all of it hold it in memory."""
+
+    longest = 0  # characters
+    refusal = ""
+
+    def read(self, size: int | None = -1) -> str:
+        """Return up to `size` characters, all without a size.
+
+        Raises:
+            SourceError: there are too many to be held in memory.
+        """
+        if size is not None and size >= 0:
+            return super().read(size)
+        text = super().read(self.longest + 1)
+        if len(text) > self.longest:
+            raise SourceError(self.refusal)
+        return text
+
+
+class _Raw(io.RawIOBase):
+    def readable(self) -> bool:
+        return True
+
+
+class _Part(_Raw):
     """The first bytes of a stream, which stays open when this is closed."""
 
     def __init__(self, stream: BinaryIO, size: int) -> None:
         self._stream = stream
         self._left = size
-
-    def readable(self) -> bool:
-        return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
         view = memoryview(buffer)[: self._left]
@@ -102,17 +165,32 @@ class _Part(io.RawIOBase):
 
 
 class _Limited(_Part):
-    """A stream of which no more than so many bytes are read: one more is an error."""
+    """A stream with a limit on how many bytes are read: one more is an error."""
 
-    def __init__(self, stream: BinaryIO, name: str, limit: int) -> None:
+    def __init__(self, stream: BinaryIO, limit: int, refusal: str) -> None:
         super().__init__(stream, limit + 1)
-        self._refusal = f"{name}: more than {limit:,} bytes (unpacked); if that is meant, say more with --max-bytes N"
+        self._refusal = refusal
 
     def readinto(self, buffer: WriteableBuffer) -> int:
         count = super().readinto(buffer)
         if not self._left:
             raise SourceError(self._refusal)
         return count
+
+
+class _Joined(_Raw):
+    """Bytes that were read already, and then the stream they come from, which stays open."""
+
+    def __init__(self, head: bytes, stream: BinaryIO) -> None:
+        self._head = io.BytesIO(head)
+        self._stream = stream
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        return self._head.readinto(buffer) or self._stream.readinto(buffer)  # type: ignore[attr-defined]
+
+
+def _too_large(name: str, options: ReadOptions) -> str:
+    return f"{name}: more than {options.max_bytes:,} bytes (unpacked); to read it, raise --max-bytes N"
 
 
 def _codec(encoding: str) -> str:
@@ -126,4 +204,4 @@ def _codec(encoding: str) -> str:
         io.TextIOWrapper(io.BytesIO(), encoding=encoding)  # refuses codecs that are not for text, such as hex
     except (LookupError, ValueError) as error:
         raise UsageError(f"no text encoding {encoding!r}; --encoding takes a name such as utf-8 or latin-1") from error
-    return "utf-8-sig" if name == "utf-8" else encoding
+    return _UTF_8 if name == "utf-8" else encoding

@@ -1,89 +1,137 @@
-"""Tables with a header: CSV and TSV."""
+"""Tables with a header: CSV and TSV, whatever separates their cells."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain, islice
 from typing import TextIO
 
-from quotefind.corpus.fields import (
-    USUAL_NAMES,
-    FlawError,
-    bad,
-    find_columns,
-    listed,
-    make_quote,
-    named_column,
-    raw_problem,
-    split_tags,
-)
+from quotefind.corpus.columns import check_columns, find_columns, proposal
+from quotefind.corpus.fields import FlawError, bad, raw_problem
 from quotefind.corpus.lines import Lines
-from quotefind.corpus.options import BadRecord, ReadOptions
+from quotefind.corpus.objects import Records
+from quotefind.corpus.options import BadRecord, ReadOptions, Remark
 from quotefind.errors import SourceError
 from quotefind.records import Quote
 from quotefind.text import unguard_formula
 
-_DOCUMENT_TAGS = "document tags"
-_QUOTING = "a cell that begins with a quotation mark ends with one, and holds others doubled"
+_SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "|"}
+_QUOTING = "a cell that begins with a quotation mark must end with one, and double those inside"
+_NO_HEADER = "if its first line is not a header, add one, such as quote,author"
+_SAMPLE = 20  # rows that show which column is likely to hold the text
 
 _Row = tuple[int, list[str] | csv.Error | FlawError]
 
 
-def read_csv(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
-    """Yield the quotes of a table whose cells are separated by commas, or as `options` say."""
-    return _read_table(stream, name, options, options.delimiter or ",")
+def read_csv(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord | Remark]:
+    """Yield the quotes of a table; its header line shows what separates the cells, unless `options` say it.
+
+    Raises:
+        SourceError: it has no header with a column for the text.
+    """
+    return _read_table(stream, name, options, ",")
 
 
-def read_readwise(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
-    """Yield the highlights of the CSV file that Readwise exports: a table, and nothing but such a table."""
+def read_readwise(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord | Remark]:
+    """Yield the highlights of the CSV file that Readwise exports; any other table is refused."""
     if options.text_column is None:
         options = replace(options, text_column="Highlight")
-    return _read_table(stream, name, options, options.delimiter or ",")
+    return _read_table(stream, name, options, ",")
 
 
-def read_tsv(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
-    """Yield the quotes of a table whose cells are separated by tabs, quoted as in CSV where need be."""
+def read_tsv(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord | Remark]:
+    """Yield the quotes of a table whose cells are most likely separated by tabs, and quoted as in CSV."""
     return _read_table(stream, name, options, "\t")
 
 
-def _read_table(stream: TextIO, name: str, options: ReadOptions, delimiter: str) -> Iterator[Quote | BadRecord]:
-    rows = _rows(stream, delimiter)
-    first = next(rows, None)
+def _read_table(stream: TextIO, name: str, options: ReadOptions, usual: str) -> Iterator[Quote | BadRecord | Remark]:
+    lines = Lines(stream)
+    separator = options.delimiter
+    try:
+        first = next((line for line in lines if line.strip("\ufeff\r\n \t")), None)
+        begin = lines.number
+        if first is not None and first[:4].casefold() == "sep=" and len(first.rstrip("\r\n")) == 5:  # for Excel
+            separator = separator or first[4]
+            lines.begin()
+            begin = lines.number + 1
+            first = next(lines, None)
+    except FlawError as flaw:
+        raise SourceError(f"{name}:{lines.number}: the header is {flaw}") from None
     if first is None:
         return
-    line, header = first
+    if separator is None:
+        separator, count = _separator(first, usual, options)
+        if separator != usual:
+            yield Remark(f"{name}: cells are separated by {_SEPARATORS[separator]} ({count} in the header)")
+    rows = _rows(first, begin, lines, separator)
+    line, header = next(rows, (begin, []))
+    if not header:
+        return
     if not isinstance(header, list):
-        raise SourceError(f"{name}:{line}: the header is no row of a table: {header}")
+        raise SourceError(f"{name}:{line}: the header is not a row of a table: {header}; {_QUOTING}")
     if problem := raw_problem("".join(header), options.encoding):
         raise SourceError(f"{name}:{line}: {problem}")
-    positions = _positions(header, f"{name}:{line}", options)
+    records = Records(name, options)
+    columns = find_columns(header, options)
+    if not columns["text"]:
+        sample = [dict(zip(header, row, strict=False)) for _, row in islice(rows, _SAMPLE) if isinstance(row, list)]
+        hint = proposal(sample, columns)
+        check_columns(header, columns, f"{name}:{line}", options, f"{hint}; {_NO_HEADER}" if hint else _NO_HEADER)
+    check_columns(header, columns, f"{name}:{line}", options)
+    records.use(columns, header)
+    yield from _quotes(rows, header, separator, records)
+    yield from records.remark()
+
+
+def _separator(header: str, usual: str, options: ReadOptions) -> tuple[str, int]:
+    """Return what separates the cells of a header line, and how often it does; `usual` where nothing speaks against it.
+
+    A separator that gives a column for the text is better than one that does not; then the most frequent one is.
+    """
+    best, most = usual, (False, -1)
+    for separator in dict.fromkeys((usual, *_SEPARATORS)):
+        try:
+            cells = next(csv.reader([header], delimiter=separator, skipinitialspace=separator != "\t"), [])
+        except csv.Error:
+            continue
+        score = (bool(find_columns(cells, options)["text"]) and len(cells) > 1, len(cells) - 1)
+        if score > most:
+            best, most = separator, score
+    return best, most[1]
+
+
+def _quotes(rows: Iterator[_Row], header: list[str], separator: str, records: Records) -> Iterator[Quote | BadRecord]:
+    width = len(header)
     for line, row in rows:
         if isinstance(row, csv.Error):
-            yield bad(name, line, f"no row of a table: {row}; {_QUOTING}")
-        elif isinstance(row, FlawError):
-            yield bad(name, line, str(row))
-        elif problem := raw_problem("".join(row), options.encoding):
-            yield bad(name, line, problem)
-        elif len(row) > len(header):
-            yield bad(
-                name, line, f"{len(row)} cells, expected {len(header)}; put a cell that holds the separator in quotes"
-            )
-        else:
-            row.append("")  # what a column that is not there, or not in this row, holds
-            cells = [unguard_formula(row[at]) if at < len(row) else "" for at in positions]
-            text, author, work, year, tags, note, place, added, more_tags = cells
-            tags_of_both = split_tags(tags) + split_tags(more_tags)
-            yield make_quote(name, line, text, author, work, year, tags_of_both, note, place, added, keep_lines=True)
+            yield bad(records.name, line, f"not a row of a table: {row}; {_QUOTING}")
+            continue
+        if isinstance(row, FlawError):
+            yield bad(records.name, line, str(row))
+            continue
+        if width == 1:  # nothing can be separated from the one column
+            row = [separator.join(row)]
+        if any(map(str.strip, row[width:])):
+            problem = f"{len(row)} cells, expected {width}; put a cell that holds the separator in quotation marks"
+            yield bad(records.name, line, problem)
+            continue
+        yield records.quote(line, dict(zip(header, map(unguard_formula, row), strict=False)))
 
 
-def _rows(stream: TextIO, delimiter: str) -> Iterator[_Row]:
-    """Yield each row that is not blank with the number of its first line; an error in place of a row that is none."""
-    lines = Lines(stream)
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+def _rows(first: str, begin: int, lines: Lines, separator: str) -> Iterator[_Row]:
+    """Yield the header and each row that is not blank, with the number of its first line, or why it is not a row.
+
+    Args:
+        first: the line that was read already.
+        begin: its number.
+        lines: those after it.
+        separator: of the cells.
+    """
+    reader = csv.reader(chain([first], lines), delimiter=separator, strict=True, skipinitialspace=separator != "\t")
+    line = begin
     while True:
-        lines.begin()
-        line = lines.number + 1
         try:
             row = next(reader)
         except StopIteration:
@@ -93,42 +141,5 @@ def _rows(stream: TextIO, delimiter: str) -> Iterator[_Row]:
         else:
             if "".join(row).strip():
                 yield line, row
-
-
-def _positions(header: list[str], where: str, options: ReadOptions) -> tuple[int, ...]:
-    """Return the position of each field of a quote in the rows, -1 (see above) for one that the table does not have.
-
-    Behind them comes that of the tags of the document, which Readwise has beside those of the highlight.
-    """
-    columns = find_columns(header, options)
-    check_columns(header, columns, where, options, ", or with --delimiter what stands between the cells")
-    positions = [-1 if column is None else header.index(column) for column in columns.values()]
-    folded = [column.strip().casefold() for column in header]
-    more = options.tags_column is None and _DOCUMENT_TAGS in folded
-    return (*positions, folded.index(_DOCUMENT_TAGS) if more else -1)
-
-
-def check_columns(
-    names: Sequence[str], columns: Mapping[str, str | None], where: str, options: ReadOptions, hint: str = ""
-) -> None:
-    """Refuse a table in which a column that `options` name is missing, or of which none holds the text.
-
-    Args:
-        names: of all its columns.
-        columns: which of them holds each field of a quote, as `find_columns` found them.
-        where: the table, for the message.
-        options: how it is read.
-        hint: what else could mend it, for the message.
-
-    Raises:
-        SourceError: such a column is missing; it names the columns that there are.
-    """
-    for field, column in columns.items():
-        said = named_column(field, options)
-        if column is None and said is not None:
-            raise SourceError(f"{where}: no column {said!r}; the columns are {listed(names)}")
-    if columns["text"] is None:
-        raise SourceError(
-            f"{where}: no column holds the text (expected one named {listed(USUAL_NAMES['text'])}); "
-            f"the columns are {listed(names)}; say which with --text-column NAME{hint}"
-        )
+        lines.begin()
+        line = lines.number + 1

@@ -99,11 +99,13 @@ def test_an_unknown_file_gets_a_message_that_says_how_to_map_it(cli: Cli) -> Non
     done = cli("index", "notes.log")
     assert done.code == 3
     assert "add --input-format NAME, such as txt (one quote per line)" in done.err
-    Path("quotes.csv").write_text("Zitat;Wer\nlove;Me\n")
-    assert "'Zitat;Wer'; say which with --text-column NAME, or with --delimiter" in cli("index", "quotes.csv").err
-    done = cli("index", "quotes.csv", "--delimiter", ";")
+    Path("quotes.csv").write_text("Worte;Wer\nlove is love;Me\n")
+    done = cli("index", "quotes.csv")
     assert (done.code, done.err.count("\n")) == (3, 1)
-    assert "the columns are 'Zitat', 'Wer'; say which with --text-column NAME" in done.err
+    assert "the columns are 'Worte', 'Wer'; add --text-column Worte --author-column Wer; if its" in done.err
+    done = cli("index", "quotes.csv", "--text-column", "Worte", "--author-column", "Wer")
+    assert (done.code, "quotes.csv: cells are separated by semicolon (1 in the header)" in done.err) == (0, True)
+    assert "quotes.csv: text from 'Worte', author from 'Wer'\n" in done.err
     done = cli("index", "quotes.csv", "--input-format", "spreadsheet")
     assert done.code == 2
     assert "the formats are txt, " in done.err

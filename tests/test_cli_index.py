@@ -35,6 +35,7 @@ SUMMARY_KEYS = [
     "seconds",
     "rate",
     "warnings",
+    "remarks",
 ]
 
 
@@ -113,6 +114,7 @@ def test_the_summary_as_json(cli: Cli) -> None:
         "encoded": 1,
         "quotes": 3,
         "warnings": [],
+        "remarks": [],
     }
 
 
@@ -251,13 +253,36 @@ def test_a_file_whose_name_is_no_text(cli: Cli) -> None:
 
 
 BAD = '{"text": "Love."}\n{"text": 7}\n{"text": "War."}\nnonsense\n'
+# In UTF-8, but for one byte.
+DAMAGED = '{"text": "Amor vincit «omnia»."}\n{"text": "Caf\udce9."}\n{"text": "War."}\n'
+
+
+def write_damaged(name: str) -> str:
+    """Write a file with a record whose bytes do not decode, and return its path."""
+    Path(name).write_bytes(DAMAGED.encode("utf-8", "surrogateescape"))
+    return str(Path(name).absolute())
+
+
+def test_odd_records_are_skipped_and_said_in_one_line(cli: Cli) -> None:
+    """Records without a text, or that are no JSON, do not stop a file: they are counted and named."""
+    bad = write("bad.jsonl", BAD)
+    done = cli("index", "bad.jsonl", "--json")
+    assert (done.code, done.json["added"], done.json["bad"]) == (0, 2, 2)
+    expected = (
+        f"quotefind: 2 records skipped: {bad}:2: the text is a number; expected a string; {bad}:4: not valid JSON"
+    )
+    assert done.err.startswith(expected)
+    write("worse.jsonl", "nonsense\n" * 30 + '"Sea."\n')
+    done = cli("index", "worse.jsonl")
+    assert len(done.err.splitlines()) == 1
+    assert done.err.endswith("; and 27 more\n")
 
 
 def test_a_bad_record_changes_nothing(cli: Cli) -> None:
-    """Without --skip-bad the first bad record is the error, at path:line, and the index stays as it was."""
+    """Without --skip-bad a record that does not decode is an error, at path:line; the index stays as it was."""
     write("good.txt", "Hope.\n")
     cli("index", "good.txt", "-q")
-    bad = write("bad.jsonl", BAD)
+    bad = write_damaged("bad.jsonl")
     done = cli("index", "good.txt", "bad.jsonl")
     assert (done.code, done.out) == (3, "")
     assert done.err.startswith(f"quotefind: {bad}:2: ")
@@ -270,7 +295,7 @@ def test_a_bad_record_changes_nothing(cli: Cli) -> None:
 @pytest.mark.parametrize("name", [None, "poems", "./my poems"])
 def test_the_command_that_skips_a_bad_record_can_be_run(cli: Cli, name: str | None) -> None:
     """The message of a bad record holds the command that passes it over, with the source and the index, as it is."""
-    write("a b.jsonl", BAD)
+    write_damaged("a b.jsonl")
     done = cli("index", "a b.jsonl", *(["--index", name] if name else []))
     assert done.code == 3
     command = shlex.split(done.err.partition("To skip such records: ")[2])
@@ -281,8 +306,9 @@ def test_the_command_that_skips_a_bad_record_can_be_run(cli: Cli, name: str | No
 
 def test_the_command_that_skips_a_bad_record_keeps_how_it_is_read(cli: Cli) -> None:
     """The command in the message reads the source as the failed one did: format, encoding, columns and all."""
-    write("notes.dat", "Zitat;Autor\nLove.;Anna\n;Berta\n")
+    write("notes.dat", "Zitat;Autor\nLove.;Anna\nÉté;Berta\n")
     options = ["--input-format", "csv", "--delimiter", ";", "--text-column", "Zitat", "--max-bytes", "5000"]
+    options += ["--encoding", "ascii"]
     failed = cli("index", "notes.dat", *options)
     assert failed.code == 3
     command = failed.err.partition("To skip such records: quotefind ")[2]
@@ -291,20 +317,12 @@ def test_the_command_that_skips_a_bad_record_keeps_how_it_is_read(cli: Cli) -> N
     assert (done.code, done.json["added"], done.json["bad"]) == (0, 1, 1)
 
 
-def test_skip_bad_counts_and_lists_bad_records(cli: Cli) -> None:
-    """With --skip-bad the rest is indexed, bad records are counted, and the first ones are listed with their place."""
-    bad = write("bad.jsonl", BAD)
+def test_skip_bad_skips_records_that_do_not_decode(cli: Cli) -> None:
+    """With --skip-bad the rest is indexed, and records that do not decode are counted and named like others."""
+    bad = write_damaged("bad.jsonl")
     done = cli("index", "bad.jsonl", "--skip-bad", "--json")
-    assert (done.code, done.json["added"], done.json["bad"]) == (0, 2, 2)
-    lines = done.err.splitlines()
-    assert [line.split(": ")[:2] for line in lines] == [
-        ["quotefind", f"skipped {bad}:2"],
-        ["quotefind", f"skipped {bad}:4"],
-    ]
-    write("worse.jsonl", "nonsense\n" * 30 + '"Sea."\n')
-    done = cli("index", "worse.jsonl", "--skip-bad")
-    assert len(done.err.splitlines()) == 11
-    assert done.err.endswith("skipped 20 more invalid records\n")
+    assert (done.code, done.json["added"], done.json["bad"]) == (0, 2, 1)
+    assert done.err.startswith(f"quotefind: 1 record skipped: {bad}:2: not valid utf-8")
 
 
 @pytest.mark.parametrize(
@@ -331,13 +349,12 @@ def test_skip_bad_counts_and_lists_bad_records(cli: Cli) -> None:
         (["b.csv", "--delimiter", ";;"], 2, "--delimiter needs one character"),
         (["b.csv", "--delimiter", ""], 2, "--delimiter needs one character"),
         (["b.csv", "--delimiter", '"'], 2, "--delimiter needs one character"),
-        (["b.csv"], 3, "--delimiter"),
         (["--device", "toaster", "b.txt"], 2, "toaster"),
         (["missing.txt"], 3, "missing.txt: No such file or directory"),
         (["empty.txt", "--index", "new"], 3, "No quotes were found in"),
         (["unknown.xyz"], 3, "--input-format"),
         (["folder"], 3, "holds no file of a known format"),
-        (["latin.txt"], 3, "latin.txt:1"),
+        (["latin.txt", "--encoding", "ascii"], 3, "latin.txt:1"),
         (["broken.txt.gz"], 3, "broken.txt.gz"),
         (["pipe"], 3, "neither a file nor a folder"),
         (["--model", "nosuch"], 5, "There is no model 'nosuch'"),

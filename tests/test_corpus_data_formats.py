@@ -95,8 +95,8 @@ def test_a_column_that_is_missing_is_an_error_that_lists_the_columns() -> None:
     """A table or a file of objects without a text, or without a named column, is an error that names a way out."""
     with pytest.raises(
         SourceError,
-        match=r"^-:1: no column holds the text; the columns are 'Satz', 'Nr'; add --text-column Satz; if its first line "
-        r"is not a header, add one, such as quote,author$",
+        match=r"^-:1: no column holds the text; the columns are 'Satz', 'Nr'; add --text-column Satz; if its first "
+        r"line is not a header, add one, such as quote,author$",
     ):
         read("Satz,Nr\nKnow thyself.,7\n", "csv")
     with pytest.raises(SourceError, match=r"^-:1: no column 'who'; the columns are 'text', 'author'$"):

@@ -4,7 +4,7 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from library import Library
 
-from quotefind.corpus import BadRecord, ReadOptions
+from quotefind.corpus import BadRecord, ReadOptions, Remark
 from quotefind.errors import IndexUnusableError, SourceError, UsageError
 from quotefind.index import changes
 from quotefind.index.changes import ChangedFile, is_stale
@@ -55,9 +55,11 @@ def read_files(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     original = changes.quotes_of
 
-    def counted(file: ChangedFile, stream: BinaryIO | None) -> Iterator[Quote | BadRecord]:
+    def counted(
+        file: ChangedFile, stream: BinaryIO | None, tell: Callable[[Remark], None]
+    ) -> Iterator[Quote | BadRecord]:
         names.append(Path(file.name).name)
-        return original(file, stream)
+        return original(file, stream, tell)
 
     monkeypatch.setattr("quotefind.index.staging.quotes_of", counted)
     return names
@@ -264,16 +266,17 @@ def test_a_vanished_file_that_is_named_is_an_error(library: Library) -> None:
 
 
 def test_a_bad_record_changes_nothing(library: Library) -> None:
-    """Without --skip-bad the first bad record is the error, with its line and the way out, and the index is as before.
+    """Without --skip-bad a record that does not decode is the error, with its line and the way out; all is as before.
 
-    The bad record stands in the last of three changed files, so that all before it was read already.
+    It is in the last of three changed files, so that all before it was read already.
     """
     library.write("a.txt", HOPE)
     library.update(library.folder)
     before = state(library.directory)
     library.write("a.txt", DUST)
     library.write("b.txt", ROAD)
-    bad = library.write("z.jsonl", '{"text": "fine"}', '{"author": "nobody"}')
+    bad = library.write("z.jsonl")
+    bad.write_bytes('{"text": "fine «»"}\n{"text": "caf\udce9"}'.encode("utf-8", "surrogateescape"))
     for sources_ in ([library.folder], []):
         with pytest.raises(SourceError, match=r"z\.jsonl:2: .*Nothing was changed. .* --skip-bad") as error:
             library.update(*sources_)
@@ -282,15 +285,15 @@ def test_a_bad_record_changes_nothing(library: Library) -> None:
     assert library.encoder.encoded == [HOPE]
 
 
-def test_bad_records_are_passed_over_and_counted(library: Library) -> None:
-    """With skip_bad the good records are indexed, the bad ones counted and the first ten named; it is remembered."""
+def test_bad_records_are_skipped_and_counted(library: Library) -> None:
+    """The good records are indexed, the bad ones counted and the first three named in one line."""
     bad = ['{"author": "nobody"}'] * 13
     path = library.write("a.jsonl", *bad, json.dumps({"text": HOPE}))
-    summary = library.update(Source(str(path), skip_bad=True))
+    summary = library.update(path)
     assert counts(summary) == {"added": 1, "bad": 13, "encoded": 1}
-    assert len(summary.warnings) == 11
-    assert f"{path}:1: " in summary.warnings[0]
-    assert summary.warnings[-1] == "skipped 3 more invalid records"
+    [warning] = summary.warnings
+    assert f"13 records skipped: {path}:1: no key holds the text" in warning
+    assert warning.endswith("; and 10 more")
     library.write("a.jsonl", *bad[:2], json.dumps({"text": DUST}))
     assert counts(library.update()) == {"added": 1, "removed": 1, "bad": 2, "encoded": 1}
 
@@ -333,7 +336,7 @@ def test_what_is_read_from_standard_input_is_added(library: Library) -> None:
 
 def test_standard_input_that_cannot_be_read_is_an_error(library: Library) -> None:
     """A stream that does not hold the format it should is an error that names it, and no index is made."""
-    with pytest.raises(SourceError, match=r"^-:1"):
+    with pytest.raises(SourceError, match=r"-:1: "):
         library.update(Source("-", ReadOptions(input_format="jsonl")), stream=io.BytesIO(b"nonsense\n"))
     with pytest.raises(SourceError, match="Standard input"):
         library.update(Source("-", ReadOptions(input_format="txt")))

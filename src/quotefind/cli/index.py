@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from quotefind.index.summary import Summary
     from quotefind.progress import Progress
 
+_MOST_REMARKS = 10  # on the columns of files and the like
 _COUNTED = ("sources", "added", "reused", "updated", "removed", "repeats", "truncated", "bad", "encoded", "quotes")
 
 
@@ -112,6 +113,10 @@ def index(
             cluster=cluster,
             progress=progress,
         )
+    for remark in () if quiet else summary.remarks[:_MOST_REMARKS]:
+        session.warn(remark)
+    if not quiet and len(summary.remarks) > _MOST_REMARKS:
+        session.warn(f"{len(summary.remarks) - _MOST_REMARKS:,} more remarks like these, on other files")
     for warning in summary.warnings:
         session.warn(warning)
     _show(summary, json=json, quiet=quiet)

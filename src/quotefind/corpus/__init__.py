@@ -1,9 +1,9 @@
-"""Reading sources: files, folders and streams become quotes, one module a format, one table of formats."""
+"""Reading sources: files, folders and streams become quotes; a module per format, one table of formats."""
 
 from quotefind.corpus.files import files_of
 from quotefind.corpus.formats import FORMATS, Format, format_of
 from quotefind.corpus.opening import open_regular
-from quotefind.corpus.options import BadRecord, ReadOptions
+from quotefind.corpus.options import BadRecord, ReadOptions, Remark
 from quotefind.corpus.reading import read_file, read_stream
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "BadRecord",
     "Format",
     "ReadOptions",
+    "Remark",
     "files_of",
     "format_of",
     "open_regular",

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from itertools import islice
 
 from quotefind.corpus.author_names import real_author
-from quotefind.corpus.options import NOT_VALID, BadRecord
+from quotefind.corpus.options import WRONG_ENCODING, BadRecord
 from quotefind.corpus.values import as_added, as_note, as_string, as_tags, as_text, as_year
 from quotefind.records import Quote
 from quotefind.text import normalise, piles_marks
@@ -53,7 +53,7 @@ def raw_problem(raw: str, encoding: str) -> str | None:
         return "holds a NUL character; expected text"
     if not _ESCAPED_BYTE.match(found.group()):
         return "holds half of a surrogate pair; expected text"
-    return f"{NOT_VALID} {encoding}; if the file has another encoding, add --encoding NAME"
+    return f"not valid {encoding}; {WRONG_ENCODING}"
 
 
 def kind(value: object) -> str:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from quotefind.corpus.columns import Columns, folded, named_column, proposal
 from quotefind.corpus.fields import bad, kind, listed
+from quotefind.corpus.layouts import split_rows, table_rows
 from quotefind.corpus.names import is_person
 from quotefind.corpus.objects import Records
 from quotefind.corpus.options import BadRecord, ReadOptions, Remark
@@ -50,7 +51,6 @@ _LOOKED_AT = 20  # elements of a list, to find out what it holds
 _WORDS = 4  # of a string in a list that no key calls quotes
 _LETTERS = 8  # of one in a script without blanks
 _MOST_WITHOUT_TEXT = 100
-_MOST_COLUMNS = 1000
 
 
 class Node(Protocol):
@@ -157,7 +157,7 @@ class _Walk:
         if depth > _DEEPEST:
             yield bad(self._records.name, node.line, "nested too deeply; expected a string or an object")
         elif isinstance(node.value, list):
-            if depth == 0 and (rows := _split_rows(node.value, None, self._records)):
+            if depth == 0 and (rows := split_rows(node.value, self._records.columns)):
                 yield from self._table(rows, node.line)
                 return
             for element in node.elements():
@@ -182,7 +182,7 @@ class _Walk:
 
     def _object(self, node: Node, value: dict[str, object], around: Mapping[str, object], depth: int) -> _Found:
         columns = self._records.columns(value)
-        rows = None if depth else _table_rows(value, columns, self._records)
+        rows = None if depth else table_rows(value, self._records.columns)
         if rows is not None:
             yield from self._table(rows, node.line)
             return
@@ -357,51 +357,3 @@ def _has_text(value: Mapping[str, object], columns: Columns, depth: int) -> bool
 def _is_sentence(text: str) -> bool:
     """Whether a string has the length of a quote: some words, or some letters of a script without blanks."""
     return len(text.split(None, _WORDS)) >= _WORDS or (len(text) >= _LETTERS and " " not in text and not text.isascii())
-
-
-def _table_rows(value: dict[str, object], columns: Columns, records: Records) -> Iterator[dict[str, object]] | None:
-    """Return the rows of a table that pandas wrote as an object, or None if it is something else.
-
-    Its layouts are columns, {"text": {"0": …}}; lists, {"text": […]}; and split, {"columns": […], "data": [[…]]}.
-    """
-    names, data = value.get("columns"), value.get("data")
-    if isinstance(names, list) and isinstance(data, list):
-        return _split_rows(data, names, records)
-    if not columns["text"] or not 2 <= len(value) <= _MOST_COLUMNS:
-        return _one_column(value, columns)
-    first = value[columns["text"][0]]
-    if isinstance(first, dict) and first and not any(isinstance(part, dict | list) for part in _some(first)):
-        if all(isinstance(part, dict) and part.keys() == first.keys() for part in value.values()):
-            parts: dict[str, dict[str, object]] = value  # type: ignore[assignment]
-            return ({name: parts[name][row] for name in parts} for row in first)
-        return None
-    if isinstance(first, list) and first and not any(isinstance(part, dict | list) for part in _some(first)):
-        lists = {name: part for name, part in value.items() if isinstance(part, list) and len(part) == len(first)}
-        if len(lists) > 1 and len(lists) == len(value):
-            return ({name: lists[name][at] for name in lists} for at in range(len(first)))
-    return None
-
-
-def _one_column(value: dict[str, object], columns: Columns) -> Iterator[dict[str, object]] | None:
-    """Return the rows of {"text": {"0": …}}, a table with one column, or None."""
-    if len(value) != 1 or not columns["text"]:
-        return None
-    only = columns["text"][0]
-    rows = value[only]
-    if isinstance(rows, dict) and rows and all(key.isdigit() and isinstance(text, str) for key, text in rows.items()):
-        return ({only: text} for text in rows.values())
-    return None
-
-
-def _split_rows(data: list[object], names: list[object] | None, records: Records) -> Iterator[dict[str, object]] | None:
-    """Return the rows of a list of lists, whose columns `names` or its first row names, or None."""
-    if not data or not all(isinstance(row, list) for row in islice(data, _LOOKED_AT)):
-        return None
-    if names is None:
-        names, data = data[0], data[1:]  # type: ignore[assignment]
-    if not names or not all(isinstance(name, str) for name in names):
-        return None
-    header = [str(name) for name in names]
-    if not records.columns(header)["text"]:
-        return None
-    return (dict(zip(header, row, strict=False)) for row in data if isinstance(row, list))

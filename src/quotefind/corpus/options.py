@@ -35,8 +35,8 @@ class ReadOptions:
     max_bytes: int = 1_000_000_000
 
 
-# How the problem of a record begins whose bytes do not decode.
-NOT_VALID = "not valid"
+# How the problem of a record ends whose bytes do not decode.
+WRONG_ENCODING = "if the file has another encoding, add --encoding NAME"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class BadRecord:
     @property
     def is_undecodable(self) -> bool:
         """Whether its bytes are not text in the encoding of the file: then the encoding is probably wrong."""
-        return self.problem.startswith(NOT_VALID)
+        return self.problem.endswith(WRONG_ENCODING)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from typing import TextIO
 
 from quotefind.corpus.attribution import Attribution, is_closed, own_line_attribution, split_attribution
 from quotefind.corpus.author_names import is_likely_name
-from quotefind.corpus.fields import FlawError, bad, find_columns, make_quote, raw_problem
+from quotefind.corpus.columns import find_columns
+from quotefind.corpus.fields import FlawError, bad, make_quote, raw_problem
 from quotefind.corpus.lines import each_line
 from quotefind.corpus.options import BadRecord, ReadOptions
 from quotefind.corpus.verse import is_verse, join_lines
@@ -240,8 +241,10 @@ def _cell_positions(lines: Sequence[str]) -> tuple[int, int, int] | None:
     if not 2 <= width <= 6 or often < 0.8 * len(rows):
         return None
     header = find_columns(rows[0], ReadOptions())
-    if header["text"] is not None:
-        found = [rows[0].index(column) if (column := header[field]) else -1 for field in ("text", "author", "work")]
+    if header["text"]:
+        found = [
+            rows[0].index(columns[0]) if (columns := header[field]) else -1 for field in ("text", "author", "work")
+        ]
         return found[0], found[1], found[2]
     rows = [row for row in rows if len(row) == width]
     lengths = [sum(len(row[at]) for row in rows) for at in range(width)]
@@ -257,7 +260,7 @@ def _cell_positions(lines: Sequence[str]) -> tuple[int, int, int] | None:
 def _cells(name: str, number: int, line: str, positions: tuple[int, int, int]) -> Iterator[Quote | BadRecord]:
     """Yield the quote of a row of a table, none for its header."""
     cells = [*(cell.strip() for cell in line.split("\t")), ""]
-    if number == 1 and find_columns(cells, ReadOptions())["text"] is not None:
+    if number == 1 and find_columns(cells, ReadOptions())["text"]:
         return
     text, author, work = (cells[at] if at < len(cells) else "" for at in positions)
     yield make_quote(name, number, text, author.lstrip("—–-―~ "), work)

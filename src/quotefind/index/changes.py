@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from quotefind.corpus import BadRecord, files_of, format_of, open_regular, read_file, read_stream
+from quotefind.corpus import BadRecord, Remark, files_of, format_of, open_regular, read_file, read_stream
 from quotefind.errors import SourceError
 from quotefind.index.sources import STANDARD_INPUT, Source, remembered
 from quotefind.paths import BUNDLED, bundled_quotes
@@ -138,13 +138,16 @@ def is_there(source: Source) -> bool:
     return source.location != STANDARD_INPUT and bool(_files(source, Changes(), must_exist=False))
 
 
-def quotes_of(file: ChangedFile, stream: BinaryIO | None) -> Iterator[Quote | BadRecord]:
-    """Return the records of `file`; `stream` is read if it is standard input."""
+def quotes_of(
+    file: ChangedFile, stream: BinaryIO | None, tell: Callable[[Remark], None] | None = None
+) -> Iterator[Quote | BadRecord]:
+    """Return the records of `file`; `stream` is read if it is standard input; `tell` gets remarks on the whole file."""
     if file.path is not None:
-        return read_file(file.path, file.source.options, size=file.size)
+        told = tell if file.source.location != BUNDLED else None  # nobody has to check our own file
+        return read_file(file.path, file.source.options, size=file.size, tell=told)
     if stream is None:
         raise SourceError("Standard input cannot be read here.")
-    return read_stream(stream, STANDARD_INPUT, file.source.options)
+    return read_stream(stream, STANDARD_INPUT, file.source.options, tell=tell)
 
 
 def _files(source: Source, changes: Changes, *, must_exist: bool) -> dict[str, Path] | None:

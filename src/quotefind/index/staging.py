@@ -16,7 +16,7 @@ from quotefind.index.sources import options_argument
 from quotefind.progress import Progress
 from quotefind.text import one_line, quote_id, text_digest
 
-_LISTED = 10
+_LISTED = 3
 _TELL_EVERY = 20_000
 
 _SCHEMA = """
@@ -35,11 +35,12 @@ CREATE INDEX temp.staged_said ON staged (digest) WHERE author IS NOT NULL;
 
 @dataclass(slots=True)
 class Staged:
-    """What was read: how many records, how many bad ones, and the first of these."""
+    """What was read: how many quotes, how many bad records, the first of these, and what parsers remarked on files."""
 
     records: int = 0
     bad: int = 0
     first_bad: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
 
 def stage(
@@ -91,7 +92,7 @@ def _rows(
     give_up: Callable[[], bool],
 ) -> Iterator[tuple[object, ...]]:
     for number, file in enumerate(files):
-        for quote in quotes_of(file, stream):
+        for quote in quotes_of(file, stream, lambda remark: staged.remarks.append(remark.text)):
             if isinstance(quote, BadRecord):
                 _count_bad(quote, file, staged, argument)
                 continue
@@ -119,7 +120,8 @@ def _rows(
 
 
 def _count_bad(record: BadRecord, file: ChangedFile, staged: Staged, argument: str) -> None:
-    if not file.source.skip_bad:
+    """Count a record that is skipped; bytes that do not decode mean that the whole file is read wrongly."""
+    if record.is_undecodable and not file.source.skip_bad:
         raise SourceError(
             f"{record.where}: {record.problem}. Nothing was changed. To skip such records: "
             f"quotefind index {shlex.quote(file.source.location)}{options_argument(file.source)} --skip-bad{argument}"

@@ -18,12 +18,13 @@ class Summary:
         removed: quotes that no source holds any more.
         repeats: records that said again what another record says.
         truncated: new quotes longer than the encoder takes, and so cut.
-        bad: records passed over because they are no quotes.
+        bad: records skipped because they are not quotes.
         encoded: texts that were encoded.
         quotes: quotes in the index.
         seconds: the time it took.
         rate: texts encoded in a second; 0 where none was.
         warnings: sentences for the user.
+        remarks: what was decided for whole files: which columns were used, what separates cells, the encoding.
     """
 
     sources: int = 0
@@ -40,3 +41,4 @@ class Summary:
     seconds: float = 0.0
     rate: float = 0.0
     warnings: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)

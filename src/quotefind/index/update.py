@@ -155,6 +155,7 @@ def update(
         seconds=time.monotonic() - started,
         rate=added.rate,
         warnings=warnings,
+        remarks=staged.remarks,
     )
 
 
@@ -261,16 +262,21 @@ def _unless_nothing(store: Store, sources: list[Source], changes: Changes, stage
         raise SourceError(f"{places} holds no file of a known format; name one with --input-format.")
     if not sources or staged.records or not read:
         return []
-    bad = f" ({staged.bad} invalid records were skipped)" if staged.bad else ""
+    bad = f" ({_skipped(staged)})" if staged.bad else ""
     if store.count() == 0:
         raise SourceError(f"No quotes were found in {', '.join(read)}{bad}.")
     return [f"no quotes were found in {', '.join(read)}{bad}"]
 
 
+def _skipped(staged: Staged) -> str:
+    """Return a sentence on the records that were skipped, with the first of them."""
+    more = staged.bad - len(staged.first_bad)
+    listed = "; ".join([*staged.first_bad, f"and {more:,} more"] if more else staged.first_bad)
+    return f"{counted(staged.bad, 'record')} skipped: {listed}"
+
+
 def _warnings(changes: Changes, staged: Staged, *, named: bool, pruned: bool, argument: str) -> list[str]:
-    warnings = [f"skipped {problem}" for problem in staged.first_bad]
-    if staged.bad > len(staged.first_bad):
-        warnings.append(f"skipped {staged.bad - len(staged.first_bad)} more invalid records")
+    warnings = [_skipped(staged)] if staged.bad else []
     if not pruned:
         warnings += [
             f"{location} is missing; its quotes are kept. To drop them: quotefind index --prune{argument}"

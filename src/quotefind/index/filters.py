@@ -1,10 +1,16 @@
-"""Which quotes a search may answer with."""
+"""Which quotes a search may find.
+
+`FIELDS` is the table of all conditions. SQL, the conditions of a Lance dataset (`index.lance.filters`) and the check of
+a quote in memory are made from it, each by the kind of a field.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from enum import Enum
+from typing import TYPE_CHECKING, Any
 
 from quotefind.errors import UsageError
 from quotefind.index.schema import integers
@@ -17,17 +23,52 @@ if TYPE_CHECKING:
     from quotefind.records import Quote
 
 
+class Kind(Enum):
+    """How a condition compares, and so of what type its value is."""
+
+    NAME = "any of some names, given by the beginnings of words"
+    TAG = "any of some tags, given whole"
+    AT_MOST = "at most a number"
+    EMPTY = "nothing at all, if true"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A condition that a filter can set.
+
+    Attributes:
+        name: the attribute of `Filter` that holds its value.
+        option: the command-line option; None if there is none.
+        kind: how it compares.
+        of: what of a quote it looks at: "author", "work", "tags" or "chars".
+    """
+
+    name: str
+    option: str | None
+    kind: Kind
+    of: str
+
+
+FIELDS = (
+    Field("authors", "--author", Kind.NAME, "author"),
+    Field("works", "--work", Kind.NAME, "work"),
+    Field("tags", "--tag", Kind.TAG, "tags"),
+    Field("max_chars", "--max-chars", Kind.AT_MOST, "chars"),
+    Field("untagged", None, Kind.EMPTY, "tags"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Conditions on quotes. Each that is given must hold; of several values for one, any may hold.
+    """Conditions on quotes. All that are set must hold; if one has several values, any of them may hold.
 
-    Case and accents do not matter. An author or work matches where the words stand in its name one after the other,
-    from the beginning of a word on ("emily bron" finds Emily Brontë), or anywhere in scripts without case. A tag
-    matches whole; with `proposed`, a tag that was proposed for a quote counts like one of its own. `untagged`: only
-    quotes that have no tags of their own.
+    Case and accents do not matter. An author or work matches if the words occur in its name one after the other, from
+    the beginning of a word on ("emily bron" finds Emily Brontë), or anywhere in scripts without case. A tag matches
+    whole; with `proposed`, proposed tags count too. `untagged`: only quotes without tags of their own. A single string
+    is one name.
 
     Raises:
-        UsageError: a name holds no letter or digit, or `proposed` is set without tags.
+        UsageError: a name has no letter or digit, or `proposed` is set without tags.
     """
 
     authors: tuple[str, ...] = ()
@@ -38,60 +79,100 @@ class Filter:
     untagged: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse names that hold no letter or digit: they would match everything; and what would do nothing."""
-        for option, names in (("--author", self.authors), ("--work", self.works), ("--tag", self.tags)):
+        """Refuse names without a letter or digit, which would match everything, and what would have no effect."""
+        for field in FIELDS:
+            if field.kind not in (Kind.NAME, Kind.TAG):
+                continue
+            value = getattr(self, field.name)
+            names = (value,) if isinstance(value, str) else tuple(value)
+            object.__setattr__(self, field.name, names)
             for name in names:
                 if not fold(name):
-                    raise UsageError(f"{option} {name!r} names nothing; it needs a letter or a digit.")
+                    raise UsageError(f"{field.option} {name!r} names nothing; it needs a letter or a digit.")
         if self.proposed and not self.tags:
-            raise UsageError("--proposed lets --tag match proposed tags too; say which, as in --tag love --proposed.")
+            raise UsageError("--proposed lets --tag match proposed tags too; add a tag, as in --tag love --proposed.")
 
     def __bool__(self) -> bool:
         """Whether any condition is set."""
-        return bool(self.authors or self.works or self.tags or self.max_chars is not None or self.untagged)
+        return any(True for _ in self.conditions())
+
+    def conditions(self) -> Iterator[tuple[Field, Any]]:
+        """Yield the fields that set a condition, each with its value."""
+        for field in FIELDS:
+            value = getattr(self, field.name)
+            if value is not None and value is not False and value != ():
+                yield field, value
 
     def admits(self, quote: Quote) -> bool:
         """Whether `quote` satisfies all conditions; `sql` says the same to a database."""
-        for names, found in ((self.authors, quote.author), (self.works, quote.work)):
-            if names and not any(beginning_of(fold(name)) in f" {fold(found)}" for name in names if found):
-                return False
-        tags = {fold(tag) for tag in self.tags}
-        carried = (*quote.tags, *quote.proposed) if self.proposed else quote.tags
-        if (tags and tags.isdisjoint(map(fold, carried))) or (self.untagged and quote.tags):
-            return False
-        return self.max_chars is None or len(one_line(quote.text)) <= self.max_chars
+        return all(_ADMITS[field.kind](field, value, self.proposed, quote) for field, value in self.conditions())
 
 
-def beginning_of(folded: str) -> str:
-    """Return what to look for: with a blank before it, unless its script has no case and so perhaps no blanks."""
+def beginning_of(name: str) -> str:
+    """Return what to look for to find `name` in a folded text that begins with a blank.
+
+    It begins with a blank, so that a word matches from its beginning, unless its script has no case: then words may not
+    be separated by blanks.
+    """
+    folded = fold(name)
     first = folded[0]
     return folded if first.isalpha() and first.upper() == first.lower() else f" {folded}"
 
 
+def _value(field: Field, quote: Quote) -> Any:
+    """Return what `field` looks at."""
+    return len(one_line(quote.text)) if field.of == "chars" else getattr(quote, field.of)
+
+
+def _admits_name(field: Field, names: tuple[str, ...], _: bool, quote: Quote) -> bool:
+    found = _value(field, quote)
+    return bool(found) and any(beginning_of(name) in f" {fold(found)}" for name in names)
+
+
+def _admits_tag(_: Field, tags: tuple[str, ...], proposed: bool, quote: Quote) -> bool:
+    carried = (*quote.tags, *quote.proposed) if proposed else quote.tags
+    return not set(map(fold, tags)).isdisjoint(map(fold, carried))
+
+
+_ADMITS: dict[Kind, Callable[[Field, Any, bool, Quote], bool]] = {
+    Kind.NAME: _admits_name,
+    Kind.TAG: _admits_tag,
+    Kind.AT_MOST: lambda field, limit, _, quote: bool(_value(field, quote) <= limit),
+    Kind.EMPTY: lambda field, _, __, quote: not _value(field, quote),
+}
+
+
 def sql(where: Filter) -> tuple[str, list[str | int]]:
-    """Return `where` as a condition on a row of the table of quotes, and the values of its parameters."""
+    """Return `where` as a condition on a row of the table `quotes`, and the values of its parameters."""
     conditions: list[str] = []
     values: list[str | int] = []
-    for table, column, names in (("authors", "author_id", where.authors), ("works", "work_id", where.works)):
-        if names:
-            # Both sides begin with a space, so that a word matches from its beginning.
-            any_name = " OR ".join("instr(' ' || folded, ?)" for _ in names)
-            conditions.append(f"{column} IN (SELECT id FROM {table} WHERE {any_name})")
-            values += [beginning_of(fold(name)) for name in names]
-    if where.tags:
-        marks = ", ".join("?" for _ in where.tags)
-        tables = ("quote_tags", "proposed_tags") if where.proposed else ("quote_tags",)
-        carriers = [
-            f"SELECT quote_id FROM {table} JOIN tags ON tags.id = tag_id WHERE folded IN ({marks})" for table in tables
-        ]
-        conditions.append(f"id IN ({' UNION ALL '.join(carriers)})")
-        values += [fold(tag) for tag in where.tags] * len(tables)
-    if where.untagged:
-        conditions.append("tags = '[]'")
-    if where.max_chars is not None:
-        conditions.append("chars <= ?")
-        values.append(where.max_chars)
+    for field, value in where.conditions():
+        condition, parameters = _SQL[field.kind](field, value, where.proposed)
+        conditions.append(condition)
+        values += parameters
     return " AND ".join(conditions) or "1", values
+
+
+def _sql_name(field: Field, names: tuple[str, ...], _: bool) -> tuple[str, list[str | int]]:
+    any_name = " OR ".join("instr(' ' || folded, ?)" for _ in names)
+    return f"{field.of}_id IN (SELECT id FROM {field.of}s WHERE {any_name})", [*map(beginning_of, names)]
+
+
+def _sql_tag(_: Field, tags: tuple[str, ...], proposed: bool) -> tuple[str, list[str | int]]:
+    marks = ", ".join("?" for _ in tags)
+    tables = ("quote_tags", "proposed_tags") if proposed else ("quote_tags",)
+    carriers = [
+        f"SELECT quote_id FROM {table} JOIN tags ON tags.id = tag_id WHERE folded IN ({marks})" for table in tables
+    ]
+    return f"id IN ({' UNION ALL '.join(carriers)})", [*map(fold, tags)] * len(tables)
+
+
+_SQL: dict[Kind, Callable[[Field, Any, bool], tuple[str, list[str | int]]]] = {
+    Kind.NAME: _sql_name,
+    Kind.TAG: _sql_tag,
+    Kind.AT_MOST: lambda field, limit, _: (f"{field.of} <= ?", [limit]),
+    Kind.EMPTY: lambda field, _, __: (f"{field.of} = '[]'", []),
+}
 
 
 def matching_rows(connection: sqlite3.Connection, where: Filter) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

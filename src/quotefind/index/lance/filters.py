@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
-from quotefind.index.filters import Filter, beginning_of
+from quotefind.index.filters import Field, Filter, Kind, beginning_of
 from quotefind.text import fold
 
-_MOST_CHARS = 2**31 - 1
+_LARGEST = 2**31 - 1
 
 
 def condition_of(where: Filter | None) -> str | None:
     """Return `where` as SQL over the columns of `dataset.schema`; None if it sets no condition."""
     if not where:
         return None
-    conditions = [
-        "(" + " OR ".join(f"contains({column}, {literal(beginning_of(fold(name)))})" for name in names) + ")"
-        for column, names in (("author_folded", where.authors), ("work_folded", where.works))
-        if names
-    ]
-    if where.tags:
-        wanted = f"[{listed(map(fold, where.tags))}]"
-        columns = ("tags_folded", "proposed_folded") if where.proposed else ("tags_folded",)
-        conditions.append("(" + " OR ".join(f"array_has_any({column}, {wanted})" for column in columns) + ")")
-    if where.untagged:
-        conditions.append("array_length(tags) = 0")
-    if where.max_chars is not None:
-        # Lance refuses a number that does not fit into the column.
-        conditions.append(f"chars <= {max(min(where.max_chars, _MOST_CHARS), -1)}")
-    return " AND ".join(conditions)
+    return " AND ".join(_SQL[field.kind](field, value, where.proposed) for field, value in where.conditions())
+
+
+def _name(field: Field, names: tuple[str, ...], _: bool) -> str:
+    return "(" + " OR ".join(f"contains({field.of}_folded, {literal(beginning_of(name))})" for name in names) + ")"
+
+
+def _tag(field: Field, tags: tuple[str, ...], proposed: bool) -> str:
+    wanted = f"[{listed(map(fold, tags))}]"
+    columns = (field.of, "proposed") if proposed else (field.of,)
+    return "(" + " OR ".join(f"array_has_any({column}_folded, {wanted})" for column in columns) + ")"
+
+
+_SQL: dict[Kind, Callable[[Field, Any, bool], str]] = {
+    Kind.NAME: _name,
+    Kind.TAG: _tag,
+    # Lance refuses a number that does not fit into the column.
+    Kind.AT_MOST: lambda field, limit, _: f"{field.of} <= {max(min(limit, _LARGEST), -1)}",
+    Kind.EMPTY: lambda field, _, __: f"array_length({field.of}) = 0",
+}
 
 
 def literal(text: str) -> str:

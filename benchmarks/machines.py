@@ -147,7 +147,7 @@ def recall(index: str, copy: str) -> dict[str, Any]:
 
         from quotefind.index.sources import remembered
 
-        (how,) = remembered(directory.ledger)
+        (how,) = remembered(directory.source_tables)
         assert isinstance(how, Source)
         assert how.location == source.location
         with open_to_write(Path(copy), lambda _model, _fingerprint: Known(identity)) as writer:

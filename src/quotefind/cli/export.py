@@ -103,7 +103,7 @@ def _check_output(file: Path, index: Index) -> None:
 
     if isinstance(index.location, Path) and index.location.resolve() in Path(os.path.realpath(file)).parents:
         raise UsageError(f"--output {file} is inside the index; write it elsewhere.")
-    source = source_with(index.ledger, file) if file.exists() else None
+    source = source_with(index.source_tables, file) if file.exists() else None
     if source is not None:
         raise UsageError(
             f"--output {file} belongs to a source of this index, {source}, and would be overwritten. Write another "

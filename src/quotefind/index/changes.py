@@ -66,7 +66,7 @@ def is_stale(index: Index) -> bool:
     A file that cannot be accessed counts as changed, so that the next update reports what is wrong with it.
     """
     try:
-        changes = find_changes(index.ledger, remembered(index.ledger), named=set(), by_content=False)
+        changes = find_changes(index.source_tables, remembered(index.source_tables), named=set(), by_content=False)
     except SourceError:
         return True
     # What is missing here may be there for another machine that shares the index.
@@ -79,7 +79,7 @@ def mark_of(index: Index) -> str:
     It is another once a file changes again, in size or modification time, or the number of quotes.
     """
     try:
-        changes = find_changes(index.ledger, remembered(index.ledger), named=set(), by_content=False)
+        changes = find_changes(index.source_tables, remembered(index.source_tables), named=set(), by_content=False)
     except SourceError:
         return ""
     changed = sorted((file.name, file.size, file.modified) for file in changes.changed)

@@ -102,7 +102,7 @@ class Index(ABC):
 
     @property
     @abstractmethod
-    def ledger(self) -> sqlite3.Connection:
+    def source_tables(self) -> sqlite3.Connection:
         """A database with the tables `sources` and `files` of `schema.SCHEMA`: what the index was made from."""
 
     def __enter__(self) -> Self:

@@ -66,9 +66,9 @@ def options_argument(source: Source) -> str:
     )
 
 
-def source_with(ledger: sqlite3.Connection, file: Path) -> str | None:
+def source_with(source_tables: sqlite3.Connection, file: Path) -> str | None:
     """Return the source that `file` was read from, by any name or link; None if there is none."""
-    known = ledger.execute(
+    known = source_tables.execute(
         "SELECT location, path FROM files JOIN sources ON sources.id = source_id ORDER BY files.id"
     ).fetchall()
     for location, path in known:

@@ -250,7 +250,7 @@ def _metadata(dataset: lance.LanceDataset) -> dict[str, str]:
 def damaged(location: Location, what: str) -> IndexUnusableError:
     """Return the error for a dataset that can be read but does not hold what was written."""
     return IndexUnusableError(
-        f"The index in {location} is damaged: {what}. To mend it: quotefind index --rebuild{index_argument(location)}; "
+        f"The index in {location} is damaged: {what}. To fix it: quotefind index --rebuild{index_argument(location)}; "
         f"if that cannot read it either: quotefind index SOURCE… --index OTHER.lance"
     )
 

@@ -98,7 +98,7 @@ class LanceIndex(Index):
         return 0
 
     @property
-    def ledger(self) -> sqlite3.Connection:
+    def source_tables(self) -> sqlite3.Connection:
         """The tables `sources` and `files`, in memory."""
         return self._sources
 

@@ -39,7 +39,7 @@ def verify(index: LanceIndex, progress: Progress = silent) -> int:
     problems: list[str] = []
     rows: list[np.ndarray[Any, np.dtype[np.int64]]] = []
     names: list[np.ndarray[Any, np.dtype[np.uint64]]] = []
-    files = {number for (number,) in index.ledger.execute("SELECT id FROM files")}
+    files = {number for (number,) in index.source_tables.execute("SELECT id FROM files")}
     words = done = 0
     with reported(index.location):
         for batch in index.dataset.to_batches(batch_size=_BATCH):
@@ -61,9 +61,9 @@ def verify(index: LanceIndex, progress: Progress = silent) -> int:
             if known.num_rows_indexed < index.count
         ]
     if _different(rows) != done or _different(names) != done:
-        problems.append("a quote is there twice, or two have the same row")
+        problems.append("a quote is there twice, or two quotes have the same row")
     if words != index.manifest.words:
-        problems.append(f"full-text search counts {index.manifest.words} words, and there are {words}")
+        problems.append(f"full-text search counts {index.manifest.words} words, but there are {words}")
     problems += incomplete
     if problems:
         more = f"; and {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
@@ -94,7 +94,7 @@ def _different(parts: Sequence[np.ndarray[Any, np.dtype[Any]]]) -> int:
 def _wrong_vector(record: dict[str, Any], vector: Vectors) -> Iterator[str]:
     """Yield what is wrong with the vector (d,) of a quote."""
     if not abs(float(np.linalg.norm(vector)) - 1) < _LENGTH:  # true for NaN too
-        yield f"the vector of row {record['row']} is no unit vector"
+        yield f"the vector of row {record['row']} is not a unit vector"
     elif zlib.crc32(vector.tobytes()) != record["checksum"]:
         yield f"the vector of row {record['row']} is not what was written"
 
@@ -103,7 +103,7 @@ def _wrong(record: dict[str, Any], tokens: list[str], files: set[int]) -> Iterat
     """Yield what is wrong with a quote."""
     name, text, author, work = record["id"], record["text"], record["author"], record["work"]
     if text_digest(text).hex() != record["digest"] or quote_id(text, author) != name:
-        yield f"quote {name} has not the text or author that it was stored with"
+        yield f"quote {name} was stored with another text or author"
     elif not is_intact(record):
         yield f"quote {name} was stored with another work, year, place, date, note, lines or tags"
     found_by = (
@@ -115,8 +115,8 @@ def _wrong(record: dict[str, Any], tokens: list[str], files: set[int]) -> Iterat
     )
     stored = tuple(record[key] for key in ("chars", "author_folded", "work_folded", "tags_folded", "proposed_folded"))
     if found_by != stored:
-        yield f"quote {name} is found by a length, a name or a tag that it has not"
+        yield f"quote {name} is found by a length, a name or a tag that it does not have"
     if " ".join(tokens) != record["words"] or len(tokens) != record["word_count"]:
-        yield f"quote {name} is found by words that it has not"
+        yield f"quote {name} is found by words that it does not have"
     if not record["files"] or len(record["files"]) != len(record["lines"]) or not files.issuperset(record["files"]):
         yield f"quote {name} belongs to no source"

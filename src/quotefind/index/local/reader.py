@@ -341,7 +341,7 @@ class LocalIndex(Index):
         return self._connection
 
     @property
-    def ledger(self) -> sqlite3.Connection:
+    def source_tables(self) -> sqlite3.Connection:
         """The same: the whole database is in it."""
         return self._connection
 

@@ -21,7 +21,19 @@ LAYERS = [
     {"checkpoint", "stores"},
     {"index", "encoders"},
     {"similarity", "corpus"},
-    {"records", "errors", "paths", "private_files", "text", "escaping", "progress", "interrupts", "limits", "extras"},
+    {
+        "records",
+        "errors",
+        "paths",
+        "private_files",
+        "text",
+        "escaping",
+        "progress",
+        "interrupts",
+        "limits",
+        "extras",
+        "blas",
+    },
 ]
 # Within a layer.
 ALSO = {

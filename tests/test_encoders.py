@@ -16,16 +16,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer
 from typer.testing import CliRunner
 
 from quotefind.cli import app
-from quotefind.encoders import Encoder, export, graph, open_encoder, prepare, resolve, sbert
+from quotefind.encoders import Encoder, export, graph, open_encoder, prepare, resolve, sbert, tokens
 from quotefind.encoders.download import download
 from quotefind.encoders.export_graph import export_graph
 from quotefind.encoders.onnx import OnnxEncoder
-from quotefind.encoders.prepared import PreparedModel, find_prepared
+from quotefind.encoders.prepared import PreparedModel, file_checksum, find_prepared
 from quotefind.encoders.resolve import BASE_REPOSITORY, BASE_REVISION, ModelSource, fingerprint_of
 from quotefind.encoders.sbert import SentenceTransformersEncoder
+from quotefind.encoders.tokens import PreparedTokenizer
 from quotefind.errors import IndexUnusableError, ModelError, UsageError
 from quotefind.pairs import similarities
 from quotefind.progress import silent
@@ -145,9 +147,9 @@ def home_with_tiny(home: Path, tiny_home: Path) -> Path:
     return home
 
 
-def prepared_of(model: Path) -> PreparedModel:
-    """Return the prepared form of the model in a directory."""
-    found = find_prepared(fingerprint_of(resolve.resolve(str(model))))
+def prepared_of(model: Path | None) -> PreparedModel:
+    """Return the prepared form of the model in a directory, or of the default model."""
+    found = find_prepared(fingerprint_of(resolve.resolve(None if model is None else str(model))))
     assert found is not None
     return found
 
@@ -295,11 +297,69 @@ def test_the_default_model_keeps_the_meaning_of_ordinary_sentences(real_encoder:
     assert np.mean(scores["paraphrase"]) > np.mean(scores["related"]) + 0.2 > np.mean(scores["unrelated"]) + 0.2
 
 
+def test_a_checksum_finds_what_changed(tmp_path: Path) -> None:
+    """One bit, a length, zeros at the end and blocks in another order each change the checksum of a file."""
+    data = np.random.default_rng(1).bytes(3_000_001)
+    block = 1 << 20
+    variants = [
+        data,
+        data[:-1],
+        data + b"\0",
+        data[:5] + bytes([data[5] ^ 8]) + data[6:],
+        data[:-1] + bytes([data[-1] ^ 1]),
+        data[block : 2 * block] + data[:block] + data[2 * block :],
+    ]
+    checksums = set()
+    for number, variant in enumerate(variants):
+        path = tmp_path / str(number)
+        path.write_bytes(variant)
+        assert file_checksum(path) == file_checksum(path)
+        checksums.add(file_checksum(path))
+    assert len(checksums) == len(variants)
+
+
 def test_tokens_are_counted_before_a_text_is_cut(real_encoder: Encoder) -> None:
     """A text of 400 words counts all its tokens, though what stands behind the 256th has no effect."""
     short, long = "hope and fear", "hope " * 400
     assert real_encoder.count_tokens([short, long]) == [5, 402]
     assert largest_difference(*(real_encoder.encode_quotes([long + end]) for end in ("fear", "dust"))) == 0
+
+
+ODD_TEXTS = [
+    *CARD,
+    "quotes about family",
+    "",
+    " ",
+    "Zoë's naïve café — 42 €, ½, 家族 и любовь, שלום",
+    "antidisestablishmentarianism floccinaucinihilipilification " + "x" * 150,
+    "[SEP] a[SEP]b unhappy[MASK]iness [UNK]x [pad]",
+    "tab\there\nand\r\nlines\u200b\ufeff\x00\x07 \U0001f600\U0001d504",
+]
+
+
+@pytest.mark.parametrize("texts", [[text] for text in ODD_TEXTS] + [ODD_TEXTS[:3]], ids=range(len(ODD_TEXTS) + 1))
+def test_a_few_texts_have_the_tokens_of_the_whole_vocabulary(
+    real_home: Path, monkeypatch: pytest.MonkeyPatch, texts: list[str]
+) -> None:
+    """The tokenizer for a few texts gives the ids that the model's own tokenizer gives, without parsing that one."""
+    whole = Tokenizer.from_file(str(resolve.resolve(None).path / "tokenizer.json"))
+    whole.no_truncation()
+    whole.no_padding()
+    monkeypatch.setenv("QUOTEFIND_HOME", str(real_home))
+    directory = prepared_of(None).path
+    monkeypatch.setattr(tokens, "_FEW", 1000)
+    monkeypatch.setattr(tokens, "Tokenizer", SimpleNamespace(from_str=Tokenizer.from_str))
+    assert PreparedTokenizer(directory).ids(texts) == [whole.encode(text).ids for text in texts]
+
+
+def test_many_texts_have_the_tokens_of_the_whole_vocabulary(real_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words of all letters, in many random texts, are cut into the same tokens by both tokenizers."""
+    chance = random.Random(2)
+    letters = "abcdefghijklmnopqrstuvwxyzäß家'-.[]# "
+    texts = ["".join(chance.choices(letters, k=chance.randint(1, 40))) for _ in range(300)]
+    monkeypatch.setenv("QUOTEFIND_HOME", str(real_home))
+    few, whole = (PreparedTokenizer(prepared_of(None).path) for _ in range(2))
+    assert [few.ids([text])[0] for text in texts] == whole.ids(texts)
 
 
 def test_progress_is_told_in_texts(real_encoder: Encoder) -> None:
@@ -505,7 +565,8 @@ def test_a_prepared_model_is_opened_without_its_source(tiny: Path, home_with_tin
     ("name", "damage"),
     [
         *itertools.product(["model.onnx", "weights.bin", "tokenizer.json", "prepared.json"], ["cut", "gone"]),
-        *itertools.product(["model.onnx", "tokenizer.json", "prepared.json"], ["zeros"]),
+        ("words.txt", "cut"),
+        *itertools.product(["model.onnx", "tokenizer.json", "words.txt", "prepared.json"], ["zeros"]),
     ],
 )
 def test_a_damaged_prepared_model_is_made_again_or_refused(
@@ -536,7 +597,7 @@ def test_a_damaged_prepared_model_is_made_again_or_refused(
         assert made == [str(tiny)]
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "weights.bin", "tokenizer.json"])
+@pytest.mark.parametrize("name", ["model.onnx", "weights.bin", "tokenizer.json", "words.txt"])
 def test_damage_in_the_middle_is_found_before_anything_is_stored(tiny: Path, home_with_tiny: Path, name: str) -> None:
     """One other byte in a file of a prepared model is an error that names it, before anybody gets a vector."""
     assert home_with_tiny.is_dir()

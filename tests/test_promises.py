@@ -182,6 +182,48 @@ def test_searching_imports_no_torch_and_opens_no_socket(bundled_home: Path, name
     assert modules(done) & HEAVY == set()
 
 
+# Prints, at the end of the program, how many threads each OpenBLAS multiplies with.
+COUNT_THREADS = """
+import quotefind.cli as cli
+import threadpoolctl
+def leave(code):
+    os.write(2, str([pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
+                    + [os.environ.get("OPENBLAS_NUM_THREADS")]).encode())
+    end(code)
+os._exit = leave
+import sys; sys.argv[0] = "quotefind"
+cli.main()
+"""
+processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+
+
+@pytest.mark.skipif(processors < 2, reason="one processor has one thread")
+def test_a_search_of_few_quotes_starts_no_threads_of_blas(bundled_home: Path) -> None:
+    """find begins with one thread for NumPy unless the user sets the number; other processes do not inherit that."""
+    done = run(program(COUNT_THREADS), "find", "hope", "-k", "1", home=bundled_home)
+    assert (done.code, done.err) == (0, "[1, None]"), done
+    done = run(program(COUNT_THREADS), "find", "hope", "-k", "1", home=bundled_home, OPENBLAS_NUM_THREADS="2")
+    assert (done.code, done.err) == (0, "[2, '2']"), done
+
+
+@pytest.mark.skipif(processors < 2, reason="one processor has one thread")
+@pytest.mark.parametrize(("rows", "threads"), [(1000, 1), (400_000, processors)])
+def test_many_rows_are_ranked_by_all_processors(home: Path, rows: int, threads: int) -> None:
+    """From some hundred thousand scores on, a ranking takes all processors, where NumPy began with one thread."""
+    statement = f"""
+from quotefind import blas
+blas.import_numpy()
+import numpy as np
+from quotefind.similarity import top_k
+assert top_k(np.ones(({rows}, 1), np.float32), np.ones((1, 1), np.float32), 1)[0].rows.tolist() == [0]
+import threadpoolctl
+print([pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"])
+leave(0)
+"""
+    done = run((sys.executable, "-c", DRIVER + statement.replace("leave(0)", "sys.stdout.flush(); end(0)")), home=home)
+    assert (done.code, done.out) == (0, f"[{threads}]\n"), done
+
+
 def test_onnxruntime_sends_no_telemetry(bundled_home: Path, tmp_path: Path) -> None:
     """ONNX Runtime is told to keep and send nothing of us, whatever it would do by itself; no hook could see it."""
     places = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}

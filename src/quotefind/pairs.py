@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from quotefind.blas import use_all_threads
 from quotefind.checkpoint import Checkpoint
 from quotefind.encoders import Encoder
 from quotefind.errors import UsageError
@@ -144,6 +145,8 @@ def mined(
         kind = f"-{keep.__name__}" if keep is not None else ""
         checkpoint = Checkpoint(checkpoints, f"{index.digest(rows)}-{_BLOCK}-{top}-{min_score}{kind}")
         found = _loaded(checkpoint) or found
+    if total > 1:
+        use_all_threads()
     saved, left, left_start = time.monotonic(), np.empty((0, 0), np.float32), -1
     try:
         for i, j in islice(combinations_with_replacement(range(0, len(rows), _BLOCK), 2), found.done, None):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from quotefind.blas import use_all_threads
+
 Vectors = NDArray[np.float32]
 
 # Rows scored at a time: 8192 x 384 float32 are 12 MB, enough for BLAS to run at full speed, few to hold. For few
@@ -14,6 +16,8 @@ Vectors = NDArray[np.float32]
 _BLOCK = 8192
 _LARGE_BLOCK = 65536
 _FEW = 8
+# From this many scores on, more than one thread is faster.
+_MANY = 200_000
 # Pairs of rows copied at a time: 6 MB.
 _PAIRS = 2048
 # Above this share of the rows it is faster to score all and leave some out than to pick rows.
@@ -118,6 +122,8 @@ def top_k(
     k = min(k, total - (0 if without is None else len(without)))
     if k <= 0 or not len(queries):
         return [Ranking(np.empty(0, np.int64), np.empty(0, np.float64)) for _ in queries]
+    if total * len(queries) >= _MANY:
+        use_all_threads()
     maxima = _group_maxima(matrix, queries, rows, without)
     if np.isnan(maxima).any():
         raise ValueError("a row of the matrix is not finite")

@@ -14,7 +14,7 @@ import typer
 import typer.main
 from typer.core import TyperCommand, TyperGroup
 
-from quotefind import interrupts, limits
+from quotefind import blas, interrupts, limits
 from quotefind.cli import completion
 from quotefind.errors import ModelError, QuotefindError
 
@@ -79,6 +79,8 @@ class _Command(TyperCommand):
     def invoke(self, ctx: Any) -> Any:
         """Run it."""
         limits.check(limits.LIBRARIES)
+        if self.name in _BEGIN_WITH_ONE_THREAD:
+            blas.import_numpy()
         return super().invoke(ctx)
 
 
@@ -101,6 +103,8 @@ _COMMANDS = (
 )
 _OTHERWISE_NAMED = {"map": "map_", "model": "app"}
 _DO_NOT_COMPUTE = ("today", "formats")
+# What they call asks for more threads where there is much to compute.
+_BEGIN_WITH_ONE_THREAD = ("index", "find", "pair", "export", "info", "serve")
 
 
 class _Commands(Mapping[str, Any]):

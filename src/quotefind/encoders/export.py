@@ -47,10 +47,12 @@ def make_by_export(source: ModelSource, model: PreparedModel) -> PreparedModel:
 
 
 def _export(model: SentenceTransformer, directory: Path) -> None:
-    """Write model.onnx, weights.bin and tokenizer.json to `directory`."""
+    """Write the graph, its weights and the tokenizer to `directory`."""
+    from quotefind.encoders.tokens import save_tokenizer
+
     if any(getattr(module, "include_prompt", True) is False for module in model):
         raise ModelError("its pooling leaves out the prompt")
-    (directory / "tokenizer.json").write_text(model.tokenizer.backend_tokenizer.to_str(), encoding="utf-8")
+    save_tokenizer(model.tokenizer.backend_tokenizer, directory)
     exported = directory / "exported.onnx"
     export(model, exported)
     save_optimized(exported, directory)

@@ -35,11 +35,13 @@ def make_from_graph(source: ModelSource, model: PreparedModel) -> PreparedModel:
     import numpy as np
     from tokenizers import Tokenizer
 
+    from quotefind.encoders.tokens import TOKENIZER, save_tokenizer
+
     about: dict[str, Any] = json.loads((DIRECTORY / "about.json").read_text(encoding="utf-8"))
     names: list[str] = about.pop("weights")
     weights = _merged(source)
     save_optimized(DIRECTORY / "graph.onnx", model.path, {name: _weight(weights, name) for name in names})
-    Tokenizer.from_file(str(source.path / "tokenizer.json")).save(str(model.path / "tokenizer.json"), pretty=False)
+    save_tokenizer(Tokenizer.from_file(str(source.path / TOKENIZER)), model.path)
     model = replace(model, **about)
     with np.load(DIRECTORY / "vectors.npz", allow_pickle=False) as vectors:
         difference = largest_difference(model, vectors[source.name])

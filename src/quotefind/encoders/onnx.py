@@ -9,10 +9,11 @@ from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
+from quotefind.blas import processors
 from quotefind.encoders.prepared import PreparedModel
 from quotefind.encoders.runtime import onnxruntime
+from quotefind.encoders.tokens import PreparedTokenizer
 from quotefind.errors import ModelError
 from quotefind.limits import shortage
 from quotefind.progress import Progress, silent
@@ -44,12 +45,7 @@ class OnnxEncoder:
         model.check(weights=False)  # before the parsers below, of which not all survive any file, see them
         self._check = _WeightsCheck(model)
         self._check.start()
-        try:
-            self._tokenizer = Tokenizer.from_file(str(model.path / "tokenizer.json"))
-        except Exception as error:  # tokenizers raises plain Exception
-            raise self._damaged(error) from error
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
+        self._tokenizer = PreparedTokenizer(model.path)
 
     def encode_quotes(self, texts: Sequence[str], progress: Progress = silent) -> Vectors:
         """Return (n, dim) float32 unit rows, one a text, in order; `progress` is told texts, not batches."""
@@ -62,7 +58,7 @@ class OnnxEncoder:
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Return how many tokens each text has, its prompt and the special tokens counted, before it is cut."""
         prompt = self._model.quote_prompt
-        return [len(encoding) for encoding in self._tokenizer.encode_batch_fast([prompt + text for text in texts])]
+        return [len(ids) for ids in self._tokenizer.ids([prompt + text for text in texts])]
 
     def _encode(self, texts: Sequence[str], progress: Progress) -> Vectors:
         try:
@@ -101,8 +97,7 @@ class OnnxEncoder:
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
         # Cut here rather than by the tokenizer, so that one tokenizer also counts uncut.
         keep = self.max_tokens
-        encodings = self._tokenizer.encode_batch_fast(list(texts))
-        return [ids if len(ids) <= keep else ids[: keep - 1] + ids[-1:] for ids in (e.ids for e in encodings)]
+        return [ids if len(ids) <= keep else ids[: keep - 1] + ids[-1:] for ids in self._tokenizer.ids(texts)]
 
     def _run(self, session: onnxruntime.InferenceSession, tokens: list[list[int]], batch: NDArray[np.int64]) -> Vectors:
         longest = max(len(tokens[i]) for i in batch)
@@ -194,10 +189,6 @@ def _batches(tokens: list[list[int]]) -> Iterator[NDArray[np.int64]]:
 
 
 def _cores() -> int:
-    """Return how many processors are to work: all there are, or fewer where the environment says so, as Ray does."""
-    try:
-        there = len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS and Windows
-        there = os.cpu_count() or 1
+    """Return how many processors to use: all, or fewer where the environment says so, as Ray does."""
     wanted = os.environ.get("OMP_NUM_THREADS", "")
-    return min(there, int(wanted)) if wanted.isdecimal() and int(wanted) else there
+    return min(processors(), int(wanted)) if wanted.isdecimal() and int(wanted) else processors()

@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from quotefind import limits
-from quotefind.encoders.prepared import FORMAT, INFO, PreparedModel, checksum_of, directory_of, find_prepared, seal
+from quotefind.encoders.prepared import (
+    FORMAT,
+    INFO,
+    PreparedModel,
+    directory_of,
+    file_checksum,
+    find_prepared,
+    info_checksum,
+)
 from quotefind.encoders.resolve import ModelSource
 from quotefind.errors import ModelError
 from quotefind.paths import make_private
@@ -84,8 +92,8 @@ def _make(source: ModelSource, fingerprint: str, directory: Path) -> None:
     model = _made(source, PreparedModel(directory, source.name, fingerprint, "onnx", 0, "", 0))
     info: dict[str, Any] = asdict(model)
     del info["path"]
-    info["files"] = {path.name: [path.stat().st_size, checksum_of(path)] for path in sorted(directory.iterdir())}
-    info |= {"seal": seal(info), "format": FORMAT}
+    info["files"] = {path.name: [path.stat().st_size, file_checksum(path)] for path in sorted(directory.iterdir())}
+    info |= {"checksum": info_checksum(info), "format": FORMAT}
     (directory / INFO).write_text(json.dumps(info, indent=1), encoding="utf-8")
 
 

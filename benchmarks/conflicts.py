@@ -163,7 +163,7 @@ def _samples(directory: Path, count: int) -> list[Sample]:
 
     drawn = random.Random(42)
     lines = (_HERE.parent / "quotes" / "quotes.jsonl").read_text(encoding="utf-8").splitlines()
-    quotations = [json.loads(line)["text"] for line in lines]
+    quotations = [" ".join(json.loads(line)["text"].split()) for line in lines]
     varied = drawn.sample(quotations, min(count, len(quotations)))
     made = [(kind, True, text, variant) for text in varied for kind, variant in variants(text, drawn)]
     made += [("opposite", False, a, b) for a, b in _OPPOSITES]

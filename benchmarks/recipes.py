@@ -207,8 +207,9 @@ def _held_out() -> tuple[list[str], list[Any]]:
     themes: dict[str, dict[str, int]] = {}
     for line in (_QUOTES / "quotes.jsonl").read_text(encoding="utf-8").splitlines():
         quote = json.loads(line)
-        for tag in quote["tags"] if quote["text"] in place else []:
-            themes.setdefault(tag.replace("-", " "), {})[place[quote["text"]]] = 1
+        text = " ".join(quote["text"].split())
+        for tag in quote["tags"] if text in place else []:
+            themes.setdefault(tag.replace("-", " "), {})[place[text]] = 1
     judged = [
         JudgedQuery(f"{theme}.{way}", template.replace("{}", theme), relevant, topic=theme, group="themes")
         for theme, relevant in themes.items()

@@ -34,9 +34,9 @@ def pairs() -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def quotes() -> dict[str, dict[str, Any]]:
-    """Return the bundled quotations by their text."""
+    """Return the bundled quotations by their text on one line."""
     lines = (QUOTES / "quotes.jsonl").read_text(encoding="utf-8").splitlines()
-    return {quote["text"]: quote for quote in map(json.loads, lines)}
+    return {" ".join(quote["text"].split()): quote for quote in map(json.loads, lines)}
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from quotefind.text import fold, normalise
+from quotefind.text import fold, normalise, one_line
 
 QUOTES = Path(__file__).resolve().parent.parent / "quotes"
 KEYS = ["text", "author", "work", "year", "tags"]
@@ -156,8 +156,8 @@ def test_themes_are_sorted_and_used(quotes: list[dict[str, Any]], themes: list[s
 
 
 def test_sorted_by_author_work_and_text(quotes: list[dict[str, Any]]) -> None:
-    """The records stand in the order that the README gives."""
-    keys = [(without_accents(quote["author"]), quote["work"], quote["text"]) for quote in quotes]
+    """The records are in the order that the README gives, whatever the lines of their texts."""
+    keys = [(without_accents(quote["author"]), quote["work"], one_line(quote["text"])) for quote in quotes]
     for before, after in itertools.pairwise(keys):
         assert before < after
 
@@ -176,14 +176,28 @@ def test_lengths(quotes: list[dict[str, Any]]) -> None:
 
 
 def test_texts_are_in_normal_form(quotes: list[dict[str, Any]]) -> None:
-    """The texts are already what reading them makes of them."""
-    assert [quote for quote in quotes if quote["text"] != normalise(quote["text"])] == []
+    """The texts are already what reading them makes of them, with the lines of verse."""
+    assert [quote for quote in quotes if quote["text"] != normalise(quote["text"], keep_lines=True)] == []
+
+
+def test_verse_has_its_lines(quotes: list[dict[str, Any]]) -> None:
+    """Verse has line breaks, and each of its lines begins as lines of verse do."""
+    verse = {quote["work"]: quote["text"] for quote in quotes if "\n" in quote["text"]}
+    assert len([quote for quote in quotes if "\n" in quote["text"]]) >= 100
+    assert verse["Sonnet 71"] == (
+        "Nay, if you read this line, remember not\n"
+        "The hand that writ it; for I love you so,\n"
+        "That I in your sweet thoughts would be forgot\n"
+        "If thinking on me then should make you woe."
+    )
+    lines = [line for text in verse.values() for line in text.split("\n") if line]
+    assert [line for line in lines if line.lstrip("'\"(")[0].islower()] == []
 
 
 def test_no_control_characters(quotes: list[dict[str, Any]]) -> None:
-    """No control, format or private characters, and no replacement marks, stand anywhere."""
+    """There are no control, format or private characters but line breaks in texts, and no replacement marks."""
     for quote in quotes:
-        value = quote["text"] + quote["author"] + quote["work"]
+        value = quote["text"].replace("\n", " ") + quote["author"] + quote["work"]
         assert all(unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cn", "Zl", "Zp") for c in value), quote
         assert "\ufffd" not in value, quote
 

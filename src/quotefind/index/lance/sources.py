@@ -8,34 +8,50 @@ import sqlite3
 import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from itertools import starmap
+from typing import NamedTuple
 
 from quotefind.index.schema import SCHEMA, statements
 
 
-@dataclass(frozen=True, slots=True)
-class SourceTables:
-    """The rows of the tables `sources` and `files` of `index.schema`.
+class SourceRow(NamedTuple):
+    """A row of the table `sources`."""
 
-    Attributes:
-        sources: number, location and options of each source.
-        files: number, number of the source, path, size, time and SHA-256 (in hexadecimal) of each file. The next update
-            reads a file without a SHA-256 again, even if its size and time are unchanged.
+    number: int
+    location: str
+    options: str
+
+
+class FileRow(NamedTuple):
+    """A row of the table `files`, with the SHA-256 in hexadecimal.
+
+    The next update reads a file without a SHA-256 again, even if its size and time are unchanged.
     """
 
-    sources: list[tuple[Any, ...]]
-    files: list[tuple[Any, ...]]
+    number: int
+    source: int
+    path: str
+    size: int | None
+    modified: int | None
+    digest: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTables:
+    """The rows of the tables `sources` and `files` of `index.schema`."""
+
+    sources: list[SourceRow]
+    files: list[FileRow]
 
     @staticmethod
     def of(connection: sqlite3.Connection) -> SourceTables:
         """Return what is in the tables of a database."""
-        return SourceTables(
-            connection.execute("SELECT id, location, options FROM sources ORDER BY id").fetchall(),
-            connection.execute(
-                "SELECT id, source_id, path, size, modified, iif(digest IS NULL, NULL, lower(hex(digest)))"
-                " FROM files ORDER BY id"
-            ).fetchall(),
+        sources = connection.execute("SELECT id, location, options FROM sources ORDER BY id")
+        files = connection.execute(
+            "SELECT id, source_id, path, size, modified, iif(digest IS NULL, NULL, lower(hex(digest)))"
+            " FROM files ORDER BY id"
         )
+        return SourceTables(list(starmap(SourceRow, sources)), list(starmap(FileRow, files)))
 
     @staticmethod
     def unpacked(text: str) -> SourceTables:
@@ -45,7 +61,7 @@ class SourceTables:
             ValueError, TypeError, zlib.error: `text` does not come from `packed`.
         """
         sources, files = json.loads(zlib.decompress(base64.b85decode(text)))
-        return SourceTables([tuple(source) for source in sources], [tuple(file) for file in files])
+        return SourceTables(list(starmap(SourceRow, sources)), list(starmap(FileRow, files)))
 
     def packed(self) -> str:
         """Return the tables as text."""
@@ -60,7 +76,7 @@ class SourceTables:
         connection.executemany("INSERT INTO sources VALUES (?, ?, ?)", self.sources)
         connection.executemany(
             "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?)",
-            ((*known, digest and bytes.fromhex(digest)) for *known, digest in self.files),
+            ((*file[:-1], file.digest and bytes.fromhex(file.digest)) for file in self.files),
         )
 
     def database(self) -> sqlite3.Connection:
@@ -74,12 +90,12 @@ class SourceTables:
 
     def locations(self, numbers: Collection[int]) -> set[str]:
         """Return the locations of the sources with these `numbers`."""
-        return {location for number, location, _ in self.sources if number in numbers}
+        return {source.location for source in self.sources if source.number in numbers}
 
     def begun(self, before: SourceTables, touched: Collection[int]) -> set[int]:
         """Return the numbers of the sources with a file that is new since `before`, or whose number is in `touched`."""
-        known = {file[0] for file in before.files}
-        return {source for file, source, *_ in self.files if file in touched or file not in known}
+        known = {file.number for file in before.files}
+        return {file.source for file in self.files if file.number in touched or file.number not in known}
 
     def becoming(self, after: SourceTables, touched: Collection[int]) -> SourceTables:
         """Return the tables of a version between this one and `after`, in which a quote may be as in either.
@@ -87,13 +103,9 @@ class SourceTables:
         They hold the files of both, since a quote may come from any of them. New files, and those whose numbers are in
         `touched`, have no SHA-256: an update that follows an interrupted one reads them again.
         """
-        known, sources = {file[0] for file in self.files}, {source[0] for source in self.sources}
+        known, sources = {file.number for file in self.files}, {source.number for source in self.sources}
         return SourceTables(
-            self.sources + [source for source in after.sources if source[0] not in sources],
-            [_without_digest(file) if file[0] in touched else file for file in self.files]
-            + [_without_digest(file) for file in after.files if file[0] not in known],
+            self.sources + [source for source in after.sources if source.number not in sources],
+            [file._replace(digest=None) if file.number in touched else file for file in self.files]
+            + [file._replace(digest=None) for file in after.files if file.number not in known],
         )
-
-
-def _without_digest(file: tuple[Any, ...]) -> tuple[Any, ...]:
-    return (*file[:-1], None)

@@ -40,7 +40,7 @@ def main() -> None:
             "no index yet": today,
             "the bundled quotes": [*today, "--index", bundled],
             size: [*today, "--index", large],
-            f"{size}, `--theme {named['tag']}`": [*today, "--index", large, "--theme", named["tag"]],
+            f"{size}, `--tag {named['tag']}`": [*today, "--index", large, "--tag", named["tag"]],
             f"{size}, `--author '{named['author']}'`": [*today, "--index", large, "--author", named["author"]],
             f"{size}, `--max-chars 80`": [*today, "--index", large, "--max-chars", "80"],
         }

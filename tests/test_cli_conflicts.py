@@ -31,9 +31,9 @@ WORDS_OF_A_JUDGE = re.compile(
     r"\b(in)?correct|\bwrong|misattribut|\bfalse|\btrue|mistake|\berror|genuine|authentic|should|original",
     re.IGNORECASE,
 )
-LAST = "which name or wording is right, this program cannot know"
+LAST = "quotefind cannot tell which name or wording is right"
 ROW = "group,differs,score,id,text,author,work,year,tags,source,line"
-NOTHING = "quotefind: no quotes found that have the same or nearly the same words\n"
+NOTHING = "quotefind: no quotes have the same or nearly the same words\n"
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_groups_as_lines(cli: Cli) -> None:
         f"\tLove conquers war.\tLaozi, Poems\t{source}:1\n"
         f"\tLove conquers war!\tLao Tzu\t{source}:2\n"
         "\n"
-        "2\tperhaps one name, spelled differently: Goethe | J. W. von Goethe\n"
+        "2\tperhaps one name in different spellings: Goethe | J. W. von Goethe\n"
         f"\tTime is king of hope.\tGoethe\t{source}:3\n"
         f"\tTime is king of hope.\tJ. W. von Goethe\t{source}:4\n"
         "\n"
@@ -225,10 +225,10 @@ def test_no_groups_are_said_on_stderr_only(cli: Cli, style: str, expected: str) 
         (["love"], "Give either texts or --conflicts, not both."),
         (["love", "war"], "Give either texts or --conflicts, not both."),
         (["--pairs", "a.tsv"], "Give either --pairs or --conflicts, not both."),
-        (["--model", "other"], "--model is for texts that are compared with each other; it does nothing here."),
-        (["--input-format", "csv"], "--input-format is for --pairs; it does nothing here."),
-        (["--no-header"], "--no-header is for --pairs; it does nothing here."),
-        (["--format", "trec"], "--format trec is for find: it holds rankings."),
+        (["--model", "other"], "--model is for texts to compare with each other and has no effect here. Leave it out."),
+        (["--input-format", "csv"], "--input-format is for --pairs and has no effect here. Leave it out."),
+        (["--no-header"], "--no-header is for --pairs and has no effect here. Leave it out."),
+        (["--format", "trec"], "--format trec works with find only, because it holds rankings."),
     ],
 )
 def test_what_does_not_go_together(cli: Cli, arguments: list[str], says: str) -> None:

@@ -107,7 +107,7 @@ def test_json_lines(cli: Cli) -> None:
     assert found["cosine"]["R@100"] == "1.000"
     assert found["cosine"]["p"] == ""
     assert done.err == (
-        "quotefind: 2 queries on 2 topics, 6 quotes, model words; p is that of the difference from cosine\n"
+        "quotefind: 2 queries on 2 topics, 6 quotes, model words; p is for the difference from cosine\n"
     )
 
 
@@ -263,7 +263,7 @@ def test_figures_from_what_a_model_was_trained_with_are_not_left_alone(
     )
     done = cli("evaluate", *how, "--quiet", "--model", "other")
     assert done.code == 0
-    assert ("other was trained with the bundled quotes and their themes" in done.err) is warned
+    assert ("other was trained on the bundled quotes and their tags" in done.err) is warned
     assert cli("evaluate", *how, "--quiet").err == ""
 
 
@@ -389,7 +389,7 @@ def test_progress_is_for_terminals_only(cli: Cli) -> None:
     code, shown = run_on_terminal(FAKE_PROGRAM, *arguments, home=cli.home, stream="stderr")
     assert code == 0
     assert "asking" in shown
-    assert shown.rstrip().endswith("p is that of the difference from cosine")
+    assert shown.rstrip().endswith("p is for the difference from cosine")
     assert run_on_terminal(FAKE_PROGRAM, *arguments, "--quiet", home=cli.home, stream="stderr") == (0, "")
 
 
@@ -399,16 +399,16 @@ def test_progress_is_for_terminals_only(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ([], "Say what is judged, by one of these alone: a FILE, --from-tags, or --topics with --qrels"),
-        (["judged.jsonl", "--from-tags"], "Say what is judged"),
-        (["judged.jsonl", "--topics", "t", "--qrels", "q"], "Say what is judged"),
-        (["--from-tags", "--topics", "t", "--qrels", "q"], "Say what is judged"),
-        (["judged.jsonl", "--qrels", "q"], "Say what is judged"),
-        (["--topics", "t"], "--topics and --qrels belong together"),
-        (["--qrels", "q"], "--topics and --qrels belong together"),
-        (["judged.jsonl", "--template", "on {}"], "--template and --min-quotes are for --from-tags"),
-        (["judged.jsonl", "--min-quotes", "3"], "--template and --min-quotes are for --from-tags"),
-        (["--topics", "t", "--qrels", "q", "--template", "{}"], "are for --from-tags; they do nothing here"),
+        ([], "Give exactly one set of judgements: FILE, --from-tags, or --topics with --qrels"),
+        (["judged.jsonl", "--from-tags"], "Give exactly one set of judgements"),
+        (["judged.jsonl", "--topics", "t", "--qrels", "q"], "Give exactly one set of judgements"),
+        (["--from-tags", "--topics", "t", "--qrels", "q"], "Give exactly one set of judgements"),
+        (["judged.jsonl", "--qrels", "q"], "Give exactly one set of judgements"),
+        (["--topics", "t"], "--topics and --qrels must be given together"),
+        (["--qrels", "q"], "--topics and --qrels must be given together"),
+        (["judged.jsonl", "--template", "on {}"], "--template and --min-quotes work with --from-tags only"),
+        (["judged.jsonl", "--min-quotes", "3"], "--template and --min-quotes work with --from-tags only"),
+        (["--topics", "t", "--qrels", "q", "--template", "{}"], "work with --from-tags only"),
         (["--from-tags", "--min-quotes", "0"], "--min-quotes"),
         (["--from-tags", "--template", "quotes about X"], "has no {} for the theme"),
         (["--from-tags", "--min-quotes", "7"], "No theme of this index is carried by at least 7 quotes"),

@@ -73,22 +73,22 @@ def test_what_is_indexed_again_is_the_same(cli: Cli, name: str) -> None:
     if name in ("markdown", "plain", "fortune"):
         before = [{**quote, "year": None, "tags": [], "note": None} for quote in before]
     if name == "plain":
-        assert "in plain, 1 quote will read back differently" in done.err
+        assert "in plain, 1 quote will not read back the same" in done.err
         assert str(before.pop()["id"]) in done.err
         after.pop()
     assert after == before
 
 
 def test_what_is_lost_is_said(cli: Cli) -> None:
-    """How many tags and years a format has no place for is said, unless --quiet; what changed is named always."""
+    """How many tags and years a format has no room for is said, unless --quiet; what changed is named always."""
     file = cli.folder / "out.txt"
     done = cli("export", "-o", file)
     changed = collection(cli)[-1]["id"]
     assert done.err.splitlines() == [
         f"quotefind: 4 quotes written to {file}",
-        "quotefind: plain has no place for the tags of 2 quotes, the year of 2 quotes and the note of 1 quote;"
-        " --format jsonl keeps all",
-        f"quotefind: in plain, 1 quote will read back differently ({changed}); --format jsonl keeps all",
+        "quotefind: plain has no room for the tags of 2 quotes, the year of 2 quotes and the note of 1 quote;"
+        " --format jsonl keeps everything",
+        f"quotefind: in plain, 1 quote will not read back the same ({changed}); --format jsonl keeps everything",
     ]
     assert cli("export", "-o", file, "-q").err.splitlines() == done.err.splitlines()[2:]
     whole = cli("export", "-o", cli.folder / "out.csv")
@@ -110,7 +110,7 @@ def test_nothing_found_touches_no_file(cli: Cli, name: str) -> None:
     file.write_text("old")
     done = cli("export", "--tag", "peace", "--format", name)
     empty = {"json": "[]\n", "jsonl": "", "csv": "id,text,author,work,year,tags,note,place,added\n", "plain": ""}[name]
-    assert (done.code, done.out, done.err) == (1, empty, "quotefind: nothing found under these conditions\n")
+    assert (done.code, done.out, done.err) == (1, empty, "quotefind: nothing found with these filters\n")
     done = cli("export", "--tag", "peace", "--format", name, "-o", file)
     assert (done.code, file.read_text()) == (1, "old")
     assert f"{file} is unchanged" in done.err
@@ -153,7 +153,7 @@ TAKES = '#!/bin/sh\n/bin/cat > "$CLIPBOARD"\n'
 # Stays in the background, as the real ones do, with the streams that it was given.
 STAYS = '#!/bin/sh\n/bin/cat > "$CLIPBOARD"\n(/bin/sleep 20; echo late) &\n'
 FAILS = "#!/bin/sh\necho 'Error: Can'\"'\"'t open display: :7' >&2\nexit 1\n"
-NO_HIT = "quotefind: nothing found under these conditions\n"
+NO_HIT = "quotefind: nothing found with these filters\n"
 
 POSIX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there is no such program")
 
@@ -179,7 +179,7 @@ def test_the_first_hit_is_copied(cli: Cli, program: str) -> None:
     assert done.code == 0, done
     assert clipboard == done.lines[0] == "Love and love. — Ann Ash, Poems"
     assert len(done.lines) == 2
-    assert done.err == f"quotefind: on the clipboard: {clipboard}\n"
+    assert done.err == f"quotefind: copied to the clipboard: {clipboard}\n"
 
 
 @POSIX
@@ -198,7 +198,7 @@ def test_verse_is_copied_in_lines(cli: Cli) -> None:
     cli.index([{"text": "Love is red,\nlove is blue.", "author": "Ann Ash", "work": "Poems"}])
     done, clipboard = copying(cli, TAKES, "love", "--copy", "-k", "1")
     assert clipboard == "Love is red,\nlove is blue.\n— Ann Ash, Poems"
-    assert done.err == "quotefind: on the clipboard: Love is red, / love is blue. — Ann Ash, Poems\n"
+    assert done.err == "quotefind: copied to the clipboard: Love is red, / love is blue. — Ann Ash, Poems\n"
 
 
 @POSIX
@@ -228,7 +228,7 @@ def test_without_a_clipboard_it_ends_with_5(cli: Cli, program: str | None, more:
     """Where there is no clipboard, or it fails, the hits are printed, and one line says what to install."""
     done, clipboard = copying(cli, program, "love", "--copy", **more)
     assert (done.code, done.lines[0], clipboard) == (5, "Love and love. — Ann Ash, Poems", None)
-    assert done.err.startswith("quotefind: Nothing was put on the clipboard: ")
+    assert done.err.startswith("quotefind: Nothing was copied to the clipboard: ")
     assert says in done.err
     assert "xclip" in done.err
     assert done.err.count("\n") == 1
@@ -242,10 +242,10 @@ def test_a_source_of_the_index_is_not_written_over(cli: Cli) -> None:
     for name in ("quotes.jsonl", source, "link.jsonl"):
         done = cli("export", "--author", "ash", "-o", name)
         assert (done.code, done.out) == (2, "")
-        assert f"belongs to a source of this index, {source}, and would be overwritten" in done.err
+        assert f"would overwrite {source}, a source of this index" in done.err
     assert source.read_bytes() == before
     inside = cli.home / "indexes" / "default" / "new.jsonl"
-    assert "is inside the index" in cli("export", "-o", inside).err
+    assert "is inside the index itself" in cli("export", "-o", inside).err
     assert not inside.exists()
     assert cli("export", "-o", "another.jsonl", "-q").code == 0
 
@@ -271,3 +271,10 @@ def test_a_pipe_without_a_name_is_written_to(cli: Cli) -> None:
     """--output /dev/stdout works in a pipe, as a process substitution does."""
     done = run(FAKE_PROGRAM, "export", "-f", "csv", "-o", "/dev/stdout", "-q", home=cli.home)
     assert (done.code, done.lines[0]) == (0, "id,text,author,work,year,tags,note,place,added")
+
+
+def test_a_hyphen_is_stdout(cli: Cli) -> None:
+    """-o - writes to stdout, as without -o, and makes no file of that name."""
+    cli.index([{"text": "Love."}, {"text": "War."}])
+    assert cli("export", "-o", "-").out == cli("export").out != ""
+    assert not (cli.folder / "-").exists()

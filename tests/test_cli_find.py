@@ -109,22 +109,26 @@ def test_hybrid_ranks_shared_words_higher_and_shows_the_cosine(cli: Cli) -> None
         (["find"], "Say what you are looking for"),
         (["find", ""], "Say what you are looking for"),
         (["find", " ", ""], "Say what you are looking for"),
+        (["find", "\u200b\ufeff \u2060"], "Say what you are looking for"),
+        (["find", "love", "--min-score", "nan"], "--min-score needs a number"),
+        (["find", "-love"], "To pass -love as text: quotefind find -- -love"),
+        (["pair", "love", "-it's"], "To pass -it's as text: quotefind pair -- '-it'\"'\"'s'"),
         (["find", "love", "--top", "0"], "--top"),
         (["find", "love", "-k", "many"], "--top"),
         (["find", "love", "--min-score", "1.5"], "--min-score"),
         (["find", "love", "--max-chars", "0"], "--max-chars"),
         (["find", "love", "--format", "xml"], "--format"),
-        (["find", "love", "--not", "love"], "--not"),
-        (["find", "love", "--like", ""], "--like"),
+        (["find", "love", "--not", "love"], "so nothing of it is left"),
+        (["find", "love", "--like", ""], "give its id or a text"),
         (["find", "love", "--like", "0123456789abcdef"], "No quote of this index has the id 0123456789abcdef"),
-        (["find", "love", "--not", ""], "--not needs a text"),
-        (["find", "love", "--not", "war", "--not", " "], "--not needs a text"),
-        (["find", "love", "--author", ""], "--author '' names nothing"),
-        (["find", "love", "--author", "ash", "--author", "_"], "--author '_' names nothing"),
-        (["find", "love", "--work", "—"], "--work '—' names nothing"),
-        (["find", "love", "--tag", "%"], "--tag '%' names nothing"),
-        (["pair", "--author", ""], "--author '' names nothing"),
-        (["pair", "love", "--tag", "%"], "--tag '%' names nothing"),
+        (["find", "love", "--not", ""], "A text to steer away from is empty."),
+        (["find", "love", "--not", "war", "--not", " "], "A text to steer away from is empty."),
+        (["find", "love", "--author", ""], "The author '' has no letter or digit"),
+        (["find", "love", "--author", "ash", "--author", "_"], "The author '_' has no letter or digit"),
+        (["find", "love", "--work", "—"], "The work '—' has no letter or digit"),
+        (["find", "love", "--tag", "%"], "The tag '%' has no letter or digit"),
+        (["pair", "--author", ""], "The author '' has no letter or digit"),
+        (["pair", "love", "--tag", "%"], "The tag '%' has no letter or digit"),
         (["find", "lov\udce9"], "not valid UTF-8"),
         (["find", "love", "--like", "lov\udce9"], "not valid UTF-8"),
         (["find", "love", "--not", "war", "--not", "lov\udce9"], "not valid UTF-8"),
@@ -229,8 +233,8 @@ def test_no_request_finds_nothing(cli: Cli, stream: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "stream", "says"),
     [
-        (["-"], b"love\nse\xff\n", "standard input:2: the query is not valid UTF-8."),
-        (["--queries", "bad.txt"], b"", "bad.txt:1: the query is not valid UTF-8."),
+        (["-"], b"love\nse\xff\n", "standard input:2: the query is not valid UTF-8. All other queries were answered."),
+        (["--queries", "bad.txt"], b"", "bad.txt:1: the query is not valid UTF-8. All other queries were answered."),
         (["--queries", "missing.txt"], b"", "missing.txt cannot be read: No such file or directory."),
         (["--queries", "."], b"", ". cannot be read: Is a directory."),
     ],
@@ -244,12 +248,24 @@ def test_requests_that_cannot_be_read_end_with_3(cli: Cli, arguments: list[str],
 
 
 @pytest.mark.parametrize(("arguments", "end"), [(["-"], b"\n"), (["-", "--read0"], b"\0")])
-def test_requests_before_one_that_cannot_be_read_are_answered(cli: Cli, arguments: list[str], end: bytes) -> None:
-    """What stands before a request that is no text gets its answer, even where both come at once."""
+def test_a_query_that_is_not_utf8_is_named_and_the_others_are_answered(
+    cli: Cli, arguments: list[str], end: bytes
+) -> None:
+    """Queries before and after one that is not UTF-8 are answered; each bad one is named, and the exit code is 3."""
     cli.index(QUOTES)
-    found = cli("find", *arguments, "-k", "1", stdin=b"hope" + end + b"\xff" + end)
-    assert (found.code, found.texts) == (3, [TIME])
-    assert found.err == "quotefind: standard input:2: the query is not valid UTF-8.\n"
+    found = cli("find", *arguments, "-k", "1", stdin=end.join([b"hope", b"\xff", b"sea", b"\xe9", b""]))
+    assert (found.code, found.texts) == (3, [TIME, SEA])
+    assert found.err == (
+        "quotefind: standard input:2: the query is not valid UTF-8; standard input:4: the query is not valid UTF-8. "
+        "All other queries were answered.\n"
+    )
+
+
+def test_json_stays_whole_where_a_query_is_not_utf8(cli: Cli) -> None:
+    """The array of --format json is closed although the last query is not UTF-8."""
+    cli.index(QUOTES)
+    found = cli("find", "-", "-k", "1", "--format", "json", stdin=b"sea\n\xff\n")
+    assert [hit["text"] for hit in found.json] == [SEA]
 
 
 def test_a_long_request_is_cut_with_a_warning(cli: Cli) -> None:

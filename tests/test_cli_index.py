@@ -340,15 +340,15 @@ def test_skip_bad_skips_records_that_do_not_decode(cli: Cli) -> None:
         (["--verify", "--compact"], 2, "--verify"),
         (["--wait", "-1"], 2, "--wait"),
         (["--wait", "nan"], 2, "--wait"),
-        (["--encoding", "latin-1"], 2, "name the source too"),
-        (["--input-format", "txt", "--index", "new"], 2, "name the source too"),
-        (["--text-column", "words"], 2, "name the source too"),
-        (["--author-column", "who", "--remove", "a.txt"], 2, "name the source too"),
-        (["--delimiter", ";"], 2, "name the source too"),
-        (["--skip-bad"], 2, "name the source too"),
-        (["b.csv", "--delimiter", ";;"], 2, "--delimiter needs one character"),
-        (["b.csv", "--delimiter", ""], 2, "--delimiter needs one character"),
-        (["b.csv", "--delimiter", '"'], 2, "--delimiter needs one character"),
+        (["--encoding", "latin-1"], 2, "name the source as well"),
+        (["--input-format", "txt", "--index", "new"], 2, "name the source as well"),
+        (["--text-column", "words"], 2, "name the source as well"),
+        (["--author-column", "who", "--remove", "a.txt"], 2, "name the source as well"),
+        (["--delimiter", ";"], 2, "name the source as well"),
+        (["--skip-bad"], 2, "name the source as well"),
+        (["b.csv", "--delimiter", ";;"], 2, "--delimiter needs a single character"),
+        (["b.csv", "--delimiter", ""], 2, "--delimiter needs a single character"),
+        (["b.csv", "--delimiter", '"'], 2, "--delimiter needs a single character"),
         (["--device", "toaster", "b.txt"], 2, "toaster"),
         (["missing.txt"], 3, "missing.txt: No such file or directory"),
         (["empty.txt", "--index", "new"], 3, "No quotes were found in"),
@@ -443,7 +443,7 @@ def test_verify_looks_and_changes_nothing(cli: Cli) -> None:
     write("a.txt", "Love.\nWar.\n")
     cli("index", "a.txt", "-q")
     before = matrix(cli).read_bytes()
-    assert cli("index", "--verify").out == "2 quotes verified: every row and every hash is right.\n"
+    assert cli("index", "--verify").out == "2 quotes verified; every row and checksum is correct.\n"
     assert cli("index", "--verify", "--json").json == {"verified": 2}
     done = cli("index", "--verify", "--quiet")
     assert (done.code, done.out, done.err) == (0, "", "")
@@ -546,16 +546,18 @@ def test_an_index_of_a_later_version_ends_with_4(cli: Cli, command: list[str]) -
 
 
 def test_a_locked_index_ends_with_4(cli: Cli) -> None:
-    """A second writer says which process holds the index, since when, and how to wait; readers do not mind."""
+    """A second writer says who holds the index, since when, and which command waits for it; readers need no lock."""
     write("a.txt", "Love.\n")
     cli("index", "a.txt", "-q")
     with writer_lock(database(cli).parent):
-        done = run(FAKE_PROGRAM, "index", home=cli.home)
+        done = run(FAKE_PROGRAM, "index", "my b.txt", "--index", "default", home=cli.home)
+        waited = run(FAKE_PROGRAM, "index", "--wait", "0.1", home=cli.home)
         found = run(FAKE_PROGRAM, "find", "love", home=cli.home)
     assert (done.code, done.out) == (4, "")
     assert f"is being written by process {os.getpid()} on " in done.err
     assert " since 20" in done.err
-    assert done.err.endswith("To wait for it, add --wait SECONDS, as in: quotefind index --wait 60\n")
+    assert done.err.endswith(" To wait for it: quotefind index --wait 60 'my b.txt' --index default\n")
+    assert (waited.code, "To wait" in waited.err) == (4, False)
     assert (found.code, found.out, found.err) == (0, "Love.\n", "")
 
 

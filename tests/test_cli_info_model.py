@@ -332,8 +332,23 @@ def test_a_bug_ends_the_process_with_its_traceback(home: Path) -> None:
 def test_help_names_every_exit_code(cli: Cli) -> None:
     """The help of the program lists the exit codes."""
     text = " ".join(cli("--help").out.split())
-    for part in ("0 found", "1 nothing found", "2 wrong usage", "3 a source", "4 the index", "5 the model", "130 int"):
+    for part in (
+        "0 success",
+        "1 nothing found",
+        "2 wrong usage",
+        "3 a source",
+        "4 the index",
+        "5 the model",
+        "130 int",
+    ):
         assert part in text
+
+
+def test_help_shows_every_summary_whole(cli: Cli) -> None:
+    """At 80 columns the summary of each command is one whole sentence: none is cut off."""
+    commands = cli("--help", columns=80).out.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
+    assert len(commands) == 14
+    assert [line for line in commands if not re.fullmatch(r"  [a-z]+ +[A-Z][^.]+[a-z]\.", line)] == []
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"], ["find", "-h"], ["model"], ["model", "download", "-h"]])
@@ -370,10 +385,10 @@ def redirected(home: Path, redirection: str, *arguments: str) -> tuple[int, str,
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["find", "-"], "standard input is closed"),
-        (["find", "-", "--read0"], "standard input is closed"),
-        (["index", "-", "--input-format", "txt"], "standard input is closed"),
-        (["pair", "--pairs", "-"], "standard input is closed"),
+        (["find", "-"], "Standard input is closed"),
+        (["find", "-", "--read0"], "Standard input is closed"),
+        (["index", "-", "--input-format", "txt"], "Standard input is closed"),
+        (["pair", "--pairs", "-"], "Standard input is closed"),
     ],
 )
 def test_a_closed_standard_input_ends_with_3(cli: Cli, arguments: list[str], says: str) -> None:

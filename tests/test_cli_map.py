@@ -58,18 +58,21 @@ def test_conditions_and_title(cli: Cli) -> None:
 def test_nothing_to_draw(cli: Cli) -> None:
     """Where no quote satisfies the conditions nothing is written, and exit code 1 says so."""
     done = cli("map", "-o", "m.html", "--author", "nobody")
-    assert (done.code, done.err) == (1, "quotefind: no quotes under these conditions, so no map\n")
+    assert (done.code, done.err) == (1, "quotefind: no quotes to draw with these filters\n")
     assert not (cli.folder / "m.html").exists()
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["-o", "m.pdf"], "--output m.pdf: a map is written as .html, .png or .svg."),
-        (["-o", "nowhere/m.svg"], "--output nowhere/m.svg: there is no directory nowhere."),
-        (["-o", "folder.svg"], "--output folder.svg is a directory; name a file in it, as folder.svg/map.svg."),
-        (["-o", "m.svg", "-k", "3"], "--top says how many hits of --query to mark; give --query too."),
-        (["-o", "m.svg", "--query", " "], "The request is empty."),
+        (["-o", "m.pdf"], "--output m.pdf: the name of a map must end in .html, .png or .svg."),
+        (["-o", "nowhere/m.svg"], "--output nowhere/m.svg: the directory nowhere does not exist."),
+        (
+            ["-o", "folder.svg"],
+            "--output folder.svg is a directory. Name a file in it, for example folder.svg/map.svg.",
+        ),
+        (["-o", "m.svg", "-k", "3"], "--top is the number of hits of --query to mark, so give --query as well."),
+        (["-o", "m.svg", "--query", " "], "The query is empty."),
     ],
 )
 def test_what_is_refused(cli: Cli, arguments: list[str], said: str) -> None:
@@ -99,7 +102,7 @@ def test_a_sample_is_told(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there are more quotes than a map holds, how many are not on it is said."""
     monkeypatch.setattr(layout, "MOST", 15)
     done = cli("map", "-o", "m.svg")
-    assert "a map has room for 15 quotes; 5 by chance are not on it" in done.err
+    assert "a map holds 15 quotes; 5 chosen at random are left out" in done.err
 
 
 def test_a_missing_index_is_named(tmp_path: Path) -> None:
@@ -108,3 +111,10 @@ def test_a_missing_index_is_named(tmp_path: Path) -> None:
     assert done.code == 4
     assert "quotefind index SOURCE… --index nosuch" in done.err
     assert not (tmp_path / "m.svg").exists()
+
+
+def test_a_hyphen_is_html_on_stdout(cli: Cli) -> None:
+    """-o - writes the page to stdout, and makes no file of that name."""
+    done = cli("map", "-o", "-", "--topics", "2")
+    assert (done.code, done.out.lower().startswith("<!doctype html>")) == (0, True)
+    assert not (cli.folder / "-").exists()

@@ -282,7 +282,7 @@ def test_nothing_found_is_said_on_stderr_only(cli: Cli, style: str, expected: st
     """Without hits stdout holds an empty value of the format, stderr says so, and the exit code is 1."""
     cli.index(QUOTES)
     found = cli("find", "love", "--author", "nobody", "--format", style)
-    assert (found.code, found.out, found.err) == (1, expected, "quotefind: nothing found under these conditions\n")
+    assert (found.code, found.out, found.err) == (1, expected, "quotefind: nothing found with these filters\n")
 
 
 def test_nothing_found_without_conditions(cli: Cli) -> None:
@@ -391,3 +391,10 @@ def test_the_table_of_conflicts_keeps_lines(cli: Cli) -> None:
     shown = cli("pair", "--conflicts", "--format", "table", columns=120).out
     assert "Roses are red and love is blue,   " in shown
     assert "sugar is sweet and so are _we.\\_" in shown or "sugar is sweet and so are _we._" in shown
+
+
+def test_a_table_where_columns_is_zero(pipe_and_terminal: Path) -> None:
+    """COLUMNS=0 says nothing about the width: the table has 80 columns, as it has with COLUMNS=80."""
+    arguments = ("find", "love", "--format", "table")
+    zero, eighty = (run(FAKE_PROGRAM, *arguments, home=pipe_and_terminal, COLUMNS=columns) for columns in ("0", "80"))
+    assert zero.out == eighty.out != ""

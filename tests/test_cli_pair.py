@@ -217,7 +217,7 @@ def test_a_row_with_other_keys_does_not_fit_a_table(cli: Cli, style: str, before
     write_records(Path("a.jsonl"), [{"a": "love", "b": "war"}] * before + [{"a": "love", "b": "war", "c": 1}])
     done = cli("pair", "--pairs", "a.jsonl", "--format", style)
     assert (done.code, len(done.lines)) == (3, before + 1)
-    assert done.err == f"quotefind: Row {before + 1} has c, which the first has not; use --format jsonl.\n"
+    assert done.err == f"quotefind: Row {before + 1} has c, which the first row lacks. Use --format jsonl.\n"
     assert len(cli("pair", "--pairs", "a.jsonl", "--format", "jsonl").lines) == before + 1
 
 
@@ -383,15 +383,15 @@ def test_a_stale_index_is_refreshed_before_mining(cli: Cli) -> None:
         (["--pairs", "a.tsv", "--format", "table"], 2, "--format"),
         (["--model", "other"], 2, "--model"),
         (["love", "--model", "other"], 2, "--model"),
-        (["love", "war", "--min-score", "0.9"], 2, "--min-score is for an index"),
-        (["love", "war", "--author", "x"], 2, "--author is for an index"),
-        (["love", "war", "--work", "x"], 2, "--work is for an index"),
-        (["love", "war", "--tag", "x"], 2, "--tag is for an index"),
-        (["love", "war", "--max-chars", "9"], 2, "--max-chars is for an index"),
-        (["love", "war", "sea", "-k", "3"], 2, "--top is for an index"),
-        (["love", "war", "--index", "y"], 2, "--index is for an index"),
-        (["love", "war", "--no-refresh"], 2, "--no-refresh is for an index"),
-        (["--pairs", "a.tsv", "-k", "3"], 2, "--top is for an index"),
+        (["love", "war", "--min-score", "0.9"], 2, "--min-score is for searching an index"),
+        (["love", "war", "--author", "x"], 2, "--author is for searching an index"),
+        (["love", "war", "--work", "x"], 2, "--work is for searching an index"),
+        (["love", "war", "--tag", "x"], 2, "--tag is for searching an index"),
+        (["love", "war", "--max-chars", "9"], 2, "--max-chars is for searching an index"),
+        (["love", "war", "sea", "-k", "3"], 2, "--top is for searching an index"),
+        (["love", "war", "--index", "y"], 2, "--index is for searching an index"),
+        (["love", "war", "--no-refresh"], 2, "--no-refresh is for searching an index"),
+        (["--pairs", "a.tsv", "-k", "3"], 2, "--top is for searching an index"),
         (["--input-format", "csv"], 2, "--input-format is for --pairs"),
         (["love", "war", "--no-header"], 2, "--no-header is for --pairs"),
         (["-k", "0"], 2, "--top"),

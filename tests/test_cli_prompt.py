@@ -127,12 +127,12 @@ def test_more_of_what_is_diverse_repeats_nothing(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        (":hlp", "There is no command :hlp. Did you mean :help?"),
+        (":hlp", "Unknown command :hlp. Did you mean :help?"),
         (":k many", ":k needs a whole number"),
-        (":like 9", "There is no hit 9; the last one is 2."),
+        (":like 9", "There is no hit 9. The last one is 2."),
         (":copy 0", ":copy needs a whole number"),
         ("love\x16\x00", None),
-        ("l\udce9ve", "The request is not valid UTF-8."),
+        ("l\udce9ve", "The query is not valid UTF-8."),
     ],
 )
 def test_an_error_is_one_line_and_the_prompt_goes_on(cli: Cli, line: str, says: str | None) -> None:
@@ -153,13 +153,13 @@ def test_before_the_first_request_there_are_no_hits(cli: Cli, line: str) -> None
     """What is about hits says that there are none yet."""
     with prompt(cli) as terminal:
         answer = terminal.ask(line)
-        assert "There is no hit yet" in answer or "Nothing was asked yet" in answer
+        assert "There are no hits yet" in answer or "There is no query yet" in answer
 
 
 def test_nothing_found(cli: Cli) -> None:
     """Where no quote satisfies the conditions, a line says so."""
     with prompt(cli, "--tag", "peace") as terminal:
-        assert "nothing found under these conditions" in terminal.ask("love")
+        assert "nothing found with these filters" in terminal.ask("love")
 
 
 def test_help_names_every_command(cli: Cli) -> None:
@@ -236,7 +236,7 @@ def test_history_that_cannot_be_kept(cli: Cli) -> None:
         shown = terminal.ask("love")
         assert found(shown) == [LOVE]
         terminal.ask("war")
-        assert "is not remembered" in terminal.raw
+        assert "the history is not saved" in terminal.raw
     assert elsewhere.read_text() == "mine\n"
 
 
@@ -286,7 +286,7 @@ def test_other_formats(cli: Cli) -> None:
     with prompt(cli, "-k", "1", "--format", "jsonl") as terminal:
         assert '"rank": 1, "score": 1.0' in terminal.ask("love")
     refused = prompt(cli, "--format", "trec")
-    assert refused.end("") == (2, "quotefind: --format trec is for many requests: find - or --queries FILE.\n")
+    assert refused.end("") == (2, "quotefind: --format trec works with many queries only: find - or --queries FILE.\n")
 
 
 def test_what_is_for_one_answer_opens_no_prompt(cli: Cli) -> None:

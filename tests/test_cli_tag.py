@@ -23,7 +23,7 @@ QUOTES = [
     {"text": "Bread and butter."},
     {"text": "The sea, the sea.", "tags": ["water"]},
 ]
-USUAL = ("--themes", "themes.txt", "--min-score", "0.4")
+USUAL = ("--tags", "tags.txt", "--min-score", "0.4")
 HOSTILE = "love \x1b[31m[/bold] \x9b2J \u202egnp.exe\u202c \x07 :smile:"
 
 
@@ -32,7 +32,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
     """The commands with a fake encoder, an index of four quotes, and a list of themes."""
     made = Cli(tmp_path, monkeypatch)
     made.index(QUOTES)
-    (tmp_path / "themes.txt").write_text("love\nwar\nsea\nhope\n", encoding="utf-8")
+    (tmp_path / "tags.txt").write_text("love\nwar\nsea\nhope\n", encoding="utf-8")
     return made
 
 
@@ -46,7 +46,7 @@ def test_a_report_as_json(cli: Cli) -> None:
     """JSON has an object for each quote with proposals; keys in their order, tags with their scores, best first."""
     done = cli("tag", *USUAL, "--format", "json")
     assert done.code == 0
-    assert done.err == "quotefind: themes proposed for 2 of 3 quotes without tags; --write stores them\n"
+    assert done.err == "quotefind: tags proposed for 2 of 3 quotes without tags; --write stores them\n"
     first, second = done.json
     assert list(first) == list(proposal_output.KEYS) == ["id", "text", "author", "work", "proposed"]
     assert (first["text"], first["author"], first["work"]) == ("Love is love at sea.", "Ann Ash", "Poems")
@@ -89,7 +89,7 @@ def test_a_terminal_gets_a_table(cli: Cli, columns: int, monkeypatch: pytest.Mon
 def test_hostile_text_does_nothing_to_a_terminal(cli: Cli) -> None:
     """No control character of a quote or a theme reaches a terminal, and no markup is obeyed; JSON keeps the text."""
     cli.index([{"text": HOSTILE, "author": HOSTILE, "work": HOSTILE}])
-    themes = cli.folder / "themes.txt"
+    themes = cli.folder / "tags.txt"
     themes.write_text(f"{HOSTILE}\n", encoding="utf-8")
     _, shown = run_on_terminal(FAKE_PROGRAM, "tag", *USUAL, home=cli.home, NO_COLOR="1")
     assert "[/bold]" in shown
@@ -106,7 +106,7 @@ def test_write_stores_and_reports_the_same(cli: Cli) -> None:
     assert proposed(cli) == {}
     done = cli("tag", *USUAL, "--format", "jsonl", "--write")
     assert (done.code, done.out) == (0, before.out)
-    assert done.err.endswith("2 of 3 quotes without tags; stored: find --tag THEME --proposed uses them\n")
+    assert done.err.endswith("2 of 3 quotes without tags; stored: find --tag TAG --proposed uses them\n")
     assert proposed(cli) == {"Love is love at sea.": ["love", "sea"], "War and hope.": ["war", "hope"]}
     assert cli("tag", *USUAL, "--format", "jsonl").out == before.out
     assert cli("info", "--json").json["with_proposals"] == 2
@@ -117,7 +117,7 @@ def test_a_report_that_nobody_reads_is_stored(cli: Cli) -> None:
     """What is stored does not depend on whether somebody reads the report to its end."""
     records = [{"text": f"Love number {number}"} for number in range(3000)]
     cli.index(records)
-    command = f"{FAKE_PROGRAM[0]} {FAKE_PROGRAM[1]} tag --themes themes.txt --min-score 0.4 --write | head -1"
+    command = f"{FAKE_PROGRAM[0]} {FAKE_PROGRAM[1]} tag --tags tags.txt --min-score 0.4 --write | head -1"
     done = run(("bash", "-c", command), home=cli.home, cwd=cli.folder)
     assert (done.code, done.lines) == (0, ["love\tLove number 0"])
     assert cli("info", "--json").json["with_proposals"] == 3000
@@ -129,7 +129,7 @@ def test_find_with_proposed(cli: Cli) -> None:
     assert cli("find", "sea", "--tag", "love").code == 1
     (hit,) = cli("find", "sea", "--tag", "LOVE", "--proposed", "--format", "json").json
     assert (hit["tags"], hit["proposed"]) == ([], ["love", "sea"])
-    assert list(hit)[-2:] == ["proposed", "note"]
+    assert list(hit)[-4:] == ["proposed", "note", "place", "added"]
     (own,) = cli("find", "sea", "--tag", "water", "--proposed", "--format", "json").json
     assert (own["tags"], own["proposed"]) == (["water"], [])
 
@@ -161,7 +161,7 @@ def test_forget(cli: Cli) -> None:
     """--forget removes everything that was proposed, says for how many quotes, and can be repeated."""
     cli("tag", *USUAL, "--write", "-q")
     done = cli("tag", "--forget")
-    assert (done.code, done.out, done.err) == (0, "", "quotefind: what was proposed for 2 quotes is forgotten\n")
+    assert (done.code, done.out, done.err) == (0, "", "quotefind: proposals removed from 2 quotes\n")
     assert proposed(cli) == {}
     again = cli("tag", "--forget", "--quiet")
     assert (again.code, again.out, again.err) == (0, "", "")
@@ -173,7 +173,7 @@ def test_conditions_and_limits(cli: Cli) -> None:
     assert len(cli("tag", *USUAL, "--work", "poems").lines) == 1
     assert cli("tag", *USUAL, "--max-chars", "13").lines == ["war, hope\tWar and hope. — Ben Birch"]
     assert cli("tag", *USUAL, "-k", "1").lines[0].startswith("love\t")
-    assert cli("tag", "--themes", "themes.txt", "--min-score", "0.8").lines == [
+    assert cli("tag", "--tags", "tags.txt", "--min-score", "0.8").lines == [
         "love\tLove is love at sea. — Ann Ash, Poems"
     ]
 
@@ -181,8 +181,8 @@ def test_conditions_and_limits(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ([*USUAL, "--max-chars", "2"], "no quote under these conditions lacks tags of its own"),
-        (["--themes", "themes.txt", "--min-score", "0.95"], "no theme scores 0.95 or more for any of 3 quotes"),
+        ([*USUAL, "--max-chars", "2"], "every quote has tags of its own, with these filters"),
+        (["--tags", "tags.txt", "--min-score", "0.95"], "no tag scores 0.95 or more for any of 3 quotes"),
     ],
 )
 @pytest.mark.parametrize("style", ["plain", "json"])
@@ -198,7 +198,7 @@ def test_where_every_quote_has_tags(cli: Cli) -> None:
     """An index whose quotes all have tags gives nothing to propose for."""
     cli.index(QUOTES[3:])
     done = cli("tag", *USUAL)
-    assert (done.code, done.out, done.err) == (1, "", "quotefind: no quote lacks tags of its own\n")
+    assert (done.code, done.out, done.err) == (1, "", "quotefind: every quote has tags of its own\n")
 
 
 @pytest.mark.parametrize(
@@ -206,17 +206,17 @@ def test_where_every_quote_has_tags(cli: Cli) -> None:
     [
         (["tag"], 2, "made with the model words, for which it was not measured how near a theme has to be."),
         (["tag", *USUAL, "--write", "--forget"], 2, "Give either --write or --forget, not both."),
-        (["tag", "--forget", "--author", "ann"], 2, "--author does nothing beside it."),
-        (["tag", "--forget", "--format", "json"], 2, "--format does nothing beside it."),
-        (["tag", *USUAL, "--wait", "3"], 2, "--wait is for --write and --forget"),
-        (["tag", *USUAL, "--write", "--wait", "nan"], 2, "--wait needs a number of seconds."),
-        (["tag", *USUAL, "--format", "trec"], 2, "--format trec is for find"),
-        (["tag", "--themes", "none.txt"], 3, "none.txt cannot be read"),
+        (["tag", "--forget", "--author", "ann"], 2, "--author has no effect. Leave it out."),
+        (["tag", "--forget", "--format", "json"], 2, "--format has no effect. Leave it out."),
+        (["tag", *USUAL, "--wait", "3"], 2, "--wait works with --write and --forget only"),
+        (["tag", *USUAL, "--write", "--wait", "nan"], 2, "--wait needs a number"),
+        (["tag", *USUAL, "--format", "trec"], 2, "--format trec works with find only"),
+        (["tag", "--tags", "none.txt"], 3, "none.txt cannot be read"),
         (["tag", *USUAL, "--index", "nosuch"], 4, "There is no index in "),
         (["tag", "--forget", "--index", "nosuch"], 4, "There is no index in "),
-        (["find", "love", "--proposed"], 2, "say which, as in --tag love --proposed."),
-        (["pair", "love", "--proposed"], 2, "say which, as in --tag love --proposed."),
-        (["pair", "love", "war", "--proposed"], 2, "--proposed is for an index; it does nothing here."),
+        (["find", "love", "--proposed"], 2, "Give a tag as well."),
+        (["pair", "love", "--proposed"], 2, "Give a tag as well."),
+        (["pair", "love", "war", "--proposed"], 2, "--proposed is for searching an index and has no effect here."),
     ],
 )
 def test_wrong_usage(cli: Cli, arguments: list[str], code: int, says: str) -> None:
@@ -306,8 +306,8 @@ def test_a_list_that_fits_nothing_takes_nothing_away(cli: Cli) -> None:
     cli.index([{"text": "love and love"}, {"text": "war, war"}])
     assert cli("tag", "--write", "-q", "--min-score", "0.9").code == 0
     before = cli("info", "--json").json["with_proposals"]
-    (cli.folder / "themes.txt").write_text("king\n")
-    done = cli("tag", "--write", "--themes", "themes.txt", "--min-score", "0.9")
+    (cli.folder / "tags.txt").write_text("king\n")
+    done = cli("tag", "--write", "--tags", "tags.txt", "--min-score", "0.9")
     assert (done.code, done.out) == (1, "")
-    assert done.err.endswith("nothing is stored, and what was proposed before stays\n")
+    assert done.err.endswith("nothing is stored, and earlier proposals are kept\n")
     assert cli("info", "--json").json["with_proposals"] == before > 0

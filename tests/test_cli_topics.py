@@ -78,14 +78,14 @@ def test_topics_under_conditions(cli: Cli) -> None:
     (topic,) = cli("topics", "--author", "bob", "--format", "json").json
     assert topic["size"] == 8
     done = cli("topics", "--author", "nobody", "--format", "json")
-    assert (done.code, done.json, done.err) == (1, [], "quotefind: no quotes under these conditions, so no topics\n")
+    assert (done.code, done.json, done.err) == (1, [], "quotefind: no quotes to group with these filters\n")
 
 
 def test_a_run_is_no_format_of_topics(cli: Cli) -> None:
     """A TREC run holds rankings, of which there are none."""
     done = cli("topics", "--format", "trec")
     assert (done.code, done.out) == (2, "")
-    assert "--format trec is for find" in done.err
+    assert "--format trec works with find only" in done.err
 
 
 @pytest.mark.parametrize("columns", [40, 80, 160])

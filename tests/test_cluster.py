@@ -143,7 +143,7 @@ def shared(
 
 def test_a_machine_dies_while_it_encodes(environment: dict[str, str], shared: str, expected: Path) -> None:
     """Every quote is there once, as in a local index, every checksum is right, and the user saw no error."""
-    assert f"{QUOTES} quotes verified" in done(environment, "index", "--verify", "--index", shared)
+    assert f"{QUOTES:,} quotes verified" in done(environment, "index", "--verify", "--index", shared)
     exported = [done(environment, "export", "--index", index, "-f", "jsonl") for index in (shared, str(expected))]
     assert exported[0] == exported[1]
     assert_same(find_all(environment, shared), find_all(environment, str(expected)))
@@ -205,7 +205,7 @@ def test_what_is_known_is_not_encoded_again(
     assert (summary["added"], summary["encoded"], summary["quotes"]) == (1, 1, QUOTES + 1)
     summary = json.loads(done(environment, "index", "--remove", str(more), *options))
     assert (summary["removed"], summary["encoded"], summary["quotes"]) == (1, 0, QUOTES)
-    assert f"{QUOTES} quotes verified" in done(environment, "index", "--verify", "--index", shared)
+    assert f"{QUOTES:,} quotes verified" in done(environment, "index", "--verify", "--index", shared)
 
 
 def test_few_quotes(environment: dict[str, str], nodes: Nodes, tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_few_quotes(environment: dict[str, str], nodes: Nodes, tmp_path: Path) -
     assert len(hits(find_all(environment, index, "--ray", nodes.address))) == len(QUERIES)
     ran = quotefind(environment, "find", "love", "--author", "Nobody", "--index", index, "--ray", nodes.address)
     assert (ran.returncode, ran.stdout) == (1, "")
-    assert ran.stderr == "quotefind: nothing found under these conditions\n"
+    assert ran.stderr == "quotefind: nothing found with these filters\n"
 
 
 def test_what_workers_say_is_wrong(environment: dict[str, str], shared: str, nodes: Nodes, tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ def test_a_large_index_is_encoded_anew_by_both(
     stored = json.loads(done(environment, "info", "--index", shared, "--json"))
     assert stored["search"] == "approximate"
     assert 0.98 <= stored["recall_at_10"] <= 1.0
-    assert f"{QUOTES} quotes verified" in done(environment, "index", "--verify", "--index", shared)
+    assert f"{QUOTES:,} quotes verified" in done(environment, "index", "--verify", "--index", shared)
     wanted = find_all(environment, str(expected))
     assert_same(find_all(environment, shared, "--exact"), wanted)
     # The recall is an average over many queries; a few of these seven may miss some hits.
@@ -290,7 +290,7 @@ def test_s3(environment: dict[str, str], source: Path, expected: Path, nodes: No
         assert_same(find_all(there, index, "--ray", nodes.address), find_all(environment, str(expected)))
         summary = json.loads(done(there, "index", str(source), "--index", index, "--json"))
         assert (summary["reused"], summary["encoded"]) == (QUOTES, 0)
-        assert f"{QUOTES} quotes verified" in done(there, "index", "--verify", "--index", index)
+        assert f"{QUOTES:,} quotes verified" in done(there, "index", "--verify", "--index", index)
         assert json.loads(done(there, "info", "--index", index, "--json"))["quotes"] == QUOTES
     gone = quotefind(there, "find", "love", "--index", index)
     assert (gone.returncode, gone.stdout) == (4, "")

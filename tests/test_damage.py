@@ -55,7 +55,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
     made.index(QUOTES)
     themes = tmp_path / "themes.txt"
     themes.write_text("time\nking\n")
-    assert made("tag", "--themes", themes, "--min-score", "0.1", "--write", "-f", "json").out.count('"king"') == 20
+    assert made("tag", "--tags", themes, "--min-score", "0.1", "--write", "-f", "json").out.count('"king"') == 20
     return made
 
 

@@ -102,7 +102,7 @@ def fill(folder: Path) -> None:
     (folder / "notes.log").write_text("Été. -- Guy\n", encoding="latin-1")
     write_records(folder / "quotes.jsonl", [{"text": "A king in love.", "author": "Eve"}])
     (folder / "topics.txt").write_text("hope\nlove and war\n", encoding="utf-8")
-    (folder / "my-themes.txt").write_text("hope\nlove\ngrief\n", encoding="utf-8")
+    (folder / "my-tags.txt").write_text("hope\nlove\ngrief\n", encoding="utf-8")
     (folder / "pairs.tsv").write_text("a\tb\nLove.\tHope and love.\nSea.\tThe sea.\n", encoding="utf-8")
     write_records(folder / "judged.jsonl", [{"query": "hope", "quote": "I grieve for the dead, and my grief is deep."}])
     (folder / "quotes").mkdir()

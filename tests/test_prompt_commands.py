@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from quotefind.cli.prompt_commands import COMMANDS, Call, Request, described, number, parse
+from quotefind.cli.prompt_commands import COMMANDS, Call, Query, described, number, parse
 from quotefind.errors import UsageError
 from quotefind.index.filters import Filter
 from quotefind.search import FindOptions
@@ -35,7 +35,7 @@ def call(line: str) -> Call:
 )
 def test_a_line_is_a_request(line: str, text: str) -> None:
     """What does not begin with a colon is asked as it stands, its white space folded."""
-    assert parse(line) == Request(text)
+    assert parse(line) == Query(text)
 
 
 @pytest.mark.parametrize("line", ["", "  ", "\t\n"])
@@ -82,7 +82,7 @@ def test_a_switch_is_turned_back(name: str) -> None:
 
 def test_proposed_tags_need_a_tag() -> None:
     """:proposed is refused without a tag, as the option is, and goes when the tag goes."""
-    with pytest.raises(UsageError, match="--tag"):
+    with pytest.raises(UsageError, match="Give a tag as well"):
         changed(":proposed")
     both = changed(":proposed", changed(":tag love"))
     assert both.where == Filter(tags=("love",), proposed=True)
@@ -105,8 +105,8 @@ def test_proposed_tags_need_a_tag() -> None:
         (":min nan", "from -1 to 1"),
         (":min low", "from -1 to 1"),
         (":author —", "names nothing"),
-        (":hybrid on", ":hybrid takes nothing"),
-        (":quit now", ":quit takes nothing"),
+        (":hybrid on", ":hybrid takes no argument"),
+        (":quit now", ":quit takes no argument"),
     ],
 )
 def test_what_makes_no_sense_is_refused(line: str, says: str) -> None:
@@ -118,13 +118,13 @@ def test_what_makes_no_sense_is_refused(line: str, says: str) -> None:
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        (":hlp", "no command :hlp. Did you mean :help?"),
-        (":q", "no command :q. Did you mean :quit?"),
+        (":hlp", "Unknown command :hlp. Did you mean :help?"),
+        (":q", "Unknown command :q. Did you mean :quit?"),
         (":m", "Did you mean :max or :min or :more?"),
         (":authors Keats", "Did you mean :author"),
         (":k10", "Did you mean :k?"),
-        (":xyzzy", "no command :xyzzy. :help shows all."),
-        (":", "no command :. :help shows all."),
+        (":xyzzy", "Unknown command :xyzzy. :help lists all commands."),
+        (":", "Unknown command :. :help lists all commands."),
     ],
 )
 def test_an_unknown_command_names_the_nearest(line: str, says: str) -> None:

@@ -196,22 +196,25 @@ def test_errors_are_told_to_who_asks(cli: Cli) -> None:
     """What cannot be asked so is an error of the tool with our message, and the next request is answered."""
 
     async def what(assistant: Assistant) -> None:
-        assert "The request is empty." in await assistant.refused("find")
-        assert "--author '—' names nothing" in await assistant.refused("find", query="love", author=["—"])
+        assert "The query is empty." in await assistant.refused("find")
+        assert "The author '—' has no letter or digit" in await assistant.refused("find", query="love", author=["—"])
         assert "No quote of this index has the id 0123456789abcdef." in await assistant.refused(
             "find", like="0123456789abcdef"
         )
-        assert "--not takes away all" in await assistant.refused("find", query="love", unlike=["love"])
+        assert "nothing of it is left" in await assistant.refused("find", query="love", unlike=["love"])
         assert "longer than 100,000 bytes" in await assistant.refused("find", query="love " * 20_001)
         assert "top" in await assistant.refused("find", query="love", top=0)
+        assert "top" in await assistant.refused("find", query="love", top=101)
+        assert "top" in await assistant.refused("pair", a="love", top=101)
         assert "min_score" in await assistant.refused("find", query="love", min_score=2)
         assert "author" in await assistant.refused("find", query="love", author=7)
         assert await assistant.texts(query="love", author="clay") == await assistant.texts(
             query="love", author=["clay"]
         )
+        assert "Give a tag as well." in await assistant.refused("find", query="love", proposed=True)
         assert "authors" in await assistant.refused("find", query="love", authors=["ash"])
         assert "A text to compare is empty." in await assistant.refused("pair", a=" ")
-        assert "with two they do nothing" in await assistant.refused("pair", a="love", b="war", tag=["passion"])
+        assert "no effect on two texts" in await assistant.refused("pair", a="love", b="war", tag=["passion"])
         assert await assistant.texts(query="love", top=1) == [LOVE]
 
     assert "Traceback" not in ask(cli.home, what)
@@ -295,6 +298,35 @@ def test_the_end_of_the_input_ends_it(cli: Cli) -> None:
     assert done.code == 0
     assert "Traceback" not in done.err
     assert all(json.loads(line)["jsonrpc"] == "2.0" for line in done.lines)
+
+
+def request(number: int, method: str, **params: object) -> bytes:
+    """Return a request of the protocol as a line."""
+    message = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+    return json.dumps(message).encode() + b"\n"
+
+
+HELLO = request(
+    1, "initialize", protocolVersion="2025-06-18", capabilities={}, clientInfo={"name": "test", "version": "0"}
+)
+READY = b'{"jsonrpc": "2.0", "method": "notifications/initialized"}\n'
+
+
+def test_every_request_before_the_end_of_the_input_is_answered(cli: Cli) -> None:
+    """A client that writes its requests and closes the input at once gets all answers, in order."""
+    calls = [request(number, "tools/call", name="find", arguments={"query": "love"}) for number in range(2, 12)]
+    done = run(FAKE_PROGRAM, *SERVE, home=cli.home, stdin=HELLO + READY + b"".join(calls))
+    answers = [json.loads(line) for line in done.lines]
+    assert (done.code, [answer["id"] for answer in answers]) == (0, [*range(1, 12)])
+    assert all("result" in answer for answer in answers)
+
+
+def test_a_request_that_was_cancelled_does_not_keep_it_running(cli: Cli) -> None:
+    """At the end of the input nothing is waited for that the client has cancelled."""
+    cancelled = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 2}}
+    call = request(2, "tools/call", name="find", arguments={"query": "love"})
+    stream = HELLO + READY + call + json.dumps(cancelled).encode() + b"\n"
+    assert run(FAKE_PROGRAM, *SERVE, home=cli.home, stdin=stream, timeout=30).code == 0
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the signals of POSIX")

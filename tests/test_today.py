@@ -219,7 +219,7 @@ def test_today_shows_the_quote_of_this_day(cli: Cli) -> None:
     shown = cli("today")
     assert shown.code == 0
     assert shown.out in [cli("today", "--date", str(day)).out for day in (date.today(), date.today() - timedelta(1))]
-    theme = ("today", "--theme", "Love", "--date", "2026-11-27")
+    theme = ("today", "--tag", "Love", "--date", "2026-11-27")
     assert cli(*theme).out == "Love [b]and[/b] ␛[31mlove. — Ann Ash, Poems\n"
     (found,) = cli(*theme, "--format", "json").json
     assert list(found) == [
@@ -234,18 +234,18 @@ def test_today_shows_the_quote_of_this_day(cli: Cli) -> None:
 def test_conditions_hold_together(cli: Cli) -> None:
     """--tag and --theme are one option, repeatable; all conditions must hold; nothing found ends with 1."""
     cli.index(RECORDS)
-    for arguments in (["--tag", "war"], ["--theme", "war"], ["--tag", "peace", "--theme", "WAR"], ["--max-chars", "4"]):
+    for arguments in (["--tag", "war"], ["--tag", "war"], ["--tag", "peace", "--tag", "WAR"], ["--max-chars", "4"]):
         assert cli("today", *arguments).out == "War.\n"
     done = cli("today", "--tag", "war", "--author", "Ash")
-    assert (done.code, done.out, done.err) == (1, "", "quotefind: nothing found under these conditions\n")
+    assert (done.code, done.out, done.err) == (1, "", "quotefind: nothing found with these filters\n")
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--date", "tomorrow"], "--date 'tomorrow' is no day"),
-        (["--date", "2026-02-30"], "written YYYY-MM-DD"),
-        (["--format", "trec"], "--format trec is for find"),
+        (["--date", "tomorrow"], "--date 'tomorrow' is not a date"),
+        (["--date", "2026-02-30"], "Write it as YYYY-MM-DD"),
+        (["--format", "trec"], "--format trec works with find only"),
         (["--tag", "--"], "names nothing"),
     ],
 )
@@ -274,7 +274,7 @@ def test_a_terminal_gets_whole_words(cli: Cli) -> None:
     assert shown.splitlines() == ["␛[31mLove and war and", "the sea and time and", "hope and a king.", "— Ann Ash"]
 
 
-@pytest.mark.parametrize("theme", [[], ["--theme", "hope"]])
+@pytest.mark.parametrize("theme", [[], ["--tag", "hope"]])
 def test_it_loads_nothing_heavy(bundled_home: Path, home: Path, theme: list[str]) -> None:
     """With an index and without one it imports neither NumPy, a model, rich's tables nor what reads Markdown."""
     heavy = LIGHT - {"sqlite3"} | {"rich", "markdown_it"}

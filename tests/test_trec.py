@@ -253,7 +253,7 @@ def test_nothing_found_ends_with_1(cli: Cli) -> None:
     """A run without hits is empty, and the exit code says that nothing was found."""
     cli.index(QUOTES)
     found = cli("find", "hope", "--min-score", "0.9", "--format", "trec")
-    assert (found.code, found.out, found.err) == (1, "", "quotefind: nothing found under these conditions\n")
+    assert (found.code, found.out, found.err) == (1, "", "quotefind: nothing found with these filters\n")
 
 
 def test_like_needs_no_words(cli: Cli) -> None:

@@ -15,7 +15,7 @@ from quotefind.index.filters import Filter
 from quotefind.index.interface import Index
 from quotefind.records import Hit, Quote
 from quotefind.similarity import Ranking, Vectors, cosine_scores, unit_rows
-from quotefind.text import fold, is_unicode, normalise
+from quotefind.text import fold, is_blank, is_unicode, normalise
 
 # How many candidates diversity chooses from, at least, and for each hit that is wanted.
 _POOL = 100
@@ -83,15 +83,13 @@ def find(index: Index, encoder: Encoder, queries: Sequence[str], options: FindOp
     """
     options = options or FindOptions()
     if options.top < 1:
-        raise UsageError("At least one hit has to be asked for (--top 1).")
-    if options.like is None and any(not query.strip() for query in queries):
-        raise UsageError(
-            'The request is empty. Say what you are looking for, as in: quotefind find "hope in hard times"'
-        )
+        raise UsageError("At least one hit must be asked for (top is below 1).")
+    if options.like is None and any(map(is_blank, queries)):
+        raise UsageError('The query is empty. Say what you are looking for, as in: "hope in hard times"')
     if not all(map(is_unicode, (*queries, *options.unlike, options.like or ""))):
-        raise UsageError("The request is not valid UTF-8.")
-    if not all(map(str.strip, options.unlike)):
-        raise UsageError("--not needs a text.")
+        raise UsageError("The query is not valid UTF-8.")
+    if any(map(is_blank, options.unlike)):
+        raise UsageError("A text to steer away from is empty.")
     liked = _liked(index, encoder, options.like)
     vectors = _aimed(encoder, queries, liked, options.unlike)
     labels = [query or (liked.label if liked else "") for query in queries]
@@ -148,7 +146,7 @@ def _liked(index: Index, encoder: Encoder, like: str | None) -> _Liked | None:
         return None
     text = normalise(like)
     if not text:
-        raise UsageError("--like needs the id of a quote, or a text.")
+        raise UsageError("The quote that hits should be like is empty; give its id or a text.")
     row = index.row_of(text) if re.fullmatch(r"[0-9a-fA-F]{6,16}", text) else None
     if row is None and re.fullmatch(r"[0-9a-f]{16}", text):
         raise UsageError(f"No quote of this index has the id {text}.")
@@ -164,17 +162,17 @@ def _aimed(encoder: Encoder, queries: Sequence[str], liked: _Liked | None, unlik
     What is unwanted is taken away by orthogonal negation: Widdows, "Orthogonal Negation in Vector Spaces for Modelling
     Word-Meanings and Document Retrieval", ACL 2003.
     """
-    asked = [query for query in queries if query.strip()]
+    asked = [query for query in queries if not is_blank(query)]
     vectors = np.zeros((len(queries), encoder.dim), np.float32)
     if asked:
-        vectors[[bool(query.strip()) for query in queries]] = encoder.encode_queries(asked)
+        vectors[[not is_blank(query) for query in queries]] = encoder.encode_queries(asked)
     if liked is not None:
         vectors = unit_rows(vectors + liked.vector)
     if unlike:
         basis, _ = np.linalg.qr(encoder.encode_queries(list(unlike)).T.astype(np.float64))
         left = vectors - (vectors @ basis) @ basis.T
         if (np.linalg.norm(left, axis=1) < _LEFT).any():
-            raise UsageError("--not takes away all that is asked for; say something that the request does not mean.")
+            raise UsageError("The texts to steer away from mean the same as the query, so nothing of it is left.")
         vectors = unit_rows(left)
     return vectors
 

@@ -49,6 +49,11 @@ def with_slashes(text: str) -> str:
     return text.replace("\n\n", " // ").replace("\n", " / ")
 
 
+def is_blank(text: str) -> bool:
+    """Whether `text` holds nothing but white space and zero-width characters."""
+    return all(c.isspace() or unicodedata.category(c) == "Cf" for c in text)
+
+
 def fold(text: str) -> str:
     """Return `text` for comparison: no accents, no case, words and numbers separated by single spaces."""
     if text.isascii():

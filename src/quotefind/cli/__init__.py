@@ -1,8 +1,10 @@
-"""The command line: one thin module a command, and one place where errors become messages and exit codes."""
+"""The command line: one thin module per command, and one place where errors become messages and exit codes."""
 
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -16,11 +18,14 @@ from typer.core import TyperCommand, TyperGroup
 
 from quotefind import blas, interrupts, limits
 from quotefind.cli import completion
-from quotefind.errors import ModelError, QuotefindError
+from quotefind.errors import IndexLockedError, ModelError, QuotefindError
 
 _EPILOG = (
-    "Exit codes: 0 found, 1 nothing found, 2 wrong usage, 3 a source cannot be read, 4 the index is missing, locked or "
-    "damaged, 5 the model or an optional part is missing or memory does not suffice, 130 interrupted."
+    "Exit codes: 0 success, 1 nothing found, 2 wrong usage or the output cannot be written, 3 a source cannot be read, "
+    "4 the index is missing, locked or damaged, 5 the model or an optional package is missing or memory is short, 130 "
+    "interrupted.\n\n"
+    "Environment: QUOTEFIND_INDEX, QUOTEFIND_FORMAT and QUOTEFIND_TOP are the defaults of --index, --format and --top. "
+    "QUOTEFIND_HOME is the directory for indexes and prepared models. NO_COLOR turns colours off."
 )
 
 
@@ -34,6 +39,11 @@ class _Program(TyperGroup):
         super().__init__(**attributes)
         self.commands = _Commands()  # type: ignore[assignment]  # none is added
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the command line, and keep it for messages that repeat it."""
+        self._arguments = list(args)
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
         try:
@@ -43,30 +53,41 @@ class _Program(TyperGroup):
             interrupts.report(*getattr(interrupt, "__notes__", ()))
             raise typer.Exit(interrupts.EXIT_CODE) from interrupt
         except BrokenPipeError as error:
-            # Whoever read our output has enough. Python would complain once more when it closes the stream.
+            # The reader has seen enough. Otherwise Python would complain again when it closes the stream.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from error
         except Exception as error:
-            if interrupts.was_interrupted():  # a library made another error of it
+            if interrupts.was_interrupted():  # a library turned it into another error
                 interrupts.report()
                 raise typer.Exit(interrupts.EXIT_CODE) from error
             known = _known(error)
             if known is None:
                 raise
             message, code = known
+            if isinstance(error, IndexLockedError):
+                message += self._how_to_wait(ctx.invoked_subcommand)
             _say(f"quotefind: {message}")
             raise typer.Exit(code) from error
         return result
 
+    def _how_to_wait(self, name: str) -> str:
+        """Return the advice to run the command again with --wait, unless it cannot wait or has waited already."""
+        options = {option for parameter in self.commands[name].params for option in parameter.opts}
+        if "--wait" not in options or any(argument.startswith("--wait") for argument in self._arguments):
+            return ""
+        position = self._arguments.index(name) + 1
+        command = ["quotefind", *self._arguments[:position], "--wait", "60", *self._arguments[position:]]
+        return f" To wait for it: {shlex.join(command)}"
+
 
 def _known(error: Exception) -> tuple[str, int] | None:
-    """Return what to say of an error that a user can mend, and the exit code; None for any other."""
-    lacking = limits.shortage(error)
+    """Return the message and the exit code for an error that a user can fix; None for any other."""
+    shortage = limits.shortage(error)
     if isinstance(error, QuotefindError):
-        said = str(error)
-        return said if lacking is None or said.startswith(lacking) else lacking, error.exit_code
-    if lacking is not None:
-        return lacking, ModelError.exit_code
+        message = str(error)
+        return message if shortage is None or message.startswith(shortage) else shortage, error.exit_code
+    if shortage is not None:
+        return shortage, ModelError.exit_code
     if isinstance(error, OSError):
         where = error.filename or "the output cannot be written"
         return f"{where}: {error.strerror or error}", 2
@@ -75,6 +96,18 @@ def _known(error: Exception) -> tuple[str, int] | None:
 
 class _Command(TyperCommand):
     """A command that computes, and so needs memory for the libraries that do."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments; text that begins with a hyphen and looks like an option gets a hint."""
+        words = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except typer.TyperException as error:
+            option = getattr(error, "option_name", "")
+            text = next((word for word in words if re.match(r"-[^-].", word) and word.startswith(option)), None)
+            if option and text and "No such option" in error.message:
+                error.message += f". To pass {text} as text: quotefind {self.name} -- {shlex.quote(text)}"
+            raise
 
     def invoke(self, ctx: Any) -> Any:
         """Run it."""
@@ -123,6 +156,7 @@ class _Commands(Mapping[str, Any]):
                 found = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
                 found.command(name, cls=TyperCommand if name in _DO_NOT_COMPUTE else _Command)(function)
             self._loaded[name] = typer.main.get_command(found)
+            self._loaded[name].name = name
         return self._loaded[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -135,7 +169,7 @@ class _Commands(Mapping[str, Any]):
 def _say(message: str) -> None:
     from quotefind.cli.output import printable
 
-    with suppress(OSError, ValueError):  # nobody listens
+    with suppress(OSError, ValueError):  # stderr is closed
         print(printable(message), file=sys.stderr)  # noqa: T201
 
 
@@ -163,16 +197,18 @@ def quotefind(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Find the quotes that mean what you ask for, in any collection, offline.
+    """Find quotes by meaning, offline, in any collection.
 
-    Begin with: quotefind find "quotes about family"
+    To begin: quotefind find "quotes about family"
+
+    For the options of a command: quotefind COMMAND -h
     """
 
 
 def _complete() -> None:
-    """Answer a shell that asks what could come next, and end; do nothing where none does."""
+    """Answer a shell that completes a command line, and exit; do nothing otherwise."""
     if sys.argv[1:2] in (["--install-completion"], ["--show-completion"]):
-        completion.mend_scripts()
+        completion.fix_scripts()
     instruction, _, shell = os.environ.get(completion.VARIABLE, "").partition("_")
     if instruction == "complete":
         answer = completion.answer(typer.main.get_command(app), shell)
@@ -182,9 +218,9 @@ def _complete() -> None:
 
 
 def main() -> None:
-    """Run the program; it ends with its exit code. See `quotefind.__main__`, which begins earlier."""
+    """Run the program and exit; `quotefind.__main__` starts it."""
     streams = _standard_streams()
-    if sys.argv[1:3] != ["model", "download"]:  # nothing else may ask the hub, whatever library it calls
+    if sys.argv[1:3] != ["model", "download"]:  # no other command may contact the hub, whatever libraries do
         os.environ["HF_HUB_OFFLINE"] = "1"
     code: str | int | None = 0
     try:
@@ -192,32 +228,32 @@ def main() -> None:
         app(prog_name="quotefind")
     except SystemExit as end:
         code = end.code
-    except OSError as error:  # help and version are written outside of the boundary
+    except OSError as error:  # help and version are written outside the boundary
         _say(f"quotefind: the output cannot be written: {error.strerror}")
         code = 2
-    if code == interrupts.EXIT_CODE and not interrupts.was_reported():  # outside of the boundary
+    if code == interrupts.EXIT_CODE and not interrupts.was_reported():  # it happened outside the boundary
         interrupts.report()
     for stream in streams:
-        with suppress(OSError, ValueError):  # what could not be written was said where it was written
+        with suppress(OSError, ValueError):  # an error was reported where it happened
             stream.flush()
     if code == interrupts.EXIT_CODE:
         interrupts.exit_now()
     if "quotefind.cli.supervisor" in sys.modules:
         sys.modules["quotefind.cli.supervisor"].report_orderly_end()
-    if "torch" in sys.modules:  # it may have started processes, which it also ends
+    if "torch" in sys.modules:  # it may have started processes, which it ends itself
         sys.exit(code)
-    # All is written and closed. To take ONNX Runtime and its mapped weights apart would cost 50 ms more.
+    # Everything is written and closed. Freeing ONNX Runtime and its mapped weights would take another 50 ms.
     os._exit(code if isinstance(code, int) else 0 if code is None else 1)
 
 
 def _standard_streams() -> list[TextIO]:
-    """Make stdout and stderr fit to write to, and return them."""
-    if sys.stdout is None or sys.stderr is None:  # closed by whoever started us
+    """Return stdout and stderr, set up for writing."""
+    if sys.stdout is None or sys.stderr is None:  # the parent process closed them
         nowhere = open(os.devnull, "w")  # noqa: PTH123, SIM115
         sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
     streams = [sys.stdout, sys.stderr]
     for stream in streams:
-        # The same bytes everywhere, also in a pipe on Windows; what cannot be shown must not end the program.
+        # The same bytes everywhere, even in a pipe on Windows. Characters that cannot be shown must not be an error.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
     return streams

@@ -1,4 +1,4 @@
-"""The clipboard of the desktop, where there is one."""
+"""The clipboard of the desktop, if there is one."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from typing import BinaryIO
 
 from quotefind.errors import ModelError
 
-_WHAT_MENDS = "On Linux, install wl-clipboard (Wayland), or xclip or xsel (X11), and run this in a desktop session."
+_FIX = "On Linux, install wl-clipboard (Wayland), or xclip or xsel (X11), and run this in a desktop session."
 
 
 def copy(text: str) -> None:
     """Put `text` on the clipboard.
 
     Raises:
-        ModelError: there is no clipboard, or it does not take the text.
+        ModelError: there is no clipboard, or it refuses the text.
     """
     import pyperclip
 
     try:
-        with tempfile.TemporaryFile() as words:
-            # The programs that do it stay to hand the text out: they must not keep our streams open. They end with an
-            # exit code that nobody looks at; but where they could not do it, they say so.
-            with _streams_to(words):
+        with tempfile.TemporaryFile() as messages:
+            # Clipboard programs keep running to hand the text out, so they must not hold our streams open. pyperclip
+            # ignores their exit codes, but on failure they print a message.
+            with _output_to(messages):
                 pyperclip.copy(text)
-            words.seek(0)
-            said = words.read().decode(errors="replace")
+            messages.seek(0)
+            problem = messages.read().decode(errors="replace").strip()
     except (pyperclip.PyperclipException, OSError) as error:
         raise _failed(str(error)) from error
-    if said.strip():
-        raise _failed(said)
+    if problem:
+        raise _failed(problem)
 
 
 def _failed(reason: str) -> ModelError:
     reason = " ".join(reason.split()).rstrip(".")
-    return ModelError(f"Nothing was put on the clipboard: {reason[:300]}. {_WHAT_MENDS}")
+    return ModelError(f"Nothing was copied to the clipboard: {reason[:300]}. {_FIX}")
 
 
 @contextmanager
-def _streams_to(file: BinaryIO) -> Iterator[None]:
-    """Have what processes that are started write to stdout and stderr go to `file`."""
+def _output_to(file: BinaryIO) -> Iterator[None]:
+    """Send what child processes write to stdout and stderr to `file`."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     with ExitStack() as stack:

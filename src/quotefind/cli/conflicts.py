@@ -1,4 +1,4 @@
-"""`quotefind pair --conflicts`: which quotes do not agree with each other, never who is right."""
+"""`quotefind pair --conflicts`: which quotes disagree with each other, but not which is right."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ GROUP_KEYS = ("group", "differs", "score", "quotes")
 QUOTE_KEYS = ("id", "text", "author", "work", "year", "tags", "source", "line")
 # In CSV and TSV a quote is a row.
 ROW_KEYS = (*GROUP_KEYS[:-1], *QUOTE_KEYS)
-# So many different names, titles or years stand in a heading; the rest can be seen below it.
+# At most this many names, titles or years are listed in a heading; the quotes below it show the rest.
 _MOST_NAMED = 5
 _NARROW = 72
 # The white space before a word, and the word.
@@ -38,7 +38,7 @@ _UNIT = re.compile(r"(\s*)(\S+)")
 def report_conflicts(
     index: Index, style: OutputFormat, *, top: int | None, min_score: float | None, where: Filter, quiet: bool
 ) -> None:
-    """Write the groups of quotes of `index` that do not agree."""
+    """Write the groups of quotes of `index` that disagree."""
     from quotefind.conflicts.groups import Difference, conflict_groups
 
     with session.progress_bar(quiet=quiet) as progress:
@@ -53,22 +53,22 @@ def report_conflicts(
         )
     count = of_names = 0
 
-    def tallied() -> Iterable[ConflictGroup]:
+    def counted_groups() -> Iterable[ConflictGroup]:
         nonlocal count, of_names
         for group in groups:
             count += 1
             of_names += Difference.author in group.differs
             yield group
 
-    _show(tallied(), style)
+    _show(counted_groups(), style)
     if not count:
-        session.warn("no quotes found that have the same or nearly the same words")
+        session.warn("no quotes have the same or nearly the same words")
         raise typer.Exit(1)
     if not quiet:
         sys.stdout.flush()
         found = counted(count, "group")
         named = f", {of_names:,} with different names" if of_names else ""
-        session.warn(f"{found}{named}; which name or wording is right, this program cannot know")
+        session.warn(f"{found}{named}; quotefind cannot tell which name or wording is right")
 
 
 def _show(groups: Iterable[ConflictGroup], style: OutputFormat) -> None:
@@ -98,7 +98,7 @@ def _record(quote: Quote) -> dict[str, Any]:
 
 
 def _heading(group: ConflictGroup) -> str:
-    """Return in words on what the quotes of `group` do not agree."""
+    """Return a sentence on where the quotes of `group` disagree."""
     from quotefind.conflicts.groups import Difference
     from quotefind.conflicts.names import distinct
 
@@ -106,9 +106,9 @@ def _heading(group: ConflictGroup) -> str:
     works = distinct([quote.work for quote in group.quotes])
     years = sorted({quote.year for quote in group.quotes if quote.year is not None})
     nameless = sum(not quote.author for quote in group.quotes)
-    said = {
+    phrases = {
         Difference.author: f"names differ: {_listed(names)}",
-        Difference.spelling: f"perhaps one name, spelled differently: {_listed(names)}",
+        Difference.spelling: f"perhaps one name in different spellings: {_listed(names)}",
         Difference.unnamed: f"{'one has' if nameless == 1 else f'{nameless:,} have'} no author",
         Difference.work: f"works differ: {_listed(works)}",
         Difference.year: f"years differ: {_listed([str(year) for year in years])}",
@@ -116,7 +116,7 @@ def _heading(group: ConflictGroup) -> str:
         Difference.shortened: "words left out",
         Difference.punctuation: "punctuation, case or accents differ",
     }
-    return "; ".join(said[difference] for difference in group.differs)
+    return "; ".join(phrases[difference] for difference in group.differs)
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -124,15 +124,15 @@ def _listed(names: Sequence[str]) -> str:
     return " | ".join([*names[:_MOST_NAMED], *([f"and {more:,} more"] if more > 0 else [])])
 
 
-def _place(quote: Quote) -> str:
-    """Return where `quote` stands, so that one can go there."""
+def _origin(quote: Quote) -> str:
+    """Return the source and line of `quote`."""
     return ":".join(str(part) for part in (quote.source, quote.line) if part is not None)
 
 
 def _plain(group: ConflictGroup) -> str:
     lines = [f"{group.number}\t{output.printable(_heading(group))}\n"]
     for quote in group.quotes:
-        parts = (with_slashes(quote.text), output.attribution(quote), _place(quote))
+        parts = (with_slashes(quote.text), output.attribution(quote), _origin(quote))
         lines.append("".join(f"\t{output.printable(part)}" for part in parts) + "\n")
     return "".join([*lines, "\n"])
 
@@ -140,7 +140,7 @@ def _plain(group: ConflictGroup) -> str:
 def _markdown(group: ConflictGroup) -> str:
     lines = [f"## {group.number}. {output.escaped(_heading(group))}\n"]
     for quote in group.quotes:
-        by = " — ".join(part for part in (output.attribution(quote), _place(quote)) if part)
+        by = " — ".join(part for part in (output.attribution(quote), _origin(quote)) if part)
         lines.append(output.block(quote.text, by))
     return "\n".join([*lines, ""])
 
@@ -156,9 +156,9 @@ def _print_table(group: ConflictGroup, out: Console) -> None:
     wide = out.width >= _NARROW
     if wide:
         table.add_column(ratio=2, overflow="fold")
-    # Without styles a terminal shows no line below a word.
+    # Without styles a terminal cannot underline words.
     for text, quote in zip(_marked(group.quotes, styled=out.color_system is not None), group.quotes, strict=True):
-        parts = [Text(output.printable(part)) for part in (output.attribution(quote), _place(quote)) if part]
+        parts = [Text(output.printable(part)) for part in (output.attribution(quote), _origin(quote)) if part]
         if wide:
             table.add_row("", text, Text("\n").join(parts))
         else:
@@ -168,7 +168,7 @@ def _print_table(group: ConflictGroup, out: Console) -> None:
 
 
 def _marked(quotes: Sequence[Quote], *, styled: bool) -> list[Text]:
-    """Return the texts, underlined what the first has not, and in the first what others lack."""
+    """Return the texts; underlined are words that the first text lacks, and in the first, words that others lack."""
     from quotefind.conflicts.words import unshared, words_of
 
     units = [_UNIT.findall(quote.text) for quote in quotes]

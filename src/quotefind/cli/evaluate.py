@@ -19,46 +19,66 @@ if TYPE_CHECKING:
     from quotefind.training.evaluation import Result
     from quotefind.training.judgements import JudgedQuery
 
-# A table of all measures wants so many columns.
+# A table of all measures needs this many columns.
 _NARROW = 80
 _SHORT = 16
 
 
+JudgedArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="FILE", help="JSON Lines with queries, and the ids or texts of the quotes that answer each."
+    ),
+]
+FromTagsOption = Annotated[
+    bool, typer.Option("--from-tags", help="Use each tag as a query. The quotes with that tag are the right answers.")
+]
+TemplateOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--template", metavar="TEXT", help="Wording of the queries of --from-tags; {} is the tag. Repeatable."
+    ),
+]
+MinQuotesOption = Annotated[
+    int,
+    typer.Option("--min-quotes", min=1, metavar="N", help="With --from-tags, use only tags with at least N quotes."),
+]
+TrecTopicsOption = Annotated[Path | None, typer.Option("--topics", metavar="FILE", help="TREC topics. Needs --qrels.")]
+QrelsOption = Annotated[
+    Path | None, typer.Option("--qrels", metavar="FILE", help="TREC relevance judgements. Needs --topics.")
+]
+ModelsOption = Annotated[
+    list[str] | None,
+    typer.Option("--model", metavar="DIR|NAME", help="Compare with this model on the same quotes. Repeatable."),
+]
+RunsOption = Annotated[
+    Path | None, typer.Option("--runs", metavar="DIR", help="Write topics, judgements and runs to DIR as TREC files.")
+]
+
+
 def evaluate(
-    judged: Annotated[
-        Path | None,
-        typer.Argument(metavar="FILE", help="JSON Lines: a query, and the ids or texts of the quotes that answer it."),
-    ] = None,
-    tags: Annotated[bool, typer.Option("--from-tags", help="Ask for each theme; what carries it answers it.")] = False,
-    template: Annotated[
-        list[str] | None,
-        typer.Option("--template", metavar="TEXT", help="How --from-tags asks, with {} for the theme; repeatable."),
-    ] = None,
-    min_quotes: Annotated[
-        int, typer.Option("--min-quotes", min=1, metavar="N", help="Of --from-tags: themes with at least N quotes.")
-    ] = 8,
-    topics: Annotated[Path | None, typer.Option("--topics", metavar="FILE", help="TREC topics; with --qrels.")] = None,
-    qrels: Annotated[Path | None, typer.Option("--qrels", metavar="FILE", help="TREC judgements.")] = None,
+    judged: JudgedArgument = None,
+    tags: FromTagsOption = False,
+    template: TemplateOption = None,
+    min_quotes: MinQuotesOption = 8,
+    topics: TrecTopicsOption = None,
+    qrels: QrelsOption = None,
     index: IndexOption = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option("--model", metavar="DIR|NAME", help="Compare with this model on the same quotes; repeatable."),
-    ] = None,
-    runs: Annotated[
-        Path | None, typer.Option("--runs", metavar="DIR", help="Write topics, judgements and runs as TREC files.")
-    ] = None,
+    model: ModelsOption = None,
+    runs: RunsOption = None,
     no_refresh: NoRefreshOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Measure how well requests are answered.
+    """Measure search quality.
 
-    By the cosine alone, hybrid, and by shared words alone (BM25), with the model of the index and with others.
+    Compares ranking by cosine, hybrid ranking and ranking by shared words (BM25), with the model of the index and with
+    other models.
 
     \b
-    quotefind evaluate --from-tags
-    quotefind evaluate --from-tags --model all-MiniLM-L6-v2
-    quotefind evaluate judged.jsonl --json
+        quotefind evaluate --from-tags
+        quotefind evaluate --from-tags --model all-MiniLM-L6-v2
+        quotefind evaluate judged.jsonl --json
     """
     _check(judged, topics, qrels, tags=tags, of_tags=bool(template or min_quotes != 8))
     from quotefind.training.evaluation import require_measures
@@ -91,18 +111,18 @@ def evaluate(
     else:
         _show(results)
         if not quiet:
-            asked = "{queries} queries on {topics} topics, {quotes} quotes, model {model}".format(**facts)
-            session.warn(f"{asked}; p is that of the difference from {results[0].system}")
+            summary = "{queries} queries on {topics} topics, {quotes} quotes, model {model}".format(**facts)
+            session.warn(f"{summary}; p is for the difference from {results[0].system}")
 
 
 def _check(judged: Path | None, topics: Path | None, qrels: Path | None, *, tags: bool, of_tags: bool) -> None:
-    """Refuse what does not go together; `of_tags` is whether an option of --from-tags was given."""
+    """Refuse options that do not go together; `of_tags` is whether an option of --from-tags was given."""
     if sum((judged is not None, tags, topics is not None or qrels is not None)) != 1:
-        raise UsageError("Say what is judged, by one of these alone: a FILE, --from-tags, or --topics with --qrels.")
+        raise UsageError("Give exactly one set of judgements: FILE, --from-tags, or --topics with --qrels.")
     if (topics is None) != (qrels is None):
-        raise UsageError("--topics and --qrels belong together.")
+        raise UsageError("--topics and --qrels must be given together.")
     if of_tags and not tags:
-        raise UsageError("--template and --min-quotes are for --from-tags; they do nothing here.")
+        raise UsageError("--template and --min-quotes work with --from-tags only.")
 
 
 def _results(index: Index, queries: Sequence[JudgedQuery], models: Sequence[str], *, quiet: bool) -> list[Result]:
@@ -113,21 +133,21 @@ def _results(index: Index, queries: Sequence[JudgedQuery], models: Sequence[str]
         systems = evaluation.systems_of(index, opener(index.manifest.model, index.manifest.fingerprint))
         systems.append(evaluation.bm25(index))
         for model in dict.fromkeys(models):
-            anew = copies.enter_context(evaluation.encoded_anew(index, model, opener, progress))
-            encoder = opener(anew.manifest.model, anew.manifest.fingerprint)
-            systems += evaluation.systems_of(anew, encoder, prefix=f"{anew.manifest.model} ")
+            copy = copies.enter_context(evaluation.encoded_anew(index, model, opener, progress))
+            encoder = opener(copy.manifest.model, copy.manifest.fingerprint)
+            systems += evaluation.systems_of(copy, encoder, prefix=f"{copy.manifest.model} ")
         return evaluation.evaluate(systems, queries, progress)
 
 
 def _warn_of_known_quotes(index: Index, models: Sequence[str]) -> None:
-    """Say so where a model is asked for the quotes, in the words, that it was trained with."""
+    """Warn if a model is measured with the quotes and tags that it was trained on."""
     from quotefind.encoders.resolve import DEFAULT_MODEL
     from quotefind.paths import BUNDLED
 
     if DEFAULT_MODEL in models and any(source.location == BUNDLED for source in index.sources()):
         session.warn(
-            f"{DEFAULT_MODEL} was trained with the bundled quotes and their themes; of how well it finds others, "
-            "these figures say too much"
+            f"{DEFAULT_MODEL} was trained on the bundled quotes and their tags, so these figures are too good to be "
+            "expected of other quotes"
         )
 
 
@@ -151,7 +171,7 @@ def _records(results: Sequence[Result]) -> list[dict[str, Any]]:
 
 
 def _show(results: Sequence[Result]) -> None:
-    """Write a table of systems and measures, and one of systems and groups; in a pipe, lines with tabs."""
+    """Write a table of systems and measures, and one of systems and groups; tab-separated lines in a pipe."""
     measures = list(results[0].scores)
     header = ["system", *measures, f"95 % of {measures[0]}", "p"]
     rows = []
@@ -186,7 +206,7 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for number, name in enumerate(header):
-        # The names of systems are folded where there is no room, a figure never: a digit less would be another figure.
+        # Names of systems may be folded to fit, but figures never: with a digit cut off they would be wrong.
         table.add_column(
             Text(output.printable(name)),
             justify="right" if number else "left",

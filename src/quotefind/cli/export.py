@@ -49,16 +49,16 @@ def export(
     style: Annotated[
         ExportFormat | None,
         typer.Option(
-            "--format", "-f", help="File format. By default that of the suffix of FILE, or jsonl.", case_sensitive=False
+            "--format",
+            "-f",
+            help="Export format. The default follows from the suffix of FILE, or is jsonl.",
+            case_sensitive=False,
         ),
     ] = None,
     file: Annotated[
         Path | None,
         typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="Write to FILE instead of stdout; FILE is replaced only when complete.",
+            "--output", "-o", metavar="FILE", help="Write to FILE instead of stdout (-). An existing file is replaced."
         ),
     ] = None,
     author: AuthorOption = None,
@@ -70,18 +70,20 @@ def export(
     no_refresh: NoRefreshOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Write the quotes of a collection, or some of them, in a format that `quotefind index` reads again.
+    """Export quotes to a file or to stdout.
 
-    markdown, plain and fortune have no place for years, tags, notes, places and dates, plain none for the lines of
-    verse. A fortune file gets its index (NAME.dat), as strfile makes it; on stdout it has none.
+    "quotefind index" can read the result. markdown, plain and fortune have no room for years, tags, notes, places and
+    dates, and plain has none for the lines of verse. With a fortune file NAME comes its index, NAME.dat, as strfile
+    would write it.
 
     \b
-    quotefind export > everything.jsonl
-    quotefind export --tag courage --max-chars 120 -o talk.md
-    quotefind export --format fortune -o ~/fortunes/mine && fortune ~/fortunes/mine
+        quotefind export > everything.jsonl
+        quotefind export --tag courage --max-chars 120 -o talk.md
+        quotefind export --format fortune -o ~/fortunes/mine && fortune ~/fortunes/mine
     """
     from quotefind.export.exporting import choose_format, export_quotes
 
+    file = None if file == Path("-") else file
     chosen = choose_format(file, style)
     where = session.filter_of(author, work, tag, max_chars, proposed=proposed)
     on_terminal = file is None and sys.stdout.isatty()
@@ -92,8 +94,8 @@ def export(
         exported = export_quotes(opened, file or sys.stdout.buffer, chosen, where, shown=shown, progress=bar)
     _report(exported, chosen.name, file, quiet=quiet)
     if not exported.quotes:
-        left = f"; {file} is unchanged" if file else ""
-        session.warn("nothing found" + (" under these conditions" if where else "") + left)
+        unchanged = f"; {file} is unchanged" if file else ""
+        session.warn("nothing found" + (" with these filters" if where else "") + unchanged)
         raise typer.Exit(1)
 
 
@@ -102,28 +104,28 @@ def _check_output(file: Path, index: Index) -> None:
     from quotefind.index.sources import source_with
 
     if isinstance(index.location, Path) and index.location.resolve() in Path(os.path.realpath(file)).parents:
-        raise UsageError(f"--output {file} is inside the index; write it elsewhere.")
+        raise UsageError(f"--output {file} is inside the index itself. Choose another directory.")
     source = source_with(index.source_tables, file) if file.exists() else None
     if source is not None:
         raise UsageError(
-            f"--output {file} belongs to a source of this index, {source}, and would be overwritten. Write another "
-            "file, or remove the source first: quotefind index --remove SOURCE"
+            f"--output {file} would overwrite {source}, a source of this index. Choose another file, or remove the "
+            "source first: quotefind index --remove SOURCE"
         )
 
 
 def _report(exported: Exported, name: str, file: Path | None, *, quiet: bool) -> None:
-    """Say what was written where, and what could not be kept."""
+    """Say what was written where, and what the format could not hold."""
     if file and exported.quotes and not quiet:
         session.warn(f"{counted(exported.quotes, 'quote')} written to {file}")
     lacking = [
         f"the {_NAMES[what]} of {counted(exported.lost[what], 'quote')}" for what in _NAMES if exported.lost[what]
     ]
     if lacking and not quiet:
-        session.warn(f"{name} has no place for {_listed(lacking)}; --format jsonl keeps all")
+        session.warn(f"{name} has no room for {_listed(lacking)}; --format jsonl keeps everything")
     if exported.changed:
         ids = ", ".join(exported.examples) + (", …" if exported.changed > len(exported.examples) else "")
         many = counted(exported.changed, "quote")
-        session.warn(f"in {name}, {many} will read back differently ({ids}); --format jsonl keeps all")
+        session.warn(f"in {name}, {many} will not read back the same ({ids}); --format jsonl keeps everything")
 
 
 def _listed(items: list[str]) -> str:

@@ -36,11 +36,12 @@ from quotefind.cli.options import (
     given,
 )
 from quotefind.errors import SourceError, UsageError
+from quotefind.text import is_blank
 
 if TYPE_CHECKING:
     from quotefind.encoders import Encoder
     from quotefind.index.interface import Index
-    from quotefind.records import Hit, Quote
+    from quotefind.records import Hit
     from quotefind.search import FindOptions
 
 
@@ -50,7 +51,7 @@ def find(
         list[str] | None,
         typer.Argument(
             metavar="WORDS…",
-            help='What you are looking for; "-" reads requests from stdin, one a line. Without any, a prompt.',
+            help='The query. "-" reads one query per line from stdin. If omitted on a terminal, a prompt opens.',
         ),
     ] = None,
     top: TopOption = 5,
@@ -75,12 +76,14 @@ def find(
     style: FindFormatOption = None,
     no_refresh: NoRefreshOption = False,
 ) -> None:
-    """Find the quotes that mean what you ask for.
+    """Find quotes that mean what you ask for.
+
+    The words are joined to one query, so quotation marks are optional.
 
     \b
-    quotefind find quotes about family
-    quotefind find "hope in hard times" --author "Emily Dickinson" -k 3
-    quotefind find courage --format json | jq -r '.[0].text'
+        quotefind find quotes about family
+        quotefind find "hope in hard times" --author "Emily Dickinson" -k 3
+        quotefind find courage --format json | jq -r '.[0].text'
     """
     from quotefind.search import FindOptions
 
@@ -97,74 +100,70 @@ def find(
     many = queries is not None or words == ["-"]
     supervisor.supervise(ray, index)
     cluster = session.ray_cluster(ray, workers)
-    if not (words or many or read0 or copy or like is not None) and _on_terminal():
+    if not (words or many or read0 or copy or like is not None) and _is_interactive():
         from quotefind.cli.prompt import open_prompt
 
         fits = style if style is not OutputFormat.trec or given(ctx, "style") else None
         search_session = session.search_session(index, refresh=not no_refresh, cluster=cluster, exact=exact)
         open_prompt(search_session, options, fits or OutputFormat.table)
         return
-    asked = _requests(words or [], queries, like=like is not None, read0=read0, many=many)
+    invalid: list[str] = []  # queries that are not UTF-8
+    batches = _query_batches(words or [], queries, invalid, like=like is not None, read0=read0, many=many)
     style = output.default_format(style, otherwise=OutputFormat.jsonl if many else None)
-    first: list[Hit] = []  # of all
+    first: list[Hit] = []  # of all queries
     with session.opened(index, refresh=not no_refresh, cluster=cluster, exact=exact) as opened:
         if style is OutputFormat.trec:
-            count = output.write_run(_numbered(opened, asked, options, first), by_score=not (hybrid or diverse))
+            count = output.write_run(_numbered(opened, batches, options, first), by_score=not (hybrid or diverse))
         else:
-            hits = _answers(opened, asked, options, first)
+            hits = _answers(opened, batches, options, first)
             count = output.show_hits(hits, style, asked=options.where.tags if proposed else ())
+    if invalid:
+        raise SourceError(f"{'; '.join(invalid)}. All other queries were answered.")
     if not count:
-        session.warn("nothing found" + (" under these conditions" if options.where or min_score is not None else ""))
-        raise typer.Exit(1)
+        raise session.nothing_found(filtered=bool(options.where) or min_score is not None)
     if copy:
-        _copy(first[0].quote)
+        session.copy(first[0].quote)
 
 
-def _copy(quote: Quote) -> None:
-    """Put `quote` on the clipboard, with its attribution, and say so."""
-    from quotefind.cli import clipboard
-
-    clipboard.copy(output.clipping(quote))
-    session.warn(f"on the clipboard: {output.plain_line(quote)}")
-
-
-def _on_terminal() -> bool:
-    """Whether somebody sits there who can type and read."""
+def _is_interactive() -> bool:
     return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def _requests(words: list[str], queries: Path | None, *, like: bool, read0: bool, many: bool) -> Iterator[list[str]]:
-    """Return the requests in batches: what is there is answered together, and nobody waits for more."""
+def _query_batches(
+    words: list[str], queries: Path | None, invalid: list[str], *, like: bool, read0: bool, many: bool
+) -> Iterator[list[str]]:
+    """Return the queries in batches: those that have arrived are answered together, without waiting for more."""
     if many:
         from quotefind.cli.query_stream import query_batches
 
         if queries is not None and words:
             raise UsageError("Give either words or --queries, not both.")
-        return query_batches(queries, separator="\0" if read0 else "\n")
+        return query_batches(queries, separator="\0" if read0 else "\n", invalid=invalid)
     if read0:
-        raise UsageError("--read0 is for many requests: find - or --queries FILE.")
-    request = " ".join(words).strip()
-    if not request and not like:
+        raise UsageError("--read0 works with many queries only: find - or --queries FILE.")
+    query = " ".join(words).strip()
+    if is_blank(query) and not like:
         raise UsageError(
-            'Say what you are looking for, as in: quotefind find "quotes about family". To read requests from standard '
-            "input, one a line: quotefind find -"
+            'Say what you are looking for, for example: quotefind find "quotes about family". To read one query per '
+            "line from stdin: quotefind find -"
         )
-    return iter([[request]])
+    return iter([[query]])
 
 
 def _numbered(
-    index: Index, requests: Iterator[list[str]], options: FindOptions, first: list[Hit]
+    index: Index, batches: Iterator[list[str]], options: FindOptions, first: list[Hit]
 ) -> Iterator[tuple[str, Sequence[Hit]]]:
-    """Yield the hits of each request with its number: what stands before a tab, or else its place."""
+    """Yield the hits of each query with its number: the word before a tab, or else its position."""
     numbers: list[str] = []  # of the batch that is being answered
     seen: set[str] = set()
 
     def texts() -> Iterator[list[str]]:
-        for batch in requests:
-            parts = [request.partition("\t") for request in batch]
-            places = range(len(seen) + 1, len(seen) + len(parts) + 1)
+        for batch in batches:
+            parts = [query.partition("\t") for query in batch]
+            positions = range(len(seen) + 1, len(seen) + len(parts) + 1)
             numbers[:] = [
-                number.strip() if tab else str(place) for place, (number, tab, _) in zip(places, parts, strict=True)
+                number.strip() if tab else str(position)
+                for position, (number, tab, _) in zip(positions, parts, strict=True)
             ]
             for number in numbers:
                 _add_number(number, seen)
@@ -175,25 +174,25 @@ def _numbered(
 
 
 def _add_number(number: str, seen: set[str]) -> None:
-    """Add the number of a request to those `seen`; raise SourceError where it cannot stand in a run, or did already."""
+    """Add the number of a query to `seen`; raise SourceError if it is no single word, or not the first of its kind."""
     if number.split() != [number] or output.printable(number) != number:
-        raise SourceError(f"What stands before a tab has to be the number of the request, one word: {number[:60]!r}.")
+        raise SourceError(f"The text before a tab must be the number of the query, a single word: {number[:60]!r}.")
     if number in seen:
-        raise SourceError(f"Two requests have the number {number}; in a run each needs its own.")
+        raise SourceError(f"Two queries have the number {number}. In a run, each needs its own.")
     seen.add(number)
 
 
 def _answers(
-    index: Index, requests: Iterator[list[str]], options: FindOptions, first: list[Hit]
+    index: Index, batches: Iterator[list[str]], options: FindOptions, first: list[Hit]
 ) -> Iterator[Sequence[Sequence[Hit]]]:
-    """Yield the hits of each batch of requests; put the very first one into `first`."""
+    """Yield the hits of each batch of queries, and put the first hit of all into `first`."""
     from quotefind.search import find as find_hits
 
     encoder: Encoder | None = None
-    for batch in requests:
+    for batch in batches:
         encoder = encoder or session.encoder_of(index)
-        hits = find_hits(index, encoder, batch, options)  # which first looks whether these are requests
-        session.warn_of_long(encoder, batch)
+        hits = find_hits(index, encoder, batch, options)
+        session.warn_if_truncated(encoder, batch)
         first += [hit for found in hits for hit in found][: 1 - len(first)]
         yield hits
         sys.stdout.flush()

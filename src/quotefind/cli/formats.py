@@ -11,13 +11,13 @@ FORMAT_KEYS = ("name", "files", "description", "example")
 
 
 def formats(style: FormatOption = None) -> None:
-    """Show the formats that can be read, with an example of each.
+    """List the source formats, with examples.
 
-    A file is known by its name; where that does not say what it holds, --input-format does.
+    The format of a file follows from its name. If it does not, "quotefind index --input-format" gives it.
 
     \b
-    quotefind formats
-    quotefind formats --format json
+        quotefind formats
+        quotefind formats --format json
     """
     style = output.default_format(style)
     records = _records()
@@ -37,7 +37,7 @@ def formats(style: FormatOption = None) -> None:
 
 
 def _records() -> list[dict[str, Any]]:
-    """Return the formats as the objects that JSON output holds: `files` are well-known names and suffixes."""
+    """Return the formats as JSON objects; `files` are file names and suffixes."""
     from quotefind.corpus import FORMATS
     from quotefind.corpus.examples import EXAMPLES
 

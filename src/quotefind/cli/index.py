@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from math import isnan
 from typing import TYPE_CHECKING
 
 from quotefind.cli import output, session, supervisor
@@ -36,6 +35,7 @@ from quotefind.cli.options import (
 )
 from quotefind.errors import UsageError
 from quotefind.paths import BUNDLED, DEFAULT_INDEX, index_location
+from quotefind.text import counted
 
 if TYPE_CHECKING:
     from quotefind.index.lance.machines import Machines
@@ -74,32 +74,32 @@ def index(
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Index quotes, or refresh what is indexed.
+    """Add sources to an index, or update it.
 
-    Only what is new is encoded; an index remembers its sources, and how to read them.
+    Only new quotes are encoded. An index remembers its sources and how to read them.
 
     \b
-    quotefind index my-quotes.txt highlights.csv ~/notes
-    quotefind index
-    curl -s https://example.org/quotes.jsonl | quotefind index - --input-format jsonl
+        quotefind index my-quotes.txt highlights.csv ~/notes
+        quotefind index
+        curl -s https://example.org/quotes.jsonl | quotefind index - --input-format jsonl
     """
     from quotefind.corpus import ReadOptions
     from quotefind.index.sources import Source, location_of
 
-    # A cluster's machines are looked at by those that work there.
-    _check_usage(device if ray in (None, "local") else "auto", wait, delimiter)
+    # The machines of a cluster check their devices themselves.
+    _check_usage(device if ray in (None, "local") else "auto", delimiter)
     if verify:
         if sources or remove or prune or rebuild or compact:
-            raise UsageError("--verify only looks; run it without anything that changes the index.")
+            raise UsageError("--verify changes nothing. Run it without options that change the index.")
         if ray or workers:
-            raise UsageError("--verify looks in this process; run it without --ray and --workers.")
+            raise UsageError("--verify runs in this process. Run it without --ray and --workers.")
         _verify(name, json=json, quiet=quiet)
         return
     columns = (text_column, author_column, work_column, year_column, tags_column, note_column)
     options = ReadOptions(input_format, encoding, *columns, delimiter, max_bytes)
     given = [Source(location_of(source), options, skip_bad) for source in sources or []]
     if not given and (options != ReadOptions() or skip_bad):
-        raise UsageError("These options say how a source is read; name the source too: quotefind index SOURCE…")
+        raise UsageError("These options say how to read a source, so name the source as well: quotefind index SOURCE…")
     supervisor.supervise(ray, name)
     cluster = session.ray_cluster(ray, workers, device)
     with session.progress_bar(quiet=quiet) as progress:
@@ -124,7 +124,7 @@ def index(
 
 @dataclass(frozen=True, slots=True)
 class _Changes:
-    """What is to be done beside reading sources."""
+    """What to do besides reading sources."""
 
     remove: tuple[str, ...]
     prune: bool
@@ -132,15 +132,13 @@ class _Changes:
     compact: bool
 
 
-def _check_usage(device: str, wait: float, delimiter: str | None) -> None:
+def _check_usage(device: str, delimiter: str | None) -> None:
     if device not in ("auto", "cpu"):
         from quotefind.encoders.devices import choose_device
 
-        choose_device(device)  # to say what is wrong with it also where nothing has to be encoded
+        choose_device(device)  # a wrong name is an error even if there is nothing to encode
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
-        raise UsageError("--delimiter needs one character, as in --delimiter ';'.")
-    if isnan(wait):
-        raise UsageError("--wait needs a number of seconds.")
+        raise UsageError("--delimiter needs a single character, for example --delimiter ';'.")
 
 
 def _update(
@@ -161,7 +159,7 @@ def _update(
     if reads_stdin > 1:
         raise UsageError("Standard input can be read only once.")
     location = index_location(name)
-    here = device if cluster is None else "cpu"  # where nothing but the name of the model is asked for
+    here = device if cluster is None else "cpu"  # with a cluster, only the name of the model is needed here
     with open_to_write(location, session.encoder_opener(here, progress), wait=wait, cluster=cluster) as writer:
         if writer.manifest is None and not given:
             if location != index_location(DEFAULT_INDEX):
@@ -169,7 +167,7 @@ def _update(
             given = [Source(BUNDLED)]
         rebuilt = None
         if changes.rebuild and writer.manifest is not None:
-            # First, so that a damaged matrix does not stand in the way of what comes.
+            # First, so that a damaged matrix does not stop what follows.
             rebuilt = writer.rebuild(model=model, progress=progress)
         summary = writer.update(
             given,
@@ -198,7 +196,7 @@ def _verify(name: str | None, *, json: bool, quiet: bool) -> None:
     if json:
         print(output.to_json({"verified": count}))  # noqa: T201
     elif not quiet:
-        print(f"{count} quotes verified: every row and every hash is right.")  # noqa: T201
+        print(f"{counted(count, 'quote')} verified; every row and checksum is correct.")  # noqa: T201
 
 
 def _show(summary: Summary, *, json: bool, quiet: bool) -> None:

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 def info(index: IndexOption = None, json: JsonOption = False) -> None:
     """Show what an index holds.
 
-    And from where, with which model, how large it is, and whether it is out of date.
+    That is its quotes, its sources, its model, its size, and whether it is out of date.
 
     \b
-    quotefind info
-    quotefind info --index ./poems --json
+        quotefind info
+        quotefind info --index ./poems --json
     """
     from quotefind.stores import open_index
 

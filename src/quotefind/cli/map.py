@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -33,19 +34,24 @@ if TYPE_CHECKING:
     from quotefind.records import Hit
 
 _KINDS = (".html", ".png", ".svg")
+_STDOUT = Path("-")
 
 
 def map_(
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write it: FILE.html, FILE.png or FILE.svg.")
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="File to write: .html, .png or .svg. - writes HTML to stdout."
+        ),
     ],
     query: Annotated[
-        str | None, typer.Option("--query", metavar="TEXT", help="Mark the quotes that answer this request.")
+        str | None, typer.Option("--query", metavar="TEXT", help="Mark the best hits for this query.")
     ] = None,
-    top: Annotated[int, typer.Option("-k", "--top", min=1, metavar="N", help="Of --query: how many to mark.")] = 5,
+    top: Annotated[int, typer.Option("-k", "--top", min=1, metavar="N", help="Mark at most N hits of --query.")] = 5,
     topics: TopicsOption = None,
     title: Annotated[
-        str | None, typer.Option("--title", metavar="TEXT", help="What stands above it; else the name of the index.")
+        str | None,
+        typer.Option("--title", metavar="TEXT", help="Title of the map. The default is the name of the index."),
     ] = None,
     author: AuthorOption = None,
     work: WorkOption = None,
@@ -57,22 +63,19 @@ def map_(
     no_refresh: NoRefreshOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Draw a collection: every quote a point, near those that mean the like, coloured by topic.
+    """Draw quotes as a map.
+
+    Every quote is a point. Quotes that mean similar things are near each other, and colours show topics. An HTML map
+    can be explored in any browser, offline.
 
     \b
-    quotefind map --output quotes.html
-    quotefind map --output quotes.html --query "courage in small things"
-    quotefind map --output emerson.svg --author Emerson --topics 6
+        quotefind map --output quotes.html
+        quotefind map --output quotes.html --query "courage in small things"
+        quotefind map --output emerson.svg --author Emerson --topics 6
     """
-    kind = output.suffix.lower()
-    if kind not in _KINDS:
-        raise UsageError(f"--output {output}: a map is written as {', '.join(_KINDS[:-1])} or {_KINDS[-1]}.")
-    if output.is_dir():
-        raise UsageError(f"--output {output} is a directory; name a file in it, as {output / 'map'}{kind}.")
-    if not output.parent.is_dir():
-        raise UsageError(f"--output {output}: there is no directory {output.parent}.")
+    kind = _kind(output)
     if query is None and top != 5:
-        raise UsageError("--top says how many hits of --query to mark; give --query too.")
+        raise UsageError("--top is the number of hits of --query to mark, so give --query as well.")
     from quotefind.map.layout import make_map
 
     where = session.filter_of(author, work, tag, max_chars, proposed=proposed)
@@ -85,17 +88,35 @@ def map_(
             if quote_map.quotes:
                 progress("drawing")
                 drawn = _drawn(quote_map, kind)
-                with replacing(output) as (file,):
-                    file.write(drawn)
+                if output == _STDOUT:
+                    sys.stdout.buffer.write(drawn)
+                else:
+                    with replacing(output) as (file,):
+                        file.write(drawn)
         left_out = len(opened.rows_where(where)) - len(quote_map.quotes)
     if not quote_map.quotes:
-        session.warn("no quotes" + (" under these conditions" if where else "") + ", so no map")
-        raise typer.Exit(1)
+        raise session.nothing_found("no quotes to draw", filtered=bool(where))
     if left_out:
-        session.warn(f"a map has room for {len(quote_map.quotes):,} quotes; {left_out:,} by chance are not on it")
+        session.warn(f"a map holds {len(quote_map.quotes):,} quotes; {left_out:,} chosen at random are left out")
     if not quiet:
         quotes, topics_ = counted(len(quote_map.quotes), "quote"), counted(len(quote_map.topics), "topic")
         session.warn(f"{output}: {quotes}, {topics_}")
+
+
+def _kind(file: Path) -> str:
+    """Return the suffix of a map that can be written to `file`; raise UsageError if none can."""
+    if file == _STDOUT:
+        if sys.stdout.isatty():
+            raise UsageError("A map is nothing to read in a terminal. Redirect stdout to a file.")
+        return ".html"
+    kind = file.suffix.lower()
+    if kind not in _KINDS:
+        raise UsageError(f"--output {file}: the name of a map must end in {', '.join(_KINDS[:-1])} or {_KINDS[-1]}.")
+    if file.is_dir():
+        raise UsageError(f"--output {file} is a directory. Name a file in it, for example {file / 'map'}{kind}.")
+    if not file.parent.is_dir():
+        raise UsageError(f"--output {file}: the directory {file.parent} does not exist.")
+    return kind
 
 
 def _title(index: str | None) -> str:
@@ -119,5 +140,5 @@ def _drawn(quote_map: QuoteMap, kind: str) -> bytes:
 
     picture, complete = draw_picture(quote_map, kind[1:])
     if not complete:
-        session.warn("the fonts of this machine lack signs of some names of topics; boxes stand for them")
+        session.warn("some topic names have characters that no font on this machine has; they are drawn as boxes")
     return picture

@@ -10,28 +10,30 @@ import typer
 from quotefind.cli import output, session
 from quotefind.cli.options import QuietOption
 
-app = typer.Typer(
-    help="Show the card of a model, or fetch one.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
-)
+app = typer.Typer(help="Show or download a model.", no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 
 
 @app.callback()
 def model() -> None:
-    """Show the card of a model, or fetch one from the Hugging Face hub."""
+    """Show or download a model."""
 
 
 @app.command()
 def show(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="DIR|NAME", help="A model; without it, the default one.", show_default=False),
+        typer.Argument(
+            metavar="DIR|NAME", help="Directory or name of a model. If omitted, the default model.", show_default=False
+        ),
     ] = None,
 ) -> None:
-    """Show the card of a model: what it was trained on, how, and what it is worth.
+    """Show the card of a model.
+
+    The card says how the model was trained, on which data, and how well it performs.
 
     \b
-    quotefind model show
-    quotefind model show ./my-model
+        quotefind model show
+        quotefind model show ./my-model
     """
     from quotefind.encoders.resolve import card_of
 
@@ -39,8 +41,8 @@ def show(
     if sys.stdout.isatty():
         from rich.markdown import Markdown
 
-        _, ended, text = card.partition("\n---\n")  # of the metadata, which are for programs
-        # Where a link leads is shown, not hidden behind its words.
+        _, ended, text = card.partition("\n---\n")  # the end of the metadata, which is for programs
+        # Show the address of a link, instead of hiding it behind the text.
         output.console().print(Markdown(text if card.startswith("---\n") and ended else card, hyperlinks=False))
     else:
         print(card)  # noqa: T201
@@ -50,15 +52,17 @@ def show(
 def download(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME[@REVISION]", help="A sentence-transformers model on the hub.", show_default=False),
+        typer.Argument(
+            metavar="NAME[@REVISION]", help="A sentence-transformers model on the Hugging Face hub.", show_default=False
+        ),
     ] = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Fetch a model into the local Hugging Face cache.
+    """Download a model to the local cache.
 
-    This is the only command that ever opens a connection.
-
-    Without a name: sentence-transformers/all-MiniLM-L6-v2, at the revision that this program was tested with.
+    Models are kept in the Hugging Face cache. If no name is given, this downloads
+    sentence-transformers/all-MiniLM-L6-v2 at the revision that quotefind was tested with. No other command opens a
+    network connection.
     """
     from quotefind.encoders.download import download as fetch
 

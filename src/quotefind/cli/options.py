@@ -1,8 +1,9 @@
-"""The options that several commands share, each declared once."""
+"""Options that several commands share, and those of `find`, `index` and `pair`, which have many."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from math import isnan
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,18 +28,25 @@ class OutputFormat(StrEnum):
 
 
 def given(ctx: typer.Context, parameter: str) -> bool:
-    """Whether `parameter` stands on the command line: what the environment says is a default, never out of place."""
+    """Whether the user typed `parameter`; a value from the environment is only a default."""
     source = ctx.get_parameter_source(parameter)
     return source is not None and source.name == "COMMANDLINE"
 
 
-def _usable(ctx: typer.Context, option: typer.CallbackParam, style: OutputFormat | None) -> OutputFormat | None:
-    """Refuse what only `find` can write; from the environment, it is no default for other commands."""
+def _writable(ctx: typer.Context, option: typer.CallbackParam, style: OutputFormat | None) -> OutputFormat | None:
+    """Refuse a format that only `find` writes; ignore it where it comes from the environment."""
     if style is not OutputFormat.trec or ctx.command.name == "find" or ctx.resilient_parsing:
         return style
     if given(ctx, str(option.name)):
-        raise UsageError("--format trec is for find: it holds rankings.")
+        raise UsageError("--format trec works with find only, because it holds rankings.")
     return None
+
+
+def _number(option: typer.CallbackParam, value: float | None) -> float | None:
+    """Refuse NaN, which passes every check of a range."""
+    if value is not None and isnan(value):
+        raise UsageError(f"{max(option.opts, key=len)} needs a number, not {value}.")
+    return value
 
 
 IndexOption = Annotated[
@@ -48,16 +56,23 @@ IndexOption = Annotated[
         metavar="NAME|DIR",
         envvar=INDEX_VARIABLE,
         autocompletion=completion.indexes,
-        help='The index: a name (without this, "default"), or a directory with a slash in it, as in ./poems.',
+        help='Name of the index ("default" if omitted), or its directory, written with a slash, as in ./poems.',
     ),
 ]
 TopOption = Annotated[
     int,
-    typer.Option("-k", "--top", min=1, metavar="N", envvar="QUOTEFIND_TOP", help="How many to show at most."),
+    typer.Option("-k", "--top", min=1, metavar="N", envvar="QUOTEFIND_TOP", help="Show at most N hits."),
 ]
 MinScoreOption = Annotated[
     float | None,
-    typer.Option("--min-score", min=-1.0, max=1.0, metavar="S", help="Leave out what scores lower than S (-1 to 1)."),
+    typer.Option(
+        "--min-score",
+        min=-1.0,
+        max=1.0,
+        metavar="S",
+        callback=_number,
+        help="Leave out everything that scores below S.",
+    ),
 ]
 AuthorOption = Annotated[
     list[str] | None,
@@ -65,7 +80,7 @@ AuthorOption = Annotated[
         "--author",
         metavar="NAME",
         autocompletion=completion.authors,
-        help="Only quotes by NAME, or part of a name; repeat to allow several.",
+        help="Only quotes by NAME. Part of a name is enough. Repeatable.",
     ),
 ]
 WorkOption = Annotated[
@@ -74,17 +89,15 @@ WorkOption = Annotated[
         "--work",
         metavar="TITLE",
         autocompletion=completion.works,
-        help="Only quotes from TITLE, or part of a title; repeatable.",
+        help="Only quotes from TITLE. Part of a title is enough. Repeatable.",
     ),
 ]
 TagOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--tag", metavar="THEME", autocompletion=completion.tags, help="Only quotes with this tag; repeatable."
-    ),
+    typer.Option("--tag", metavar="TAG", autocompletion=completion.tags, help="Only quotes with this tag. Repeatable."),
 ]
 ProposedOption = Annotated[
-    bool, typer.Option("--proposed", help="Let --tag also match tags that quotefind tag proposed.")
+    bool, typer.Option("--proposed", help='Let --tag also match tags that "quotefind tag" proposed.')
 ]
 MaxCharsOption = Annotated[
     int | None, typer.Option("--max-chars", min=1, metavar="N", help="Only quotes of at most N characters.")
@@ -96,27 +109,27 @@ def _format_option(metavar: str | None = None) -> Any:
         "--format",
         "-f",
         envvar="QUOTEFIND_FORMAT",
-        callback=_usable,
-        help="How to write it; a table on a terminal, plain lines in a pipe.",
+        callback=_writable,
+        help="Output format. The default is a table on a terminal and plain lines in a pipe.",
         case_sensitive=False,
         metavar=metavar,
     )
 
 
-# All but trec, which is for find.
+# All formats but trec, which works with find only.
 FormatOption = Annotated[OutputFormat | None, _format_option("[table|plain|json|jsonl|csv|tsv|markdown]")]
 FindFormatOption = Annotated[OutputFormat | None, _format_option()]
 TopicsOption = Annotated[
     int | None,
-    typer.Option("--topics", min=1, metavar="N", help="How many topics; found out unless you say."),
+    typer.Option("--topics", min=1, metavar="N", help="Number of topics. By default, the number that fits best."),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, metavar="N", help="Another draw of chance.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Write a JSON object.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, metavar="N", help="Random seed.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print a JSON object.")]
 QuietOption = Annotated[
-    bool, typer.Option("--quiet", "-q", help="No progress and no summary; warnings and errors stay.")
+    bool, typer.Option("--quiet", "-q", help="Hide progress and summaries. Warnings and errors are still shown.")
 ]
 NoRefreshOption = Annotated[
-    bool, typer.Option("--no-refresh", help="Answer from the index as it is, even if its sources have changed.")
+    bool, typer.Option("--no-refresh", help="Use the index as it is, even if its sources have changed.")
 ]
 InputFormatOption = Annotated[
     str | None,
@@ -124,7 +137,17 @@ InputFormatOption = Annotated[
         "--input-format",
         metavar="FORMAT",
         autocompletion=completion.input_formats,
-        help="Read it as this, whatever its name; quotefind formats shows them all.",
+        help='Read the sources in this format, whatever their names. "quotefind formats" lists all formats.',
+    ),
+]
+WaitOption = Annotated[
+    float,
+    typer.Option(
+        "--wait",
+        min=0,
+        metavar="SECONDS",
+        callback=_number,
+        help="Wait up to this long for another writer to finish.",
     ),
 ]
 
@@ -133,48 +156,58 @@ RayOption = Annotated[
     typer.Option(
         "--ray",
         metavar="ADDRESS|local",
-        help="Work on the machines of this Ray cluster, or of one made here; for an index whose name ends in .lance.",
+        help="Work on this Ray cluster, or start a local one. Only for indexes whose name ends in .lance.",
     ),
 ]
 WorkersOption = Annotated[
     int | None,
-    typer.Option("--workers", min=1, metavar="N", help="How many of its processors; all, unless you say."),
+    typer.Option("--workers", min=1, metavar="N", help="Use N processors of the cluster. By default, all."),
 ]
 ExactOption = Annotated[
     bool,
-    typer.Option("--exact", help="Compare every quote, also where a large index that machines share would not."),
+    typer.Option("--exact", help="Compare every quote, even where a large shared index would search approximately."),
 ]
 
-# Of `find` alone.
+# For `find` only.
 LikeOption = Annotated[
-    str | None, typer.Option("--like", metavar="ID|TEXT", help="More like this quote, which is itself left out.")
+    str | None, typer.Option("--like", metavar="ID|TEXT", help="More quotes like this one, which is left out itself.")
 ]
 UnlikeOption = Annotated[
-    list[str] | None, typer.Option("--not", metavar="TEXT", help="Away from what this means; repeatable.")
+    list[str] | None, typer.Option("--not", metavar="TEXT", help="Steer away from the meaning of TEXT. Repeatable.")
 ]
 DiverseOption = Annotated[bool, typer.Option("--diverse", help="Prefer hits that differ from each other.")]
-OnePerAuthorOption = Annotated[bool, typer.Option("--one-per-author", help="Of each author the best hit only.")]
-HybridOption = Annotated[bool, typer.Option("--hybrid", help="Rank by shared words too; the score stays the cosine.")]
+OnePerAuthorOption = Annotated[bool, typer.Option("--one-per-author", help="Only the best hit of each author.")]
+HybridOption = Annotated[
+    bool, typer.Option("--hybrid", help="Rank by shared words as well. The score shown is still the cosine.")
+]
 QueriesOption = Annotated[
     Path | None,
-    typer.Option("--queries", metavar="FILE", help="Many requests, one a line; hits come as JSON Lines."),
+    typer.Option(
+        "--queries", metavar="FILE", help="Read many queries, one per line. Hits are written as JSON Lines by default."
+    ),
 ]
-Read0Option = Annotated[bool, typer.Option("--read0", help="Requests end with NUL instead of a line end.")]
+Read0Option = Annotated[bool, typer.Option("--read0", help="Queries end with NUL instead of a newline.")]
 CopyOption = Annotated[
-    bool, typer.Option("--copy", help="Put the first hit on the clipboard too, with its attribution.")
+    bool, typer.Option("--copy", help="Also copy the first hit to the clipboard, with its attribution.")
 ]
 
-# Of `index` alone; there are too many to stand in its signature.
+# For `index` only.
 SourcesArgument = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="SOURCE…",
-        help='Files, folders, "-" for stdin, or "bundled"; without any, refresh all that it remembers.',
+        help='Files or folders to add, "-" for stdin, or "bundled" for the quotes that come with the program. If '
+        "omitted, every source of the index is read again.",
         show_default=False,
     ),
 ]
 NewModelOption = Annotated[
-    str | None, typer.Option("--model", metavar="DIR|NAME", help="The model of a new index: a directory or a name.")
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="DIR|NAME",
+        help="Model for a new index or for --rebuild: a directory or the name of a model.",
+    ),
 ]
 DeviceOption = Annotated[
     str,
@@ -182,54 +215,62 @@ DeviceOption = Annotated[
         "--device",
         metavar="DEVICE",
         autocompletion=completion.devices,
-        help="auto, cpu, cuda, cuda:N or mps.",
+        help="Device that encodes: auto, cpu, cuda, cuda:N or mps.",
     ),
 ]
-EncodingOption = Annotated[str, typer.Option("--encoding", metavar="NAME", help="The encoding of the sources.")]
-TextColumnOption = Annotated[
-    str | None, typer.Option("--text-column", metavar="NAME", help="The column or key that holds the text.")
-]
-AuthorColumnOption = Annotated[str | None, typer.Option("--author-column", metavar="NAME", help="The author's.")]
-WorkColumnOption = Annotated[str | None, typer.Option("--work-column", metavar="NAME", help="The work's.")]
-YearColumnOption = Annotated[str | None, typer.Option("--year-column", metavar="NAME", help="The year's.")]
-TagsColumnOption = Annotated[str | None, typer.Option("--tags-column", metavar="NAME", help="The tags'.")]
-NoteColumnOption = Annotated[str | None, typer.Option("--note-column", metavar="NAME", help="The note's.")]
+EncodingOption = Annotated[str, typer.Option("--encoding", metavar="NAME", help="Character encoding of the sources.")]
+
+
+def _column_option(what: str) -> Any:
+    return typer.Option(f"--{what}-column", metavar="NAME", help=f"Column or key that holds the {what}.")
+
+
+TextColumnOption = Annotated[str | None, _column_option("text")]
+AuthorColumnOption = Annotated[str | None, _column_option("author")]
+WorkColumnOption = Annotated[str | None, _column_option("work")]
+YearColumnOption = Annotated[str | None, _column_option("year")]
+TagsColumnOption = Annotated[str | None, _column_option("tags")]
+NoteColumnOption = Annotated[str | None, _column_option("note")]
 DelimiterOption = Annotated[
-    str | None, typer.Option("--delimiter", metavar="CHAR", help="What stands between the cells of a CSV file, as ';'.")
+    str | None,
+    typer.Option("--delimiter", metavar="CHAR", help="Character between the cells of a CSV file, such as ';'."),
 ]
 MaxBytesOption = Annotated[
-    int, typer.Option("--max-bytes", min=1, metavar="N", help="Read at most N bytes of each file, unpacked.")
+    int,
+    typer.Option("--max-bytes", min=1, metavar="N", help="Refuse a file that is larger than N bytes, uncompressed."),
 ]
-SkipBadOption = Annotated[bool, typer.Option("--skip-bad", help="Pass records over that are no quotes, and list them.")]
+SkipBadOption = Annotated[bool, typer.Option("--skip-bad", help="Skip invalid records and list them.")]
 RemoveOption = Annotated[
     list[str] | None,
-    typer.Option("--remove", metavar="SOURCE", help="Forget this source and its quotes; repeatable."),
+    typer.Option("--remove", metavar="SOURCE", help="Remove this source and its quotes from the index. Repeatable."),
 ]
-PruneOption = Annotated[bool, typer.Option("--prune", help="Drop the quotes of sources that are not there any more.")]
+PruneOption = Annotated[bool, typer.Option("--prune", help="Remove sources that no longer exist, and their quotes.")]
 RebuildOption = Annotated[
-    bool, typer.Option("--rebuild", help="Encode everything anew, with --model if that is given.")
+    bool, typer.Option("--rebuild", help="Encode every quote again, with the model of --model if given.")
 ]
 CompactOption = Annotated[
     bool,
-    typer.Option("--compact", help="Give back the space of removed quotes; done by itself when it is worth it."),
+    typer.Option(
+        "--compact", help="Reclaim the space of removed quotes. This also happens by itself when much can be reclaimed."
+    ),
 ]
-VerifyOption = Annotated[bool, typer.Option("--verify", help="Check every row and every hash, and change nothing.")]
-WaitOption = Annotated[
-    float, typer.Option("--wait", min=0, metavar="SECONDS", help="Wait so long for another writer to finish.")
-]
+VerifyOption = Annotated[bool, typer.Option("--verify", help="Check every row and every checksum. Nothing is changed.")]
 
-# Of `pair` alone.
+# For `pair` only.
 TextsArgument = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="TEXT…",
-        help="None: the closest pairs of the index. One: its companions there. Two: their score. More: all scores.",
+        help="No text: the closest pairs in the index. One text: the quotes that go best with it. Two texts: their "
+        "score. More texts: the score of each pair.",
         show_default=False,
     ),
 ]
 PairsOption = Annotated[
     str | None,
-    typer.Option("--pairs", metavar="FILE|-", help="Score each row of a TSV, CSV or JSON Lines file with two columns."),
+    typer.Option(
+        "--pairs", metavar="FILE|-", help="Score each row of a TSV, CSV or JSON Lines file with two columns of text."
+    ),
 ]
 PairsFormatOption = Annotated[
     str | None,
@@ -237,14 +278,14 @@ PairsFormatOption = Annotated[
         "--input-format",
         metavar="FORMAT",
         autocompletion=completion.pair_formats,
-        help="Read --pairs as tsv, csv or jsonl.",
+        help="Format of the file of pairs, whatever its name: tsv, csv or jsonl.",
     ),
 ]
 NoHeaderOption = Annotated[
-    bool, typer.Option("--no-header", help="The first line of --pairs is a pair, even if it looks like a header.")
+    bool, typer.Option("--no-header", help="Read the first line of --pairs as a pair, not as a header.")
 ]
 PairModelOption = Annotated[
-    str | None, typer.Option("--model", metavar="DIR|NAME", help="The model that compares texts with each other.")
+    str | None, typer.Option("--model", metavar="DIR|NAME", help="Model that compares the texts.")
 ]
 PairTopOption = Annotated[
     int | None,
@@ -254,12 +295,12 @@ PairTopOption = Annotated[
         min=1,
         metavar="N",
         envvar="QUOTEFIND_TOP",
-        help="How many to show at most; 5, or all groups with --conflicts.",
+        help="Show at most N pairs. The default is 5, or every group with --conflicts.",
     ),
 ]
 ConflictsOption = Annotated[
     bool,
     typer.Option(
-        "--conflicts", help="Group quotes with the same or nearly the same words, and say on what they do not agree."
+        "--conflicts", help="Group quotes whose words are the same or nearly the same, and show where they disagree."
     ),
 ]

@@ -1,4 +1,4 @@
-"""Results on stdout: for people as a table, for programs in formats that hold the text unchanged."""
+"""Results on stdout: a table for people, and formats that keep the text unchanged for programs."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ QUOTE_KEYS = ("id", "text", "author", "work", "year", "tags", "source", "line", 
 HIT_KEYS = ("query", "rank", "score", *QUOTE_KEYS)
 PAIR_KEYS = ("rank", "score", "a", "b")
 INDEX_PAIR_KEYS = ("a_id", "a_author", "b_id", "b_author", "conflict")
-_TEXT_KEYS = {"text", "a", "b"}  # which hold the words of a quote, in lines
-DIGITS = 6  # of a score: what float32 vectors are good for
+_TEXT_KEYS = {"text", "a", "b"}  # the keys whose values can be verse
+DIGITS = 6  # of a score: more than this is noise in float32 vectors
 
 
 def printable_lines(text: str) -> str:
-    """Return a text of several lines with everything that a terminal could obey made visible."""
+    """Return a text of several lines, with control characters escaped and line breaks kept."""
     return "\n".join(map(printable, text.splitlines()))
 
 
 def attribution(quote: Quote) -> str:
-    """Return "Author, Work, place", as far as they are known."""
+    """Return "Author, Work, place", or whichever of these are known."""
     return ", ".join(part for part in (quote.author, quote.work, quote.place) if part)
 
 
 def hit_record(hit: Hit) -> dict[str, Any]:
-    """Return `hit` as the object that JSON output holds, its keys in their documented order."""
+    """Return `hit` as its JSON object, with the keys in their documented order."""
     return {"query": hit.query, "rank": hit.rank, "score": round(hit.score, DIGITS), **quote_record(hit.quote)}
 
 
 def quote_record(quote: Quote) -> dict[str, Any]:
-    """Return `quote` as the object that JSON output holds, its keys in their documented order."""
+    """Return `quote` as its JSON object, with the keys in their documented order."""
     return {key: list(value) if isinstance(value := getattr(quote, key), tuple) else value for key in QUOTE_KEYS}
 
 
 def pair_record(pair: Pair, keys: Sequence[str]) -> dict[str, Any]:
-    """Return `pair` as the object that JSON output holds, with these of its keys."""
+    """Return `pair` as its JSON object, with only these `keys`."""
     values = {
         "rank": pair.rank,
         "score": round(pair.score, DIGITS),
@@ -64,16 +64,16 @@ def pair_record(pair: Pair, keys: Sequence[str]) -> dict[str, Any]:
 
 
 def default_format(wanted: OutputFormat | None, *, otherwise: OutputFormat | None = None) -> OutputFormat:
-    """Return the format that is wanted, or else `otherwise`, or else table on a terminal and plain in a pipe."""
+    """Return `wanted`, or else `otherwise`, or else a table on a terminal and plain lines in a pipe."""
     if wanted is not None:
         return wanted
     return otherwise or (OutputFormat.table if sys.stdout.isatty() else OutputFormat.plain)
 
 
 def show_hits(batches: Iterable[Sequence[Sequence[Hit]]], style: OutputFormat, *, asked: Sequence[str] = ()) -> int:
-    """Write the hits as they come, those of one query behind each other; return how many there were.
+    """Write the hits as they come, query by query; return how many there were.
 
-    A table shows which of the tags that were `asked` for were only proposed for a quote.
+    A table says which of the tags `asked` for were only proposed for a quote.
     """
     if style is OutputFormat.table:
         return _show_tables(batches, asked)
@@ -86,10 +86,10 @@ def show_hits(batches: Iterable[Sequence[Sequence[Hit]]], style: OutputFormat, *
 
 
 def write_run(answers: Iterable[tuple[str, Sequence[Hit]]], *, by_score: bool) -> int:
-    """Write numbered requests with their hits as a TREC run; return how many hits there were.
+    """Write numbered queries with their hits as a TREC run; return how many hits there were.
 
-    The score is the cosine where that made the order, and 1 / rank otherwise. It falls from hit to hit, if only by its
-    last digit: trec_eval takes the order from the scores, and that of equal ones from the ids.
+    The score is the cosine if that decided the order, and 1 / rank otherwise. Each score is lower than the one before,
+    if only in its last digit, because trec_eval sorts by score, and equal scores by id.
     """
     count = 0
     unit = 10**DIGITS
@@ -102,12 +102,24 @@ def write_run(answers: Iterable[tuple[str, Sequence[Hit]]], *, by_score: bool) -
     return count
 
 
+def show_quote(quote: Quote, style: OutputFormat) -> None:
+    """Write one quote that was not searched for, and so has no score."""
+    if style is OutputFormat.table:
+        sys.stdout.write(paragraph(quote))
+    elif style is OutputFormat.plain:
+        sys.stdout.write(f"{plain_line(quote)}\n")
+    elif style is OutputFormat.markdown:
+        sys.stdout.write(f"{block_quote(quote)}\n")
+    else:
+        write_records([quote_record(quote)], style, QUOTE_KEYS)
+
+
 def show_pairs(
     pairs: Sequence[Pair], style: OutputFormat, *, from_index: bool = False, asked: Sequence[str] = ()
 ) -> int:
-    """Write `pairs`, of quotes of an index where `from_index` says so; return how many there were.
+    """Write `pairs`; return how many there were.
 
-    For the tags that were `asked` for, see `show_hits`.
+    With `from_index`, the pairs are quotes of an index and have ids and authors. For `asked`, see `show_hits`.
     """
     if style is OutputFormat.table:
         return _show_pair_table(pairs, asked)
@@ -129,19 +141,19 @@ def write_records(records: Iterable[dict[str, Any]], style: OutputFormat, keys: 
 
 
 class RecordWriter:
-    """Writes flat records as an array of JSON, as JSON Lines, CSV or TSV, one by one.
+    """Writes flat records one by one, as a JSON array, JSON Lines, CSV or TSV.
 
-    In CSV and TSV no text is a formula to a spreadsheet, and in TSV a quote is on one line, with " / " between its
-    lines, so that a row is a line; unless `verbatim`.
+    In CSV and TSV no cell can be a spreadsheet formula. In TSV, " / " replaces line breaks, so that a row is a line.
+    Neither is done if `verbatim`.
 
     Attributes:
-        count: how many were written.
+        count: the number of records written so far.
     """
 
     def __init__(
         self, style: OutputFormat, keys: Sequence[str], *, header: bool = True, verbatim: bool = False
     ) -> None:
-        """Begin, with a line of `keys` where `style` has one."""
+        """Write what comes before the first record: a line of `keys` in CSV and TSV, if `header` is true."""
         self.count = 0
         self._verbatim = verbatim
         self._style = style
@@ -170,7 +182,7 @@ class RecordWriter:
         self.count += 1
 
     def close(self) -> None:
-        """Write what ends the whole."""
+        """Write what comes after the last record."""
         if self._style is OutputFormat.json:
             sys.stdout.write("\n]\n" if self.count else "]\n")
 
@@ -182,28 +194,28 @@ class RecordWriter:
         if not isinstance(value, str):
             return value
         text = value if self._verbatim else guard_formula(value)
-        # A file gets the text unchanged; a terminal must not obey it.
+        # A file gets the text unchanged; a terminal must not interpret it.
         return printable(text) if sys.stdout.isatty() else text
 
 
 def console() -> Console:
-    """Return a console for stdout that interprets no markup and invents no colours."""
+    """Return a console for stdout that interprets no markup and highlights nothing."""
     from rich.console import Console
 
-    class Ours(Console):
+    class _Console(Console):
         def on_broken_pipe(self) -> None:
-            raise  # rich calls this where it has caught BrokenPipeError, which the error boundary handles
+            raise  # rich calls this inside its except block; the error boundary handles the error
 
-    out = Ours(markup=False, emoji=False, highlight=False, soft_wrap=False)
-    if out.no_color:  # by itself rich would still write bold, dim and italic
-        out = Ours(markup=False, emoji=False, highlight=False, soft_wrap=False, color_system=None)
-    if out.is_dumb_terminal:  # which has a width all the same
+    out = _Console(markup=False, emoji=False, highlight=False, soft_wrap=False)
+    if out.no_color:  # otherwise rich would still write bold, dim and italic
+        out = _Console(markup=False, emoji=False, highlight=False, soft_wrap=False, color_system=None)
+    if out.is_dumb_terminal or out.width < 1:  # rich assumes 80 columns on the former, and takes COLUMNS=0 literally
         out.width = shutil.get_terminal_size().columns
     return out
 
 
 def visible(quote: Quote) -> Quote:
-    """Return `quote` with everything in it that a terminal could obey made visible."""
+    """Return `quote` with all control characters escaped."""
     shown = (part and printable(part) for part in (quote.author, quote.work, quote.note, quote.place, quote.added))
     author, work, note, place, added = shown
     text, tags = printable_lines(quote.text), tuple(map(printable, quote.tags))
@@ -211,13 +223,13 @@ def visible(quote: Quote) -> Quote:
 
 
 def plain_line(quote: Quote) -> str:
-    """Return `quote` on one line, as it is written into a pipe."""
+    """Return `quote` and its attribution on one line, for a pipe."""
     text, by = with_slashes(quote.text), attribution(quote)
     return printable(f"{text} — {by}" if by else text)
 
 
 def clipping(quote: Quote) -> str:
-    """Return `quote` as it is put on the clipboard: on one line, or the attribution below the lines of verse."""
+    """Return `quote` for the clipboard: on one line, or, if it is verse, with the attribution below its lines."""
     if "\n" not in quote.text:
         return plain_line(quote)
     by = attribution(quote)
@@ -225,7 +237,7 @@ def clipping(quote: Quote) -> str:
 
 
 def paragraph(quote: Quote) -> str:
-    """Return `quote` in lines that fit the terminal, broken between words, its attribution below."""
+    """Return `quote` wrapped to the width of the terminal, with the attribution below."""
     width = shutil.get_terminal_size().columns
     by = attribution(quote)
     lines = [*quote.text.split("\n"), *([f"— {by}"] if by else [])]
@@ -233,7 +245,7 @@ def paragraph(quote: Quote) -> str:
 
 
 def block_quote(quote: Quote) -> str:
-    """Return `quote` as a block quote of Markdown, its attribution below."""
+    """Return `quote` as a Markdown block quote, with the attribution below."""
     from quotefind.export.rendering import block_quote as rendered
 
     return rendered(visible(quote))
@@ -247,7 +259,7 @@ def block(text: str, by: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return `text` for Markdown, where nothing of it is markup."""
+    """Return `text` escaped for Markdown."""
     return markdown(printable(text))
 
 
@@ -297,7 +309,7 @@ def _hit_table(hits: Sequence[Hit], width: int, title: str, asked: Sequence[str]
 
 
 def byline(quote: Quote, asked: Sequence[str] = ()) -> Any:
-    """Return author and work as a cell of a table, and below them which of the tags `asked` for were only proposed."""
+    """Return the author and work as a table cell, followed by those of the tags `asked` for that were only proposed."""
     from rich.text import Text
 
     wanted = set(map(fold, asked))
@@ -354,7 +366,7 @@ def _show_pair_table(pairs: Sequence[Pair], asked: Sequence[str]) -> int:
 
 
 def show_facts(facts: Sequence[tuple[str, str]]) -> None:
-    """Write names and values: a table on a terminal, else a line each with a tab between."""
+    """Write names and values: a table on a terminal, tab-separated lines in a pipe."""
     if not sys.stdout.isatty():
         for name, value in facts:
             print(f"{name}\t{printable(value)}")  # noqa: T201

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from quotefind.index.filters import Filter
     from quotefind.index.interface import Index
 
-# How the rows of a file with all their columns cannot be written.
+# Formats that cannot hold the rows of a file with all their columns.
 _NOT_FOR_ROWS = (OutputFormat.table, OutputFormat.plain, OutputFormat.markdown)
 
 
@@ -69,23 +69,23 @@ def pair(
     no_refresh: NoRefreshOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Compare texts, or find close pairs.
+    """Compare texts, or find the closest pairs.
 
     Scores are cosine similarities, from -1 to 1.
 
     \b
-    quotefind pair "Know thyself." "The unexamined life is not worth living."
-    quotefind pair --top 20 --min-score 0.9
-    quotefind pair --conflicts
-    quotefind pair --pairs pairs.tsv > scored.tsv
+        quotefind pair "Know thyself." "The unexamined life is not worth living."
+        quotefind pair --top 20 --min-score 0.9
+        quotefind pair --conflicts
+        quotefind pair --pairs pairs.tsv > scored.tsv
     """
-    asked = [
-        what for what, there in (("texts", texts), ("--pairs", pairs is not None), ("--conflicts", conflicts)) if there
+    modes = [
+        mode for mode, there in (("texts", texts), ("--pairs", pairs is not None), ("--conflicts", conflicts)) if there
     ]
-    if len(asked) > 1:
-        raise UsageError(f"Give either {asked[0]} or {asked[1]}, not both.")
+    if len(modes) > 1:
+        raise UsageError(f"Give either {modes[0]} or {modes[1]}, not both.")
     _refuse(
-        "an index",
+        "searching an index",
         (texts is not None and len(texts) > 1) or pairs is not None,
         {
             "--min-score": min_score is not None,
@@ -99,11 +99,11 @@ def pair(
             "--top": given(ctx, "top"),
         },
     )
-    _refuse("the companions of one text", len(texts or ()) != 1, {"--ray": ray, "--workers": workers, "--exact": exact})
+    _refuse("a single text", len(texts or ()) != 1, {"--ray": ray, "--workers": workers, "--exact": exact})
     _refuse("--pairs", pairs is None, {"--input-format": input_format, "--no-header": no_header})
-    _refuse("texts that are compared with each other", pairs is None and len(texts or ()) < 2, {"--model": model})
+    _refuse("texts to compare with each other", pairs is None and len(texts or ()) < 2, {"--model": model})
     if pairs is not None:
-        if not given(ctx, "style") and style in _NOT_FOR_ROWS:  # a default for other things
+        if not given(ctx, "style") and style in _NOT_FOR_ROWS:  # it comes from the environment
             style = None
         _score_file(pairs, input_format, style, model=model, header=not no_header, quiet=quiet)
         return
@@ -147,15 +147,15 @@ def _search(
         raise typer.Exit(1)
 
 
-def _refuse(meant_for: str, senseless: bool, options: dict[str, object]) -> None:
-    """Raise UsageError for an option that was given where it would do nothing."""
-    for option, there in options.items():
-        if senseless and there:
-            raise UsageError(f"{option} is for {meant_for}; it does nothing here.")
+def _refuse(use: str, without_effect: bool, options: dict[str, object]) -> None:
+    """Raise UsageError if any of `options`, which are for `use` only, was given without effect."""
+    for option, value in options.items():
+        if without_effect and value:
+            raise UsageError(f"{option} is for {use} and has no effect here. Leave it out.")
 
 
 def _compare(texts: list[str], style: OutputFormat, model: str | None) -> None:
-    """Write the score of two texts, or the square of the scores of more."""
+    """Write the score of two texts, or the scores of each of more with every other."""
     from quotefind.pairs import similarities
     from quotefind.records import Pair, Quote
 
@@ -173,7 +173,7 @@ def _compare(texts: list[str], style: OutputFormat, model: str | None) -> None:
 def _score_file(
     name: str, input_format: str | None, style: OutputFormat | None, *, model: str | None, header: bool, quiet: bool
 ) -> None:
-    """Write each row of a file of pairs with its score behind, as they come."""
+    """Write each row of a file of pairs, followed by its score, as they come."""
     from quotefind.corpus import pair_rows
     from quotefind.pairs import score_pairs
 
@@ -181,7 +181,7 @@ def _score_file(
     kind = pair_rows.format_of(path, input_format)
     style = style or OutputFormat(kind)
     if style in _NOT_FOR_ROWS:
-        raise UsageError("--pairs writes json, jsonl, csv or tsv; name one of these with --format.")
+        raise UsageError("--pairs can be written as json, jsonl, csv or tsv only. Choose one of them with --format.")
     writer = None
     with session.progress_bar(quiet=quiet) as progress:
         encoder = session.encoder_opener(progress=progress)(model, None)
@@ -191,14 +191,14 @@ def _score_file(
             scores = score_pairs(encoder, [row.texts for row in batch])
             if writer is None:
                 keys = list(batch[0].values)
-                # A score that is there already, a reader's own say, is kept.
+                # A score column of the file itself is kept.
                 key = "cosine_score" if "score" in keys else "score"
                 writer = output.RecordWriter(style, [*keys, key], header="column_1" not in keys, verbatim=True)
             for row, score in zip(batch, scores, strict=True):
                 if style in (OutputFormat.csv, OutputFormat.tsv) and not row.values.keys() <= set(keys):
                     extra = ", ".join(row.values.keys() - set(keys))
                     raise SourceError(
-                        f"Row {writer.count + 1} has {extra}, which the first has not; use --format jsonl."
+                        f"Row {writer.count + 1} has {extra}, which the first row lacks. Use --format jsonl."
                     )
                 writer.write(row.values | {key: round(score, 6)})
             sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""The prompt of `quotefind find`: the encoder stays loaded, and answers come as one types return."""
+"""The prompt of `quotefind find`: the encoder stays loaded, and each line is answered at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from prompt_toolkit.shortcuts import CompleteStyle
 from quotefind import interrupts
 from quotefind.cli import output, session
 from quotefind.cli.options import OutputFormat
-from quotefind.cli.prompt_commands import COMMANDS, Call, Request, described, number, parse
+from quotefind.cli.prompt_commands import COMMANDS, Call, Query, described, number, parse
 from quotefind.cli.query_stream import LONGEST_QUERY
 from quotefind.errors import QuotefindError, UsageError
 from quotefind.paths import history_file, make_private
@@ -26,45 +26,45 @@ from quotefind.records import Hit
 from quotefind.refresh import SearchSession
 from quotefind.search import FindOptions, find
 
-_INVITATION = "what are you looking for? :help shows more"
+_INVITATION = "what are you looking for? (:help shows commands)"
 _NAMED = ("author", "work", "tag")
 
 
 def open_prompt(search_session: SearchSession, options: FindOptions, style: OutputFormat) -> None:
-    """Answer what is typed until its user leaves.
+    """Answer queries and commands until the user leaves.
 
     Args:
-        search_session: what answers.
-        options: how to search, to begin with.
-        style: how hits are shown.
+        search_session: the index and its encoder.
+        options: the initial settings.
+        style: the format of the hits.
 
     Raises:
-        QuotefindError: there is nothing to ask: the index or its model cannot be used.
+        QuotefindError: the index or its model cannot be used.
     """
     if style is OutputFormat.trec:
-        raise UsageError("--format trec is for many requests: find - or --queries FILE.")
+        raise UsageError("--format trec works with many queries only: find - or --queries FILE.")
     _Prompt(search_session, options, style).run()
 
 
 class _Prompt:
-    """What was asked last, and the settings for what will be."""
+    """The last query with its hits, and the settings for the next one."""
 
     def __init__(self, search_session: SearchSession, options: FindOptions, style: OutputFormat) -> None:
         self._session = search_session
         self._options = options
         self._style = style
-        self._asked: tuple[str, FindOptions] | None = None
-        self._hits: list[Hit] = []  # of what was asked last, all that was shown of them
+        self._last: tuple[str, FindOptions] | None = None  # the last query
+        self._hits: list[Hit] = []  # all hits of it that were shown
 
     def run(self) -> None:
         """Read and answer lines until the end."""
         with session.answering(self._session) as (_, encoder):
-            # So that what cannot be asked at all ends the program as it ends find, and the first answer comes at once.
+            # An index or a model that cannot be used ends the program now, and the first answer needs no warm-up.
             encoder.encode_queries([_INVITATION])
         typing: PromptSession[str] = PromptSession(
             "quotefind> ",
-            history=_Requests(history_file()),
-            completer=_Names(self._session),
+            history=_PrivateHistory(history_file()),
+            completer=_Completer(self._session),
             complete_while_typing=False,
             complete_style=CompleteStyle.READLINE_LIKE,
             placeholder=[("fg:ansibrightblack", _INVITATION)],
@@ -74,29 +74,29 @@ class _Prompt:
             try:
                 with interrupts.wakeup_lent():
                     line = typing.prompt(handle_sigint=False)
-                if not self._obey(line):
+                if not self._run_line(line):
                     break
             except KeyboardInterrupt:
                 if interrupts.was_interrupted():
                     raise
-                # The key alone takes back what was typed.
+                # Ctrl-C only clears the line.
             except EOFError:
                 break
             except QuotefindError as error:
                 session.warn(str(error))
         self._session.close()
 
-    def _obey(self, line: str) -> bool:
-        """Do what `line` says; return whether to go on."""
+    def _run_line(self, line: str) -> bool:
+        """Answer the query or run the command in `line`; return whether to go on."""
         if len(line.encode(errors="replace")) > LONGEST_QUERY:
-            raise UsageError(f"The request is longer than {LONGEST_QUERY:,} bytes.")
-        said = parse(line)
-        if isinstance(said, Request):
-            self._ask(said.text, self._options)
-        elif said is not None:
-            if said.command.name == "quit":
+            raise UsageError(f"The query is longer than {LONGEST_QUERY:,} bytes.")
+        parsed = parse(line)
+        if isinstance(parsed, Query):
+            self._ask(parsed.text, self._options)
+        elif parsed is not None:
+            if parsed.command.name == "quit":
                 return False
-            self._call(said)
+            self._call(parsed)
         return True
 
     def _call(self, call: Call) -> None:
@@ -106,20 +106,20 @@ class _Prompt:
             liked = self._shown(number(call, otherwise=1))
             self._ask("", replace(self._options, like=liked.quote.id))
         elif call.command.name == "copy":
-            self._copy(self._shown(number(call, otherwise=1)))
+            session.copy(self._shown(number(call, otherwise=1)).quote)
         elif call.command.name == "more":
             self._show_more()
         else:
             output.show_facts([(f":{known.name} {known.argument}".rstrip(), known.help) for known in COMMANDS])
 
     def _ask(self, text: str, options: FindOptions) -> None:
-        self._asked, self._hits = (text, options), self._answer(text, options)
+        self._last, self._hits = (text, options), self._answer(text, options)
         self._show(self._hits)
 
     def _show_more(self) -> None:
-        if self._asked is None:
-            raise UsageError("Nothing was asked yet.")
-        text, options = self._asked
+        if self._last is None:
+            raise UsageError("There is no query yet.")
+        text, options = self._last
         known = {hit.quote.id for hit in self._hits}
         found = self._answer(text, replace(options, top=len(self._hits) + self._options.top))
         new = [hit for hit in found if hit.quote.id not in known][: self._options.top]
@@ -130,32 +130,24 @@ class _Prompt:
     def _answer(self, text: str, options: FindOptions) -> list[Hit]:
         with session.answering(self._session) as (index, encoder):
             (hits,) = find(index, encoder, [text], options)
-            session.warn_of_long(encoder, [text])
+            session.warn_if_truncated(encoder, [text])
         return hits
 
     def _show(self, hits: Sequence[Hit]) -> None:
         where = self._options.where
         if not output.show_hits([[hits]], self._style, asked=where.tags if where.proposed else ()):
-            conditions = where or self._options.min_score is not None
-            session.warn("nothing found" + (" under these conditions" if conditions else ""))
+            session.nothing_found(filtered=bool(where) or self._options.min_score is not None)
 
     def _shown(self, rank: int) -> Hit:
         if not self._hits:
-            raise UsageError("There is no hit yet; ask for something first.")
+            raise UsageError("There are no hits yet. Type a query first.")
         if rank > len(self._hits):
-            raise UsageError(f"There is no hit {rank}; the last one is {len(self._hits)}.")
+            raise UsageError(f"There is no hit {rank}. The last one is {len(self._hits)}.")
         return self._hits[rank - 1]
 
-    @staticmethod
-    def _copy(hit: Hit) -> None:
-        from quotefind.cli import clipboard
 
-        clipboard.copy(output.clipping(hit.quote))
-        session.warn(f"on the clipboard: {output.plain_line(hit.quote)}")
-
-
-class _Requests(History):
-    """What was typed, a line each, in a file for this user alone; without it where it cannot be kept."""
+class _PrivateHistory(History):
+    """The history of the prompt in a private file, one line per entry; nothing is kept if the file cannot be used."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -187,17 +179,17 @@ class _Requests(History):
 
     def _give_up(self, error: OSError) -> None:
         self._usable = False
-        session.warn(f"what is typed here is not remembered: {self._path}: {error.strerror or error}")
+        session.warn(f"the history is not saved: {self._path}: {error.strerror or error}")
 
 
-class _Names(Completer):
-    """Completes commands, and the names of authors, works and tags behind theirs."""
+class _Completer(Completer):
+    """Completes commands, and the authors, works and tags that are their arguments."""
 
     def __init__(self, search_session: SearchSession) -> None:
         self._session = search_session
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:  # noqa: ARG002
-        """Yield what may stand where the cursor is."""
+        """Yield completions at the cursor."""
         before = document.text_before_cursor
         name, blank, argument = before.removeprefix(":").partition(" ")
         if not before.startswith(":"):
@@ -208,7 +200,7 @@ class _Names(Completer):
                     typed = f"{command.name} " if command.argument else command.name
                     yield Completion(typed, -len(name), display=f":{command.name}")
         elif name in _NAMED:
-            with suppress(QuotefindError):  # the next answer says what is wrong
+            with suppress(QuotefindError):  # the next answer reports it
                 for found in self._session.names(name, argument):
                     if output.printable(found) == found:
                         yield Completion(found, -len(argument))

@@ -1,4 +1,4 @@
-"""What can be said at the prompt: a request, or a command that begins with a colon."""
+"""What can be typed at the prompt: a query, or a command that begins with a colon."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from quotefind.errors import UsageError
 from quotefind.search import FindOptions
+from quotefind.text import is_blank
 
 _NUMBER = re.compile("[0-9]{1,9}")
 
@@ -18,10 +19,10 @@ class Command:
     """A command of the prompt.
 
     Attributes:
-        name: what stands behind the colon.
-        argument: what may stand behind that, as help shows it; empty for nothing.
+        name: the word after the colon.
+        argument: its argument as the help shows it; empty if it takes none.
         help: what it does.
-        change: for a setting, what it makes of the options, given its argument; None for what the prompt does itself.
+        change: for a setting, a function from the options and the argument to new options; None for other commands.
     """
 
     name: str
@@ -31,7 +32,7 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class Query:
     """A line that asks for quotes."""
 
     text: str
@@ -45,29 +46,29 @@ class Call:
     argument: str
 
 
-def parse(line: str) -> Request | Call | None:
-    """Return what `line` says; None where it says nothing.
+def parse(line: str) -> Query | Call | None:
+    """Return the query or the command in `line`; None if it is blank.
 
     Raises:
         UsageError: there is no such command, or it takes no argument.
     """
     text = " ".join(line.split())
     if not text.startswith(":"):
-        return Request(text) if text else None
+        return None if is_blank(text) else Query(text)
     name, _, argument = text[1:].partition(" ")
     command = _BY_NAME.get(name)
     if command is None:
-        raise UsageError(f"There is no command :{name}. {_nearest(name)}")
+        raise UsageError(f"Unknown command :{name}. {_nearest(name)}")
     if argument and not command.argument:
-        raise UsageError(f":{name} takes nothing behind it.")
+        raise UsageError(f":{name} takes no argument.")
     return Call(command, argument)
 
 
 def number(call: Call, *, otherwise: int | None = None) -> int:
-    """Return the whole number, at least 1, that stands behind a command; `otherwise` where nothing does.
+    """Return the argument of a command as a whole number, at least 1; `otherwise` if there is no argument.
 
     Raises:
-        UsageError: it is no such number, or is missing.
+        UsageError: the argument is no such number, or is missing.
     """
     if not call.argument and otherwise is not None:
         return otherwise
@@ -75,7 +76,7 @@ def number(call: Call, *, otherwise: int | None = None) -> int:
 
 
 def described(options: FindOptions) -> list[str]:
-    """Return the settings that are in force, each in the words of its command."""
+    """Return the current settings, each in the words of its command."""
     where = options.where
     named = (("author", where.authors), ("work", where.works), ("tag", where.tags), ("not", options.unlike))
     flags = (
@@ -95,7 +96,7 @@ def described(options: FindOptions) -> list[str]:
 
 def _number(name: str, argument: str) -> int:
     if not _NUMBER.fullmatch(argument) or not int(argument):
-        raise UsageError(f":{name} needs a whole number from 1 on, as in :{name} 3")
+        raise UsageError(f":{name} needs a whole number of at least 1, for example :{name} 3")
     return int(argument)
 
 
@@ -107,7 +108,7 @@ def _score(argument: str) -> float | None:
     except ValueError:
         score = float("nan")
     if not -1 <= score <= 1:
-        raise UsageError(":min needs a score from -1 to 1, as in :min 0.3; nothing behind it takes it away.")
+        raise UsageError(":min needs a score from -1 to 1, for example :min 0.3. :min alone clears it.")
     return score
 
 
@@ -116,7 +117,7 @@ def _names(argument: str) -> tuple[str, ...]:
 
 
 def _tag(options: FindOptions, argument: str) -> FindOptions:
-    proposed = options.where.proposed and bool(argument)  # which would do nothing without a tag
+    proposed = options.where.proposed and bool(argument)  # it has no effect without a tag
     return replace(options, where=replace(options.where, tags=_names(argument), proposed=proposed))
 
 
@@ -125,62 +126,62 @@ def _max_chars(options: FindOptions, argument: str) -> FindOptions:
 
 
 COMMANDS = (
-    Command("k", "N", "show N hits", lambda options, said: replace(options, top=_number("k", said))),
+    Command("k", "N", "show N hits", lambda options, argument: replace(options, top=_number("k", argument))),
     Command(
         "author",
         "NAME",
-        "only quotes by NAME; without a name, by anybody",
-        lambda options, said: replace(options, where=replace(options.where, authors=_names(said))),
+        "only quotes by NAME; without NAME, by anyone",
+        lambda options, argument: replace(options, where=replace(options.where, authors=_names(argument))),
     ),
     Command(
         "work",
         "TITLE",
-        "only quotes from TITLE; without one, from any",
-        lambda options, said: replace(options, where=replace(options.where, works=_names(said))),
+        "only quotes from TITLE; without TITLE, from any work",
+        lambda options, argument: replace(options, where=replace(options.where, works=_names(argument))),
     ),
-    Command("tag", "THEME", "only quotes with this tag; without one, with any", _tag),
+    Command("tag", "TAG", "only quotes with this tag; without TAG, all quotes", _tag),
     Command(
         "proposed",
         "",
-        "let :tag match proposed tags too, or not any more",
+        "let :tag match proposed tags as well (on/off)",
         lambda options, _: replace(options, where=replace(options.where, proposed=not options.where.proposed)),
     ),
-    Command("max", "N", "only quotes of at most N characters; without a number, of any length", _max_chars),
+    Command("max", "N", "only quotes of at most N characters; without N, of any length", _max_chars),
     Command(
         "min",
         "S",
-        "leave out what scores lower than S; without a score, nothing",
-        lambda options, said: replace(options, min_score=_score(said)),
+        "leave out everything that scores below S; without S, nothing",
+        lambda options, argument: replace(options, min_score=_score(argument)),
     ),
     Command(
         "not",
         "TEXT",
-        "away from what this means; without a text, no more",
-        lambda options, said: replace(options, unlike=_names(said)),
+        "steer away from the meaning of TEXT; without TEXT, from nothing",
+        lambda options, argument: replace(options, unlike=_names(argument)),
     ),
     Command(
         "hybrid",
         "",
-        "rank by shared words too, or not any more",
+        "rank by shared words as well (on/off)",
         lambda options, _: replace(options, hybrid=not options.hybrid),
     ),
     Command(
         "diverse",
         "",
-        "prefer hits that differ, or not any more",
+        "prefer hits that differ from each other (on/off)",
         lambda options, _: replace(options, diverse=not options.diverse),
     ),
     Command(
         "one-per-author",
         "",
-        "of each author the best hit only, or all again",
+        "only the best hit of each author (on/off)",
         lambda options, _: replace(options, one_per_author=not options.one_per_author),
     ),
-    Command("like", "N", "more like hit N"),
-    Command("copy", "N", "put hit N on the clipboard"),
-    Command("more", "", "the next hits"),
-    Command("help", "", "these lines"),
-    Command("quit", "", "leave, as Ctrl-D does"),
+    Command("like", "N", "show more quotes like hit N"),
+    Command("copy", "N", "copy hit N to the clipboard"),
+    Command("more", "", "show the next hits"),
+    Command("help", "", "show this help"),
+    Command("quit", "", "leave (or press Ctrl-D)"),
 )
 _BY_NAME = {command.name: command for command in COMMANDS}
 
@@ -188,4 +189,4 @@ _BY_NAME = {command.name: command for command in COMMANDS}
 def _nearest(name: str) -> str:
     started = [known for known in _BY_NAME if name and known.startswith(name)]
     near = list(dict.fromkeys([*started, *difflib.get_close_matches(name, _BY_NAME, n=3, cutoff=0.5)]))[:3]
-    return f"Did you mean {' or '.join(f':{known}' for known in near)}?" if near else ":help shows all."
+    return f"Did you mean {' or '.join(f':{known}' for known in near)}?" if near else ":help lists all commands."

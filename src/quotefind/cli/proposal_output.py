@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 KEYS = ("id", "text", "author", "work", "proposed")
 _CELLS = (*KEYS, "scores")
-# Rows of a table that are laid out together: there may be a million.
+# This many rows of a table are laid out at a time: there may be a million.
 _TABLE = 50
 
 
 def show(proposals: Iterable[Proposal], style: OutputFormat) -> int:
-    """Write the proposals as they come; return how many quotes have some."""
+    """Write the proposals as they come; return the number of quotes that have any."""
     if style is OutputFormat.table:
         return _show_tables(iter(proposals))
     if style in (OutputFormat.plain, OutputFormat.markdown):

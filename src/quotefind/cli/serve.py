@@ -15,24 +15,24 @@ from quotefind.paths import index_location
 
 
 def serve(
-    mcp: Annotated[
-        bool, typer.Option("--mcp", help="Speak the Model Context Protocol on standard input and output.")
-    ] = False,
+    mcp: Annotated[bool, typer.Option("--mcp", help="Speak the Model Context Protocol over stdin and stdout.")] = False,
     index: IndexOption = None,
 ) -> None:
-    """Answer another program that asks often, as an assistant does; it only reads.
+    """Run a read-only MCP server for AI assistants.
+
+    The assistant starts the server, and can then search the collection with the tools find, pair and info.
 
     \b
-    quotefind serve --mcp
+        quotefind serve --mcp
     """
     if not mcp:
-        raise UsageError("Say how to serve; there is one way: quotefind serve --mcp")
+        raise UsageError("Name the protocol; MCP is the only one: quotefind serve --mcp")
     require("serve --mcp", "mcp", "mcp")
     if sys.stdin is None:
-        raise UsageError("standard input is closed; nobody can ask anything.")
+        raise UsageError("Standard input is closed, so no requests can arrive.")
     from quotefind.cli.mcp_server import run
     from quotefind.refresh import SearchSession
 
     if sys.stdin.isatty():
-        session.warn("this is for a program to start and to talk to; Ctrl-D ends it")
+        session.warn("waiting for an MCP client on stdin; press Ctrl-D to stop")
     run(SearchSession(index_location(index), refresh=False, make=False, tell=session.warn))

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
+import typer
+
 from quotefind import limits
 from quotefind.errors import SourceError, UsageError
 from quotefind.paths import index_location
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from quotefind.index.filters import Filter
     from quotefind.index.interface import Index
     from quotefind.index.lance.machines import Machines
+    from quotefind.records import Quote
     from quotefind.refresh import SearchSession
 
 
@@ -29,7 +32,7 @@ def standard_input() -> BinaryIO:
         SourceError: standard input is closed.
     """
     if sys.stdin is None:
-        raise SourceError("standard input is closed; there is nothing to read.")
+        raise SourceError("Standard input is closed, so there is nothing to read.")
     return sys.stdin.buffer
 
 
@@ -69,7 +72,7 @@ class _Bar:
 
         task = TaskID(0)
         if self._bar is None:
-            self._bar = self._made()
+            self._bar = self._started()
             self._bar.add_task("", total=None, rate="")
         known = self._bar.tasks[0]
         # A stage that continues under another name, such as one with the current loss, keeps its rate and time left.
@@ -85,7 +88,7 @@ class _Bar:
             self._bar.stop()
 
     @staticmethod
-    def _made() -> Bar:
+    def _started() -> Bar:
         from rich import progress
         from rich.console import Console
 
@@ -173,12 +176,30 @@ def answering(search_session: SearchSession) -> Iterator[tuple[Index, Encoder]]:
             yield found
 
 
-def warn_of_long(encoder: Encoder, queries: Sequence[str]) -> None:
+def warn_if_truncated(encoder: Encoder, queries: Sequence[str]) -> None:
     """Warn if the encoder cuts any of `queries`."""
     long = sum(length > encoder.max_tokens for length in encoder.count_tokens(queries))
     if long:
         what = "a query is" if long == 1 else f"{long} queries are"
         warn(f"{what} longer than {encoder.max_tokens} tokens; the rest is ignored")
+
+
+def nothing_found(what: str = "nothing found", *, filtered: bool) -> typer.Exit:
+    """Say that there are no results, and whether filters may be the reason; return the end of the command."""
+    warn(f"{what} with these filters" if filtered else what)
+    return typer.Exit(1)
+
+
+def copy(quote: Quote) -> None:
+    """Put `quote` on the clipboard, with its attribution, and say so.
+
+    Raises:
+        ModelError: there is no clipboard.
+    """
+    from quotefind.cli import clipboard, output
+
+    clipboard.copy(output.clipping(quote))
+    warn(f"copied to the clipboard: {output.plain_line(quote)}")
 
 
 def filter_of(

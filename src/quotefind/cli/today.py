@@ -2,72 +2,54 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from quotefind.cli import completion, output, session
-from quotefind.cli.options import AuthorOption, FormatOption, IndexOption, MaxCharsOption, OutputFormat, ProposedOption
+from quotefind.cli import output, session
+from quotefind.cli.options import (
+    AuthorOption,
+    FormatOption,
+    IndexOption,
+    MaxCharsOption,
+    ProposedOption,
+    TagOption,
+)
 from quotefind.errors import UsageError
-
-if TYPE_CHECKING:
-    from quotefind.records import Quote
 
 
 def today(
-    tag: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--tag",
-            "--theme",
-            metavar="THEME",
-            autocompletion=completion.tags,
-            help="Only quotes with this tag; repeatable.",
-        ),
-    ] = None,
+    tag: TagOption = None,
     proposed: ProposedOption = False,
     author: AuthorOption = None,
     max_chars: MaxCharsOption = None,
     date: Annotated[
-        str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="The quote of this day instead.")
+        str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="Show the quote of this day instead.")
     ] = None,
     index: IndexOption = None,
     style: FormatOption = None,
 ) -> None:
-    """Show the quote of the day, at once: for the greeting of a shell, or a newsletter.
+    """Show the quote of the day.
 
-    The same day, collection and theme give the same quote. The index answers as it is, and is not refreshed; as long
-    as there is none, the bundled quotes answer.
+    The same day, collection and filters give the same quote. The index is used as it is, without a refresh. While there
+    is none, the quote comes from the bundled quotes.
 
     \b
-    quotefind today
-    quotefind today --theme courage --max-chars 120
-    quotefind today --date 2027-01-01 --format json | jq -r '.[0].text'
+        quotefind today
+        quotefind today --tag courage --max-chars 120
+        quotefind today --date 2027-01-01 --format json | jq -r '.[0].text'
     """
-    from datetime import date as day
+    from datetime import date as calendar_date
 
     from quotefind.paths import index_location
     from quotefind.today import quote_of_the_day
 
     try:
-        wanted = day.fromisoformat(date) if date is not None else day.today()
+        day = calendar_date.today() if date is None else calendar_date.fromisoformat(date)
     except ValueError as error:
-        raise UsageError(f"--date {date!r} is no day; it is written YYYY-MM-DD, as in 2027-01-31.") from error
+        raise UsageError(f"--date {date!r} is not a date. Write it as YYYY-MM-DD, for example 2027-01-31.") from error
     where = session.filter_of(author, None, tag, max_chars, proposed=proposed)
-    quote = quote_of_the_day(index_location(index), wanted, where)
+    quote = quote_of_the_day(index_location(index), day, where)
     if quote is None:
-        session.warn("nothing found" + (" under these conditions" if where else ""))
-        raise typer.Exit(1)
-    _show(quote, output.default_format(style))
-
-
-def _show(quote: Quote, style: OutputFormat) -> None:
-    if style is OutputFormat.table:
-        sys.stdout.write(output.paragraph(quote))
-    elif style is OutputFormat.plain:
-        sys.stdout.write(f"{output.plain_line(quote)}\n")
-    elif style is OutputFormat.markdown:
-        sys.stdout.write(f"{output.block_quote(quote)}\n")
-    else:
-        output.write_records([output.quote_record(quote)], style, output.QUOTE_KEYS)
+        raise session.nothing_found(filtered=bool(where))
+    output.show_quote(quote, output.default_format(style))

@@ -35,7 +35,7 @@ ROW_KEYS = (*TOPIC_KEYS[:-1], *QUOTE_KEYS)
 def topics(
     number: TopicsOption = None,
     top: Annotated[
-        int, typer.Option("-k", "--top", min=0, metavar="N", help="How many central quotes to show of each.")
+        int, typer.Option("-k", "--top", min=0, metavar="N", help="Show the N most central quotes of each topic.")
     ] = 3,
     author: AuthorOption = None,
     work: WorkOption = None,
@@ -48,12 +48,15 @@ def topics(
     no_refresh: NoRefreshOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Show what a collection is about: its themes, the words that set each apart, the quotes that stand for it.
+    """Show what a collection is about.
+
+    Quotes of similar meaning form a topic. Each topic has a label, the words that set it apart from the others, and its
+    most central quotes.
 
     \b
-    quotefind topics
-    quotefind topics --topics 12 --author Emerson -k 1
-    quotefind topics --format json | jq -r '.[].label'
+        quotefind topics
+        quotefind topics --topics 12 --author Emerson -k 1
+        quotefind topics --format json | jq -r '.[].label'
     """
     from quotefind.topics.finding import find_topics
 
@@ -62,8 +65,7 @@ def topics(
         found = find_topics(opened, topics=number, where=where, central=top, seed=seed, progress=progress)
     _show(found.topics, output.default_format(style))
     if not found.topics:
-        session.warn("no quotes" + (" under these conditions" if where else "") + ", so no topics")
-        raise typer.Exit(1)
+        raise session.nothing_found("no quotes to group", filtered=bool(where))
 
 
 def _show(topics: Sequence[Topic], style: OutputFormat) -> None:
@@ -88,7 +90,7 @@ def _show(topics: Sequence[Topic], style: OutputFormat) -> None:
 
 
 def _record(topic: Topic) -> dict[str, Any]:
-    """Return `topic` as the object that JSON output holds."""
+    """Return `topic` as its JSON object."""
     quotes = [
         {**{key: getattr(quote, key) for key in QUOTE_KEYS[:-1]}, QUOTE_KEYS[-1]: round(score, output.DIGITS)}
         for quote, score in zip(topic.central, topic.scores, strict=True)

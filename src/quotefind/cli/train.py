@@ -33,39 +33,59 @@ class Loss(StrEnum):
 
 
 PairsArgument = Annotated[
-    Path, typer.Argument(metavar="PAIRS", help="JSON Lines, CSV or TSV: a request and a quote that answers it.")
+    Path,
+    typer.Argument(metavar="PAIRS", help="JSON Lines, CSV or TSV with pairs of a query and a quote that answers it."),
 ]
-OutputOption = Annotated[Path, typer.Option("--output", metavar="DIR", help="Where the model goes.")]
-BaseModelOption = Annotated[str, typer.Option("--model", metavar="DIR|NAME", help="The model to begin with.")]
+OutputOption = Annotated[Path, typer.Option("--output", metavar="DIR", help="Directory for the trained model.")]
+BaseModelOption = Annotated[str, typer.Option("--model", metavar="DIR|NAME", help="Model to start from.")]
 LossOption = Annotated[
-    Loss, typer.Option("--loss", help="mnrl; cached-mnrl, for large batches; gist, guided by the model itself.")
+    Loss,
+    typer.Option(
+        "--loss", help="Loss function. cached-mnrl is mnrl for large batches; gist is guided by the untrained model."
+    ),
 ]
-ScaleOption = Annotated[float, typer.Option("--scale", min=0.1, metavar="S", help="Of the similarities.")]
-BatchSizeOption = Annotated[int, typer.Option("--batch-size", min=2, metavar="N", help="Pairs in a batch.")]
-EpochsOption = Annotated[int, typer.Option("--epochs", min=1, metavar="N", help="How often each pair is seen.")]
+ScaleOption = Annotated[
+    float, typer.Option("--scale", min=0.1, metavar="S", help="Scale factor of the similarities in the loss.")
+]
+BatchSizeOption = Annotated[int, typer.Option("--batch-size", min=2, metavar="N", help="Pairs per batch.")]
+EpochsOption = Annotated[int, typer.Option("--epochs", min=1, metavar="N", help="Number of passes over the pairs.")]
 LearningRateOption = Annotated[
-    float, typer.Option("--learning-rate", min=0, metavar="R", help="At the beginning; it falls linearly to 0.")
+    float,
+    typer.Option("--learning-rate", min=0, metavar="R", help="Initial learning rate. It decreases linearly to 0."),
 ]
 WarmupOption = Annotated[
-    float, typer.Option("--warmup", min=0, max=0.99, metavar="SHARE", help="Of the steps, in which it rises.")
+    float,
+    typer.Option(
+        "--warmup", min=0, max=0.99, metavar="FRACTION", help="Fraction of steps used for learning-rate warm-up."
+    ),
 ]
 LoraRankOption = Annotated[
-    int, typer.Option("--lora-rank", min=0, max=384, metavar="R", help="Train an adapter, not all weights.")
+    int,
+    typer.Option(
+        "--lora-rank", min=0, max=384, metavar="R", help="Train a LoRA adapter of rank R instead of all weights."
+    ),
 ]
 StrengthOption = Annotated[
     float,
-    typer.Option("--strength", min=0.01, max=1, metavar="S", help="How much of what was learned is kept."),
+    typer.Option("--strength", min=0.01, max=1, metavar="S", help="Fraction of the learned change to keep."),
 ]
 MaxTokensOption = Annotated[
-    int | None, typer.Option("--max-tokens", min=8, metavar="N", help="Cut longer texts while training.")
+    int | None,
+    typer.Option("--max-tokens", min=8, metavar="N", help="Truncate longer texts to N tokens during training."),
 ]
-MixedOption = Annotated[bool, typer.Option("--mixed", help="Do not keep false negatives apart.")]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="The same seed, the same losses.")]
+MixedOption = Annotated[bool, typer.Option("--mixed", help="Let pairs that may be false negatives share a batch.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Random seed.")]
 HeldOutOption = Annotated[
     float,
-    typer.Option("--held-out", min=0, max=0.9, metavar="SHARE", help="Of the quotes, where PAIRS has no split."),
+    typer.Option(
+        "--held-out",
+        min=0,
+        max=0.9,
+        metavar="FRACTION",
+        help="Fraction of the quotes to hold out for the report, if PAIRS has no split column.",
+    ),
 ]
-ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with a run that was killed.")]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Continue an interrupted run from its last checkpoint.")]
 
 
 def train(
@@ -89,17 +109,17 @@ def train(
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Fine-tune a model with your own pairs.
+    """Fine-tune a model on your own pairs.
 
-    Without options it follows the recipe of all-MiniLM-L6-v2's model card for quotes.
+    The defaults fine-tune all-MiniLM-L6-v2 with MultipleNegativesRankingLoss.
 
     \b
-    quotefind train pairs.jsonl --output my-model
-    quotefind train pairs.jsonl --output my-model --lora-rank 16 --learning-rate 3e-4 --epochs 2
-    quotefind index --rebuild --model ./my-model
+        quotefind train pairs.jsonl --output my-model
+        quotefind train pairs.jsonl --output my-model --lora-rank 16 --learning-rate 3e-4 --epochs 2
+        quotefind index --rebuild --model ./my-model
     """
     if not all(map(isfinite, (scale, learning_rate, warmup, strength, held_out))):
-        raise UsageError("--scale, --learning-rate, --warmup, --strength and --held-out take finite numbers.")
+        raise UsageError("--scale, --learning-rate, --warmup, --strength and --held-out need finite numbers.")
     from quotefind.encoders.resolve import resolve
     from quotefind.training.pairs_file import read_pairs
     from quotefind.training.recipe import Recipe

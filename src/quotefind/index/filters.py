@@ -88,9 +88,10 @@ class Filter:
             object.__setattr__(self, field.name, names)
             for name in names:
                 if not fold(name):
-                    raise UsageError(f"{field.option} {name!r} names nothing; it needs a letter or a digit.")
+                    what = (field.option or field.name).removeprefix("--")
+                    raise UsageError(f"The {what} {name!r} has no letter or digit, so it names nothing.")
         if self.proposed and not self.tags:
-            raise UsageError("--proposed lets --tag match proposed tags too; add a tag, as in --tag love --proposed.")
+            raise UsageError("Proposed tags can match only where a tag is given. Give a tag as well.")
 
     def __bool__(self) -> bool:
         """Whether any condition is set."""

@@ -24,7 +24,6 @@ from uuid import getnode, uuid4
 from quotefind.errors import IndexLockedError
 from quotefind.index.interface import now
 from quotefind.index.lance.dataset import import_lance, reported, storage_options
-from quotefind.paths import index_argument
 
 if TYPE_CHECKING:
     from lance.file import LanceFileSession
@@ -112,10 +111,7 @@ def writer_lock(location: Location, *, wait: float = 0.0) -> Iterator[WriterLock
                 if held.get("token") == token:
                     break
             if time.monotonic() >= end:
-                raise IndexLockedError(
-                    f"The index in {location} is being written by {_described(held)}. To wait for it, add --wait "
-                    f"SECONDS, as in: quotefind index --wait 60{index_argument(location)}"
-                )
+                raise IndexLockedError(f"The index in {location} is being written by {_described(held)}.")
             time.sleep(min(_RETRY, max(end - time.monotonic(), 0.0)))
     held_here = WriterLock(location, token, entry["until"])
     try:

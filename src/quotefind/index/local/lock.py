@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from quotefind.errors import IndexLockedError, IndexUnusableError
 from quotefind.index.interface import now
-from quotefind.paths import index_argument, make_private
+from quotefind.paths import make_private
 from quotefind.private_files import NOT_REGULAR, check_private, open_private
 
 _LOCK = "writer.lock"
@@ -34,10 +34,7 @@ def writer_lock(directory: Path, *, wait: float = 0.0) -> Iterator[None]:
         lock = FileLock(directory / _LOCK, timeout=wait, mode=0o600)
         lock.acquire()
     except Timeout as error:
-        raise IndexLockedError(
-            f"The index in {directory} is being written by {_holder(directory)}. To wait for it, add --wait SECONDS, "
-            f"as in: quotefind index --wait 60{index_argument(directory)}"
-        ) from error
+        raise IndexLockedError(f"The index in {directory} is being written by {_holder(directory)}.") from error
     except OSError as error:
         raise _cannot_be_written(directory, error) from error
     holder = directory / _HOLDER

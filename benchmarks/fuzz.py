@@ -83,7 +83,26 @@ _FORMATS = {
         '{"documents": [{"title": "t", "author": "a", "entries": [{"text": "x", "note": "y", "sort": "highlight"}]}]}',
     ],
     "readwise": [
-        'Highlight,Book Title,Book Author,Note,Tags,Document tags\n"a\nb",T,A,n,".x, y #z","[\'p\', \'q\']"\n'
+        'Highlight,Book Title,Book Author,Note,Tags,Document tags\n"a\nb",T,A,n,".x, y #z","[\'p\', \'q\']"\n',
+        "Highlight,Note,Location Type,Location\nH,.h1,page,1\na,.c1 .t n,page,2\nb,.c2,page,2\n![](x),,order,3\n",
+        '{"results": [{"title": "T", "book_tags": [{"name": "b"}], "highlights": [{"text": "h", "note": ".h2"}, '
+        '{"text": "a\\ud83d\\ude00", "note": ".x n", "location": 3, "location_type": "page", "is_deleted": false}]}]}',
+    ],
+    "bookcision": [
+        '{"asin": "B", "title": "T", "authors": "A, B", "highlights": [{"text": "a\\ud83d\\ude00", "isNoteOnly"'
+        ': false, "location": {"value": 3}, "note": null}, {"text": "", "isNoteOnly": true}, 3]}',
+    ],
+    "foliate": [
+        '{"annotations": [{"value": "v", "text": "a", "note": "n", "created": "2024-01-05T10:00:00Z"}], '
+        '"metadata": {"title": {"en": "T"}, "author": [{"name": {"de": "A"}}, "B, C"]}}',
+    ],
+    "readest": [
+        '{"$format": "x", "book": {"title": "T", "author": "A"}, "annotations": [{"type": "annotation", "text": '
+        '"a\\nb", "page": 3, "createdAt": 1704448800000}, {"type": "bookmark", "text": "b"}]}',
+    ],
+    "calibre": [
+        '{"type": "calibre_highlights", "version": 1, "highlights": [{"type": "highlight", "highlighted_text": "a", '
+        '"notes": "n", "timestamp": "2021-09-01T06:22:52.491Z", "toc_family_titles": ["x", "y"]}, {"removed": true}]}',
     ],
     "jotquote": ["# c\na | B | C | d, e\nf|G\n"],
     "tfortune": ["a\n  -- B\n---- c d, e\nf -- G\n----\n"],

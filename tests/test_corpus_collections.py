@@ -57,7 +57,7 @@ def test_a_readwise_file_is_read_without_an_option() -> None:
         "Silly things do cease to be silly\nif they are done by sensible people in an impudent way.",
         "Jane Austen",
         "Emma",
-        tags=(".favorite", "Deep Work", "novel"),
+        tags=("favorite", "Deep Work", "novel"),
         source=str(path),
         line=2,
         note="for the talk; ask Ruth",

@@ -59,6 +59,23 @@ def _lines(*parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 _DASH = st.sampled_from([" — ", " -- ", "\n\t-- ", "\n> — ", "\n\n- ", " "])
 _ENDS = st.sampled_from(["\n", "\r\n", "\n\n", ""])
+_HIGHLIGHTS = (
+    ("bookcision", "highlights", "text"),
+    ("foliate", "annotations", "text"),
+    ("readest", "booknotes", "text"),
+    ("calibre", "annotations", "highlighted_text"),
+)
+
+
+def _highlights(key: str, text: str) -> st.SearchStrategy[str]:
+    """Draw the JSON of a book with highlights under `key`, whose words are under `text`."""
+    value = _VALUES | _NAMES | st.lists(_NAMES, max_size=2) | st.dictionaries(st.sampled_from(["name", "en"]), _NAMES)
+    entry = st.dictionaries(st.sampled_from([text, "note", "notes", "location", "type", "page", "createdAt"]), value)
+    book = st.dictionaries(st.sampled_from(["title", "authors", "author", "metadata", "book"]), value)
+    entries = st.lists(entry | value, max_size=4)
+    return st.tuples(book, entries).map(lambda drawn: json.dumps({**drawn[0], key: drawn[1]}, indent=1))
+
+
 WRITTEN: dict[str, st.SearchStrategy[str]] = {
     "txt": _lines(_TEXTS, _DASH, _NAMES, _ENDS),
     "fortune": _lines(_TEXTS, _DASH, _NAMES, st.sampled_from(["\n%\n", "\n%%\n", "%\n", "\n% \n", "\b\b_\n"])),
@@ -113,6 +130,35 @@ WRITTEN: dict[str, st.SearchStrategy[str]] = {
         _TEXTS,
         st.sampled_from(["\n==========\n", "\n=========\n", "\n", "\n==========\n\ufeff"]),
     ),
+    "kindle-notebook": _lines(
+        st.sampled_from(
+            ["<div class=bookTitle>", "<div class='authors'>", "<h2 class=sectionHeading>", '"Kindle",,,\n']
+        ),
+        _NAMES,
+        st.sampled_from(["<div class=noteHeading>Highlight(x) - ", "</div>", "Note - ", "----------\na,b,c,d\n"]),
+        st.sampled_from(["Page 3 · Location 4", "<div class=noteText>", '"Highlight (x)","Page 9","",']),
+        _TEXTS,
+        _ENDS | st.sampled_from(["</div>\n", "</h3>", '"']),
+    ),
+    "html": _lines(
+        st.sampled_from(
+            ["<blockquote>", "<q>", "<figure><blockquote><p>", "<li><q>", "<pre>", "<p class=author>", "<!--"]
+        ),
+        _TEXTS,
+        st.sampled_from(
+            ["<br>— ", "<footer>", "</q> <cite>", "</blockquote><p>- ", "<figcaption><i>", "<sup>", "</p>"]
+        ),
+        _NAMES,
+        _ENDS | st.sampled_from(["</blockquote>\n", "</footer>", "</figure>", "</cite>", "&#0;", "<"]),
+    ),
+    "moon-reader": _lines(
+        st.sampled_from(["#\n1\n", "1\nindent:false\n", "#\n", ""]),
+        _NAMES,
+        st.sampled_from(["\n/a/b - c.epub\n\n2\n0\n4\n13\n-256\n1551608133000\n\n", "\n0\n0\n", "\n1\n2\n3\n4\n"]),
+        _TEXTS,
+        st.sampled_from(["\n", "<BR>", "\n0\n0\n0\n"]),
+    ),
+    **{name: _highlights(key, text) for name, key, text in _HIGHLIGHTS},
     "koreader": _lines(
         st.sampled_from(
             ["{", "return {annotations={{drawer=1,text=", "--", "[[", "[1]=", '{"entries":[{"text":', '"\\']

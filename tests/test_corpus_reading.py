@@ -33,11 +33,13 @@ SAMPLES = {
     "koreader": "return {stats={authors='Thales'}, annotations={{drawer='x', text='Know thyself.'}}}\n",
     "moon-reader": "1\n#\n1\nSayings\n/Sayings - Thales.epub\n/s.epub\n2\n0\n4\n13\n-256\n1551608133000\n\n\n"
     "Know thyself.\n0\n0\n0",
+    "calibre": '{"highlights": [{"type": "highlight", "highlighted_text": "Know thyself."}]}',
     "html": "<blockquote>Know thyself. <cite>Thales</cite></blockquote>\n",
 }
 HEADED = ("csv", "tsv", "readwise")
 # What a sample says besides the text and its author.
 MORE: dict[str, dict[str, object]] = {
+    "calibre": {"author": None},
     "kindle": {"work": "Sayings", "place": "p. 1"},
     "moon-reader": {"work": "Sayings", "place": "ch. 3", "added": "2019-03-03T10:15:33+00:00", "line": 3},
 }

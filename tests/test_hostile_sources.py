@@ -25,7 +25,9 @@ from quotefind.index.changes import is_stale
 from quotefind.records import Quote
 from quotefind.stores import open_index
 
-# Of each format: what comes before a text, behind it, and a sound record after it.
+# The lines of a highlight of Moon+ Reader before its text.
+_MOON = "1\nT\n/T.epub\n/t.epub\n2\n0\n4\n13\n-256\n1551608133000\n\n\n"
+# Of each format: what comes before a text, after it, and a sound record after it.
 AROUND = {
     "txt": ("", "\n", "fine\n"),
     "fortune": ("", "\n%\n", "fine\n%\n"),
@@ -43,10 +45,21 @@ AROUND = {
         "\n==========\n",
         "T (A)\n- Your Highlight on page 2\n\nfine\n",
     ),
+    "kindle-notebook": (
+        "<div class=bookTitle>T</div><div class=noteHeading>Highlight - Page 1</div><div class=noteText>",
+        "</div>\n",
+        "<div class=noteHeading>Highlight - Page 2</div><div class=noteText>fine</div>\n",
+    ),
+    "html": ("<blockquote>", "</blockquote>\n", "<blockquote>fine</blockquote>\n"),
+    "moon-reader": (f"#\n{_MOON}", "\n0\n0\n0\n", f"#\n{_MOON}fine\n0\n0\n0\n"),
+    "bookcision": ('{"highlights": [{"text": "', '"},', '{"text": "fine"}]}'),
+    "foliate": ('{"annotations": [{"text": "', '"},', '{"text": "fine"}]}'),
+    "readest": ('{"booknotes": [{"text": "', '"},', '{"text": "fine"}]}'),
+    "calibre": ('{"highlights": [{"highlighted_text": "', '"},', '{"highlighted_text": "fine"}]}'),
     "koreader": ('return {annotations={{drawer=1,text="', '"},{drawer=1,text="', 'fine"}}}'),
 }
 # Those that are read at any place, once all of it was copied.
-BINARY = ("kobo", "parquet", "arrow")
+BINARY = ("apple-books", "kobo", "parquet", "arrow")
 
 
 class Endless(io.RawIOBase):
@@ -131,7 +144,7 @@ def test_a_text_of_ten_million_characters_is_a_bad_record(name: str, unit: str) 
     unit = unit if "json" in name else unit.replace('\\"', "'")
     text = f"x{unit * (10_000_000 // len(unit))}"
     first, *others = told(records_of(f"{before}{text}{behind}{after}".encode(), name))
-    assert first.startswith(f"-:{2 if name in ('csv', 'tsv', 'readwise') else 1}: ")
+    assert first.startswith(f"-:{2 if name in ('csv', 'tsv', 'readwise', 'moon-reader') else 1}: ")
     assert "characters; expected" in first
     assert others == ["fine"]
 

@@ -14,6 +14,14 @@ EXAMPLES: Mapping[str, str] = {
     "tsv": "quote\tauthor\twork\nKnow thyself.\tThales\tSayings",
     "readwise": "Highlight,Book Title,Book Author,Amazon Book ID,Note,Color,Tags,Location Type,Location,Highlighted at,"
     'Document tags\nKnow thyself.,Sayings,Thales,,for the talk,yellow,"wisdom, self",page,1,2019-03-03 10:15:33,books',
+    "bookcision": '{"asin": "B000000000", "title": "Sayings", "authors": "Thales", "highlights": '
+    '[{"text": "Know thyself.", "isNoteOnly": false, "location": {"value": 2}, "note": "for the talk"}]}',
+    "foliate": '{"metadata": {"title": "Sayings", "creator": "Thales"}, "annotations": [{"value": "epubcfi(/6/4!/4)", '
+    '"text": "Know thyself.", "note": "for the talk", "created": "2019-03-03T10:15:33Z"}]}',
+    "readest": '{"$format": "readest-annotations", "book": {"title": "Sayings", "author": "Thales"}, "annotations": '
+    '[{"type": "annotation", "text": "Know thyself.", "note": "for the talk", "createdAt": 1551608133000}]}',
+    "calibre": '{"type": "calibre_highlights", "version": 1, "highlights": [{"type": "highlight", "highlighted_text": '
+    '"Know thyself.", "notes": "for the talk", "timestamp": "2019-03-03T10:15:33Z", "toc_family_titles": ["Part 1"]}]}',
     "json": '{"quotes": [{"text": "Know thyself.", "author": "Thales", "tags": ["wisdom"]}]}',
     "jsonl": '{"text": "Know thyself.", "author": "Thales", "work": "Sayings", "year": -600, "tags": ["wisdom"]}',
     "md": "---\nauthor: Thales\nbook: Sayings\ntags: [wisdom]\n---\n> Know thyself.\n\n"

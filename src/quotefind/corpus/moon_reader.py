@@ -54,7 +54,7 @@ def _blocks(stream: TextIO) -> Iterator[tuple[int, list[str] | FlawError]]:
         except StopIteration:
             break
         except FlawError as flaw:
-            yield lines.number, flaw
+            yield lines.number if fields is None else first, flaw
             fields = None
             lines.begin()
             continue

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import chain, islice
 from typing import TextIO
 
@@ -31,13 +30,6 @@ def read_csv(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote 
     Raises:
         SourceError: it has no header with a column for the text.
     """
-    return _read_table(stream, name, options, ",")
-
-
-def read_readwise(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord | Remark]:
-    """Yield the highlights of the CSV file that Readwise exports; any other table is refused."""
-    if options.text_column is None:
-        options = replace(options, text_column="Highlight")
     return _read_table(stream, name, options, ",")
 
 

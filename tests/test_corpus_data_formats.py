@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quotefind.corpus import BadRecord, ReadOptions, read_stream
+from quotefind.corpus import BadRecord, ReadOptions, Remark, read_stream
 from quotefind.errors import SourceError
 from quotefind.records import Quote
-from quotefind.text import guard_formula, normalise
+from quotefind.text import guard_formula, normalise, quote_id
 
 
 def read(text: str, input_format: str, **options: str) -> list[Quote | BadRecord]:
@@ -316,3 +316,313 @@ def test_place_and_day_are_read(name: str, text: str) -> None:
         ("ch. 2, p. 91", "2019-03-03T10:15:33"),
         (None, None),
     ]
+
+
+# What people's files look like: keys of many languages, nested layouts, values of every kind.
+
+FACTS = ("text", "author", "work", "year", "tags", "note", "place", "added")
+
+
+def facts(text: str, input_format: str, **options: str) -> list[dict[str, object]]:
+    """Return what is known of each quote in `text`, in which nothing is bad."""
+    found = read(text, input_format, **options)
+    assert [record for record in found if isinstance(record, BadRecord)] == []
+    return [
+        {name: value for name in FACTS if (value := getattr(quote, name)) not in (None, ())}
+        for quote in found
+        if isinstance(quote, Quote)
+    ]
+
+
+def remarks(text: str, input_format: str | None = None) -> list[str]:
+    """Return what is said of a whole file that holds `text`."""
+    told: list[Remark] = []
+    options = ReadOptions(input_format=input_format)
+    assert list(read_stream(io.BytesIO(text.encode()), "a", options, tell=told.append))
+    return [remark.text for remark in told]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ("quoteText", "quoteAuthor"),
+        ("quote_text", "author_name"),
+        ("Quote-Text", "AUTHOR"),
+        ("q", "a"),
+        ("body", "attribution"),
+        ("content", "authors"),
+        ("en", "author"),
+        ("hitokoto", "from_who"),
+        ("Zitat", "Autor"),
+        ("citation", "auteur"),
+        ("cita", "autor"),
+        ("Citazione", "Autore"),
+        ("Citação", "autor"),
+        ("citaat", "auteur"),
+        ("CYTAT", "Autor"),
+        ("Цитата", "Автор"),
+        ("名言", "作者"),
+        ("言葉", "著者"),
+        ("명언", "저자"),
+        ("söz", "yazar"),
+    ],
+)
+@pytest.mark.parametrize("input_format", ["json", "csv", "yaml"])
+def test_text_and_author_are_known_in_many_languages(keys: tuple[str, str], input_format: str) -> None:
+    """Keys and columns are compared without case, accents and marks between their words."""
+    text, author = keys
+    written = {
+        "json": json.dumps([{"id": 1, text: "Know thyself.", author: "Thales"}]),
+        "csv": f"id,{text},{author}\n1,Know thyself.,Thales\n",
+        "yaml": f"- id: 1\n  {text}: Know thyself.\n  {author}: Thales\n",
+    }
+    assert facts(written[input_format], input_format) == [{"text": "Know thyself.", "author": "Thales"}]
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"author": {"id": 1, "name": "Jane Example"}}, {"author": "Jane Example"}),
+        ({"author": {"firstName": "Jane", "lastName": "Example"}}, {"author": "Jane Example"}),
+        ({"author": ["Jane", "John"]}, {"author": "Jane, John"}),
+        ({"authors": [{"name": "Jane"}, {"name": "John"}]}, {"author": "Jane, John"}),
+        ({"author": "null"}, {}),
+        ({"author": "N/A"}, {}),
+        ({"book_title": "T"}, {"work": "T"}),
+        ({"bookTitle": "T"}, {"work": "T"}),
+        ({"book": {"title": "T", "isbn": 7}}, {"work": "T"}),
+        ({"source": 1984}, {"work": "1984"}),
+        ({"tags": [{"id": 1, "name": "writing"}, {"name": "art"}]}, {"tags": ("writing", "art")}),
+        ({"tags": {"name": "writing"}}, {"tags": ("writing",)}),
+        ({"tags": {"love": True, "war": False}}, {"tags": ("love",)}),
+        ({"categories": "love, war"}, {"tags": ("love", "war")}),
+        ({"genre": "x", "topic": "y"}, {"tags": ("y", "x")}),
+        ({"labels": ["a"], "keywords": ["b"]}, {"tags": ("a", "b")}),
+        ({"year": "1999-03-01"}, {"year": 1999}),
+        ({"note": ["a", "b"]}, {"note": "a; b"}),
+        ({"chapter": 2, "page": 91}, {"place": "ch. 2, p. 91"}),
+        ({"chapter": "Economy", "location": "1204"}, {"place": "Economy, location 1204"}),
+        ({"location": "3", "Location Type": "page"}, {"place": "p. 3"}),
+        ({"Highlighted at": "2020-10-05 10:15:00"}, {"added": "2020-10-05T10:15:00"}),
+        ({"dateAdded": "2020-10-05"}, {"added": "2020-10-05"}),
+        ({"created_at": 1601892900000}, {"added": "2020-10-05T10:15:00+00:00"}),
+    ],
+)
+def test_values_are_read_as_they_are_meant(fields: dict[str, object], expected: dict[str, object]) -> None:
+    """Names in objects and lists, dates as years, numbers as places, and what programs write for nothing."""
+    assert facts(json.dumps([{"text": "Know thyself.", **fields}]), "json") == [{"text": "Know thyself.", **expected}]
+
+
+@pytest.mark.parametrize(
+    ("cell", "author", "work"),
+    [
+        ("J.K. Rowling,", "J.K. Rowling", None),
+        ("- Mark Twain", "Mark Twain", None),
+        ("― Rumi", "Rumi", None),
+        ("Mark Twain (1835-1910)", "Mark Twain", None),
+        ("Einstein, Albert", "Albert Einstein", None),
+        ("Rowling, J. K.", "J. K. Rowling", None),
+        ("Saint-Exupéry, Antoine de", "Antoine de Saint-Exupéry", None),
+        ("King, Martin Luther, Jr.", "Martin Luther King, Jr.", None),
+        ("Martin Luther King, Jr.", "Martin Luther King, Jr.", None),
+        ("Oscar Wilde, The Picture of Dorian Gray", "Oscar Wilde", "The Picture of Dorian Gray"),
+        ("Plato, Republic", "Plato", "Republic"),
+        ("Marcus Aurelius, Meditations, Book 4", "Marcus Aurelius", "Meditations, Book 4"),
+        ("Neil Gaiman, Terry Pratchett", "Neil Gaiman, Terry Pratchett", None),
+        ("Jane Doe, engineer", "Jane Doe, engineer", None),
+        ("Unknown", None, None),
+        ("nan", None, None),
+    ],
+)
+def test_an_author_cell_is_read_as_people_write_it(cell: str, author: str | None, work: str | None) -> None:
+    """Dashes and dates around a name go, a reversed name is turned, a work after a comma is one; the rest is kept."""
+    quote = one(f'quote,author\nKnow thyself.,"{cell}"\n', "csv")
+    assert (quote.text, quote.author, quote.work) == ("Know thyself.", author, work)
+
+
+def test_what_quotefind_wrote_keeps_its_author() -> None:
+    """A row with the id of its text and author was written by quotefind, and its author is not read as a cell."""
+    author = "Einstein, Albert"
+    record = {"id": quote_id("Know thyself.", author), "text": "Know thyself.", "author": author}
+    assert one(json.dumps([record]), "json").author == author
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (
+            {"title": "Walden", "author": "Thoreau", "highlights": ["Simplify, simplify."]},
+            [{"text": "Simplify, simplify.", "author": "Thoreau", "work": "Walden"}],
+        ),
+        ({"title": "My quotes", "quotes": ["Simplify, simplify."]}, [{"text": "Simplify, simplify."}]),
+        (
+            [
+                {"title": "Walden", "authors": ["Thoreau"], "highlights": [{"text": "Simplify.", "page": 3}]},
+                {"title": "Emma", "highlights": [{"text": "Silly things.", "note": "mine"}]},
+            ],
+            [
+                {"text": "Simplify.", "author": "Thoreau", "work": "Walden", "place": "p. 3"},
+                {"text": "Silly things.", "work": "Emma", "note": "mine"},
+            ],
+        ),
+        (
+            {"love": ["All you need is love."], "life": [{"quote": "Life is short.", "author": "Seneca"}]},
+            [
+                {"text": "All you need is love.", "tags": ("love",)},
+                {"text": "Life is short.", "author": "Seneca", "tags": ("life",)},
+            ],
+        ),
+        (
+            {"Mark Twain": ["The report was an exaggeration."], "Oscar Wilde": [{"text": "Be yourself."}]},
+            [
+                {"text": "The report was an exaggeration.", "author": "Mark Twain"},
+                {"text": "Be yourself.", "author": "Oscar Wilde"},
+            ],
+        ),
+        (
+            [{"name": "Mark Twain", "quotes": ["Write."]}, {"name": "Courage", "quotes": ["Dare."]}],
+            [{"text": "Write.", "author": "Mark Twain"}, {"text": "Dare.", "tags": ("Courage",)}],
+        ),
+        (
+            {"Nothing in excess, says the stone.": "Albert Camus", "Know thyself, says the god.": "Jane Austen"},
+            [
+                {"text": "Nothing in excess, says the stone.", "author": "Albert Camus"},
+                {"text": "Know thyself, says the god.", "author": "Jane Austen"},
+            ],
+        ),
+        ({"1": {"quote": "One."}, "2": {"quote": "Two."}}, [{"text": "One."}, {"text": "Two."}]),
+        (
+            {"quote": {"0": "One.", "1": "Two."}, "author": {"0": "A", "1": None}},
+            [{"text": "One.", "author": "A"}, {"text": "Two."}],
+        ),
+        (
+            {"quote": ["One.", "Two."], "author": ["A", "B"]},
+            [{"text": "One.", "author": "A"}, {"text": "Two.", "author": "B"}],
+        ),
+        (
+            {"columns": ["author", "quote"], "index": [0], "data": [["A", "One."]]},
+            [{"text": "One.", "author": "A"}],
+        ),
+        ([["quote", "author"], ["One.", "A"]], [{"text": "One.", "author": "A"}]),
+        ({"data": {"quotes": [{"text": "One."}]}, "status": 200}, [{"text": "One."}]),
+        (
+            {"metadata": {"title": "T", "author": "A"}, "annotations": [{"text": "One."}]},
+            [{"text": "One.", "author": "A", "work": "T"}],
+        ),
+        (
+            [{"text": ["First line", "second line"], "author": "A"}],
+            [{"text": "First line\nsecond line", "author": "A"}],
+        ),
+    ],
+)
+def test_nested_layouts_are_understood(value: object, expected: list[dict[str, object]]) -> None:
+    """What is said beside a list holds for its quotes; keys of lists are tags, or authors if they are people."""
+    assert facts(json.dumps(value), "json") == expected
+    assert facts(json.dumps(value), "yaml") == expected  # JSON is YAML
+
+
+def test_elements_of_nested_lists_have_their_own_lines() -> None:
+    """Each quote is named by its line, however deep it is."""
+    text = '[\n {"title": "A",\n  "highlights": [\n   "One.",\n   {"text": "Two."}]},\n {"highlights": ["Three."]}\n]'
+    assert [(q.text, q.line) for q in read(text, "json") if isinstance(q, Quote)] == [
+        ("One.", 4),
+        ("Two.", 5),
+        ("Three.", 6),
+    ]
+
+
+def test_what_keys_became_is_said() -> None:
+    """Where keys became tags or authors, the user is told."""
+    assert remarks('{"love": ["All you need is love."], "life": ["Life is very short."]}') == [
+        "a:1: each key ('love', 'life') became a tag of its quotes"
+    ]
+
+
+def test_objects_on_lines_are_read_whatever_the_file_is_called() -> None:
+    """A .json file with one object per line, as databases export it, is read as JSON Lines."""
+    assert facts('{"quote": "One."}\n{"quote": "Two."}\n', "json") == [{"text": "One."}, {"text": "Two."}]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("input_format", ["csv", "tsv"])
+def test_the_header_shows_what_separates_cells(separator: str, input_format: str) -> None:
+    """Whatever a table is called, its header line decides; it is said where that is not the usual separator."""
+    text = f'quote{separator}author\n"Wise; or, so | it, seems"{separator}A\n'
+    assert facts(text, input_format) == [{"text": "Wise; or, so | it, seems", "author": "A"}]
+    usual = "," if input_format == "csv" else "\t"
+    said = [remark for remark in remarks(text, input_format) if "separated by" in remark]
+    assert len(said) == (separator != usual)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("sep=;\nquote;author\nOne;A\n", [{"text": "One", "author": "A"}]),
+        ("sep=,\r\nquote,author\r\nOne,A\r\n", [{"text": "One", "author": "A"}]),
+        ('quote, author\n"One, two", "Jane"\n', [{"text": "One, two", "author": "Jane"}]),
+        ("quote,author\nOne,A,,\n", [{"text": "One", "author": "A"}]),
+        ("quote\nOne, two, three\n", [{"text": "One, two, three"}]),
+        ("\n\nquote,author\nOne,A\n", [{"text": "One", "author": "A"}]),
+        ('quote,author\n"One\ntwo",A\n', [{"text": "One\ntwo", "author": "A"}]),
+    ],
+)
+def test_tables_are_read_as_spreadsheets_write_them(text: str, expected: list[dict[str, object]]) -> None:
+    """A line for Excel, blanks after separators, empty cells at the end, one column, blank lines before the header."""
+    assert facts(text, "csv") == expected
+
+
+def test_the_columns_that_were_used_and_not_used_are_named() -> None:
+    """A remark names the columns; where all have the names of their fields, there is nothing to say."""
+    assert remarks("id,QUOTE,Autor,GENRE,lang\n7,One,A,x,en\n", "csv") == [
+        "a: text from 'QUOTE', author from 'Autor', tags from 'GENRE'; not used: 'lang'"
+    ]
+    assert remarks("text,author,tags\nOne,A,x\n", "csv") == []
+    assert remarks('{"text": "One", "who": "A"}\n{"text": "Two", "lang": "en"}\n', "jsonl") == [
+        "a: text from 'text', author from 'who'; not used: 'lang'"
+    ]
+
+
+# YAML and TOML
+
+
+def test_quotes_of_yaml_have_their_lines() -> None:
+    """Each element is named by its line; a block of lines keeps them."""
+    text = "# my quotes\n- One.\n- quote: |\n    Two\n    lines\n  author: A\n- text: 7\n"
+    first, second, third = read(text, "yaml")
+    assert first == Quote("One.", source="-", line=2)
+    assert second == Quote("Two\nlines", "A", source="-", line=3)
+    assert third == BadRecord("-:7", "the text is a number; expected a string")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: &x [b]\nquotes: *x\n", r"^-:2: an alias \(\*x\) is not supported"),
+        ("- text: a\n  author: b: c\n", r"^-:2: not valid YAML: "),
+        ("[" * 100, "nested too deeply"),
+        ("- name: x\n  uses: y\n", r"^-:1: no key holds the text"),
+    ],
+)
+def test_yaml_that_cannot_be_read_is_an_error(text: str, message: str) -> None:
+    """Aliases, deep nesting, wrong syntax and files of other things are refused, with their line."""
+    with pytest.raises(SourceError, match=message):
+        read(text, "yaml")
+
+
+def test_nothing_in_yaml_is_run() -> None:
+    """What asks for an object of Python is a list like others, which is not a quote."""
+    first, second = read("- !!python/object/apply:os.system [touch hacked]\n- One.\n", "yaml")
+    assert first == BadRecord("-:1", "found a list; expected a string or an object")
+    assert second == Quote("One.", source="-", line=2)
+
+
+def test_toml_is_read() -> None:
+    """Arrays of tables have the lines of their headers; a list of strings is read too."""
+    text = 'title = "x"\n\n[[quotes]]\ntext = "One."\nauthor = "A"\nyear = 1999-03-01\n\n[[quotes]]\ntext = "Two."\n'
+    assert read(text, "toml") == [
+        Quote("One.", "A", year=1999, source="-", line=3),
+        Quote("Two.", source="-", line=8),
+    ]
+    assert facts('quotes = ["One."]\n', "toml") == [{"text": "One."}]
+    with pytest.raises(SourceError, match=r"^-: not valid TOML: Invalid value"):
+        read("quotes = [\n", "toml")

@@ -27,6 +27,8 @@ SAMPLES = {
     "readwise": "Highlight,Book Author\nKnow thyself.,Thales\n",
     "json": '[{"text": "Know thyself.", "author": "Thales"}]',
     "jsonl": '{"text": "Know thyself.", "author": "Thales"}\n',
+    "yaml": "- text: Know thyself.\n  author: Thales\n",
+    "toml": "quotes = [{text = 'Know thyself.', author = 'Thales'}]\n",
     "md": "> Know thyself.\n>\n> -- Thales\n",
     "org": "#+begin_quote\nKnow thyself.\n-- Thales\n#+end_quote\n",
     "kindle": "Sayings (Thales)\n- Your Highlight on page 1\n\nKnow thyself.\n==========\n",

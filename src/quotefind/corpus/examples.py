@@ -24,6 +24,8 @@ EXAMPLES: Mapping[str, str] = {
     '"Know thyself.", "notes": "for the talk", "timestamp": "2019-03-03T10:15:33Z", "toc_family_titles": ["Part 1"]}]}',
     "json": '{"quotes": [{"text": "Know thyself.", "author": "Thales", "tags": ["wisdom"]}]}',
     "jsonl": '{"text": "Know thyself.", "author": "Thales", "work": "Sayings", "year": -600, "tags": ["wisdom"]}',
+    "yaml": "- text: Know thyself.\n  author: Thales\n  tags: [wisdom]\n- quote: Nothing in excess.\n  by: Solon",
+    "toml": '[[quotes]]\ntext = "Know thyself."\nauthor = "Thales"\ntags = ["wisdom"]',
     "md": "---\nauthor: Thales\nbook: Sayings\ntags: [wisdom]\n---\n> Know thyself.\n\n"
     "> [!quote] Solon\n> Nothing in excess.",
     "org": "#+author: Thales\n#+title: Sayings\n#+begin_quote\nKnow thyself.\n#+end_quote\n"

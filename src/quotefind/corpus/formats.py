@@ -158,10 +158,25 @@ _TABLE = (
         signature=_begins(rb'\s*\{\s*"[^"\n]{1,80}"\s*:[^\n]*\}[ \t\r]*\n\{'),
     ),
     Format(
+        "yaml",
+        (".yml", ".yaml"),
+        "a list of strings or objects, with the keys and layouts of JSON",
+        ("lists", "read_yaml"),
+        longest=4_000_000,
+    ),
+    Format(
+        "toml",
+        (".toml",),
+        "arrays of tables or strings, with the keys and layouts of JSON",
+        ("lists", "read_toml"),
+        longest=4_000_000,
+    ),
+    Format(
         "md",
         (".md", ".markdown"),
         "block quotes and quote call-outs, `— Author` at their end or below them; notes of Obsidian",
         ("markdown", "read_markdown"),
+        longest=10_000_000,
     ),
     Format("org", (".org",), "quote blocks, `--- Author` at their end or below them", ("org", "read_org")),
     Format(

@@ -121,7 +121,8 @@ def _rows(first: str, begin: int, lines: Lines, separator: str) -> Iterator[_Row
         lines: those after it.
         separator: of the cells.
     """
-    reader = csv.reader(chain([first], lines), delimiter=separator, strict=True, skipinitialspace=separator != "\t")
+    skips = separator != "\t" and separator in first  # in a table of one column all blanks are those of a text
+    reader = csv.reader(chain([first], lines), delimiter=separator, strict=True, skipinitialspace=skips)
     line = begin
     while True:
         try:

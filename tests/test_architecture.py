@@ -15,6 +15,7 @@ HEAVY = {"numpy", "onnxruntime", "tokenizers", "torch", "transformers", "sentenc
 # Each part may import from those below its own, and from itself.
 LAYERS = [
     {"cli", "__main__"},
+    {"collection"},
     {"refresh"},
     {"training", "map"},
     {"search", "pairs", "conflicts", "topics", "tagging", "export", "today"},
@@ -125,6 +126,8 @@ def public(node: ast.AST, where: str) -> Iterator[tuple[str, ast.AST]]:
     """Yield the public classes and functions in `node`, with their names."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and child.name[0] != "_":
+            if "overload" in map(ast.unparse, child.decorator_list):  # the implementation is described
+                continue
             name = f"{where}.{child.name}"
             yield name, child
             if isinstance(child, ast.ClassDef):

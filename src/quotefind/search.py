@@ -79,8 +79,12 @@ def find(index: Index, encoder: Encoder, queries: Sequence[str], options: FindOp
         options: how to search; None for the defaults.
 
     Raises:
-        UsageError: a request is empty, `top` is below 1, or `unlike` leaves nothing of a request.
+        UsageError: a query is empty, `top` is below 1, `unlike` leaves nothing of a query, or the encoder is not that
+            of the index.
+        TypeError: `queries` is a string.
     """
+    if isinstance(queries, str):
+        raise TypeError(f"queries must be a sequence of strings; for one query, pass a list: [{queries!r}]")
     options = options or FindOptions()
     if options.top < 1:
         raise UsageError("At least one hit must be asked for (top is below 1).")
@@ -90,6 +94,11 @@ def find(index: Index, encoder: Encoder, queries: Sequence[str], options: FindOp
         raise UsageError("The query is not valid UTF-8.")
     if any(map(is_blank, options.unlike)):
         raise UsageError("A text to steer away from is empty.")
+    if encoder.fingerprint != index.manifest.fingerprint:
+        raise UsageError(
+            f"The index was made with the model {index.manifest.model}, but the encoder is {encoder.name}. Open the "
+            "encoder of the index: open_encoder(index.manifest.model)"
+        )
     liked = _liked(index, encoder, options.like)
     vectors = _aimed(encoder, queries, liked, options.unlike)
     labels = [query or (liked.label if liked else "") for query in queries]

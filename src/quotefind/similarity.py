@@ -55,6 +55,18 @@ def unit_rows(vectors: NDArray[np.floating]) -> Vectors:
     return np.ascontiguousarray(rows / lengths, dtype=np.float32)
 
 
+def check_queries(queries: Vectors, dim: int) -> None:
+    """Check that `queries` is an array (q, dim) of finite numbers.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if queries.ndim != 2 or queries.shape[1] != dim:
+        raise ValueError(f"the query vectors have shape {queries.shape}; the index needs (q, {dim})")
+    if not np.isfinite(queries).all():
+        raise ValueError("a query vector is not finite")
+
+
 def cosine_scores(matrix: Vectors, vectors: Vectors) -> NDArray[np.float64]:
     """Return the cosine similarities (n, q) float64 of unit rows `matrix` (n, d) with unit rows `vectors` (q, d).
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quotefind.errors import UsageError
-from quotefind.paths import Location, is_lance
+from quotefind.paths import Location, index_location, is_lance
 from quotefind.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 def index_exists(location: Location) -> bool:
     """Whether there is an index at `location`, usable or not."""
+    location = _located(location)
     if is_lance(location):
         from quotefind.index.lance.dataset import exists
 
@@ -34,7 +35,8 @@ def open_index(location: Location, *, cluster: Machines | None = None, exact: bo
     """Open the index at `location` for searching.
 
     Args:
-        location: a directory; or the path or address of a Lance dataset, which ends in ".lance".
+        location: the name of an index, or its directory; or the path or address of a Lance dataset, which ends in
+            ".lance".
         cluster: search on these machines; for a Lance dataset only.
         exact: compare every quote, even if a large Lance dataset has an approximate index; a local index always does.
 
@@ -43,6 +45,7 @@ def open_index(location: Location, *, cluster: Machines | None = None, exact: bo
         ModelError: it is a Lance dataset, and the extra `scale` is missing.
         UsageError: a `cluster` is given for a local index.
     """
+    location = _located(location)
     if is_lance(location):
         from quotefind.index.lance.reader import LanceIndex
 
@@ -61,6 +64,7 @@ def open_lookup(location: Location, *, missing_ok: bool = False) -> Iterator[Loo
         IndexUnusableError: it cannot be used.
         ModelError: as for `open_index`.
     """
+    location = _located(location)
     if is_lance(location):
         from quotefind.index.lance.reader import LanceIndex
 
@@ -92,6 +96,7 @@ def open_to_write(
         IndexUnusableError: another process writes it, or its files cannot be used.
         ModelError, UsageError: as for `open_index`.
     """
+    location = _located(location)
     if is_lance(location):
         from quotefind.index.lance.writer import open_to_write as open_lance
 
@@ -122,6 +127,11 @@ def verify(index: Index, progress: Progress = silent) -> int:
 
     assert isinstance(index, LocalIndex), "its location says so"
     return verify_local(index, progress)
+
+
+def _located(location: Location) -> Location:
+    """Return where the index is: a string may be a name, as for the option --index."""
+    return index_location(location) if isinstance(location, str) else location
 
 
 def _check_cluster(location: Location, cluster: Machines | None) -> None:

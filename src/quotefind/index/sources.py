@@ -21,7 +21,7 @@ class Source:
     """A source and how it is to be read.
 
     Attributes:
-        location: an absolute path, "bundled", or "-" for standard input.
+        location: a path, which is made absolute, "bundled", or "-" for standard input.
         options: how it is read.
         skip_bad: whether invalid records are counted and skipped.
     """
@@ -29,6 +29,11 @@ class Source:
     location: str
     options: ReadOptions = field(default_factory=ReadOptions)
     skip_bad: bool = False
+
+    def __post_init__(self) -> None:
+        """Make a path absolute: an index remembers it, whatever the current directory is then."""
+        if self.location not in (STANDARD_INPUT, BUNDLED):
+            object.__setattr__(self, "location", location_of(self.location))
 
 
 def location_of(argument: str) -> str:

@@ -29,7 +29,7 @@ from quotefind.index.lance.dataset import (
 from quotefind.index.lance.filters import both, condition_of, literal
 from quotefind.index.lance.rows import SHOWN, is_intact, quote_of, vectors_of
 from quotefind.index.lance.vector_index import VectorIndex
-from quotefind.similarity import SCORE_ERROR, Ranking, Vectors, cosine_scores
+from quotefind.similarity import SCORE_ERROR, Ranking, Vectors, check_queries, cosine_scores
 from quotefind.text import counted, fold, text_digest
 
 if TYPE_CHECKING:
@@ -119,9 +119,9 @@ class LanceIndex(Index):
 
         Raises:
             IndexUnusableError: a vector that is ranked does not match its checksum.
+            ValueError: `queries` do not have the dimension of the index, or are not finite.
         """
-        if not np.isfinite(queries).all():
-            raise ValueError("a query vector is not finite")
+        check_queries(queries, self._manifest.dimension)
         condition = condition_of(where)
         k = min(k, self.count)
         if k <= 0:

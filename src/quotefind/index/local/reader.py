@@ -22,7 +22,7 @@ from quotefind.index.local.vectors import damaged_matrix, first_changed, has_row
 from quotefind.index.schema import integers
 from quotefind.paths import index_argument
 from quotefind.records import Quote
-from quotefind.similarity import Ranking, Vectors, top_k
+from quotefind.similarity import Ranking, Vectors, check_queries, top_k
 from quotefind.text import fold, text_digest
 
 # For each kind of name: its table, and the column that people read.
@@ -143,9 +143,9 @@ class LocalIndex(Index):
 
         Raises:
             IndexUnusableError: a row that is ranked is not what was written.
+            ValueError: `queries` do not have the dimension of the index, or are not finite.
         """
-        if not np.isfinite(queries).all():
-            raise ValueError("a query vector is not finite")
+        check_queries(queries, self.manifest.dimension)
         rows = None
         if where:
             rows = self.rows_where(where)

@@ -36,6 +36,8 @@ SUMMARY_KEYS = [
     "rate",
     "warnings",
     "remarks",
+    "read",
+    "without_author",
 ]
 
 
@@ -82,15 +84,41 @@ def matrix(cli: Cli) -> Path:
     return path
 
 
-def test_the_summary_in_a_pipe(cli: Cli) -> None:
-    """In a pipe the summary is a line for each count, name and value with a tab between."""
+def test_the_summary_in_words(cli: Cli) -> None:
+    """A run says what it added, how much there is and how long it took; then only what is not zero."""
     write("a.txt", f"Love.\nLove.\nWar — Ann\n{'sea ' * 41}\n")
     done = cli("index", "a.txt")
     assert (done.code, done.err) == (0, "")
-    counts = ["sources\t1", "added\t3", "reused\t0", "updated\t0", "removed\t0", "repeats\t1", "truncated\t1", "bad\t0"]
-    assert done.lines[:10] == [*counts, "encoded\t3", "quotes\t3"]
-    assert [line.split("\t")[0] for line in done.lines[10:]] == ["seconds", "quotes per second"]
-    assert all(float(line.split("\t")[1]) >= 0 for line in done.lines[10:])
+    first, *rest = (re.sub(r"[0-9.]+ s$", "T s", re.sub(r"[0-9,]+ per second", "N per second", x)) for x in done.lines)
+    assert first == "3 quotes added, 3 in all, in T s"
+    assert rest == [
+        "1 duplicate left out",
+        "1 quote is longer than the model reads: its end does not count in a search",
+        "3 texts encoded, N per second",
+    ]
+
+
+def test_the_summary_of_a_change(cli: Cli) -> None:
+    """Quotes that were updated or removed are counted in words; without new quotes nothing is added."""
+    write("a.txt", "Love.\nWar — Ann\nSea.\n")
+    cli("index", "a.txt")
+    write("a.txt", "Love. — Bob\nWar — Ann\n")
+    first, *rest = cli("index").lines
+    assert first.startswith("no quotes added, 2 in all, in ")
+    assert rest == [
+        "1 quote updated, whose author, work, year, tags or note changed",
+        "1 quote removed, no longer in any source",
+    ]
+    (only,) = cli("index").lines
+    assert only.startswith("no quotes added, 2 in all, in ")
+
+
+@pytest.mark.parametrize(("without", "said"), [(0, []), (2, ["2 of 5 quotes have no author"]), (3, []), (5, [])])
+def test_a_few_quotes_without_author_are_counted(cli: Cli, without: int, said: list[str]) -> None:
+    """If most quotes that were read have an author, the summary counts those without; else they are no surprise."""
+    records = [{"text": f"Love {n}.", "author": "Ann" if n >= without else None} for n in range(5)]
+    write_records(Path("a.jsonl"), records)
+    assert [line for line in cli("index", "a.jsonl").lines if "author" in line] == said
 
 
 def test_the_summary_as_json(cli: Cli) -> None:
@@ -115,6 +143,8 @@ def test_the_summary_as_json(cli: Cli) -> None:
         "quotes": 3,
         "warnings": [],
         "remarks": [],
+        "read": 3,
+        "without_author": 1,
     }
 
 
@@ -572,7 +602,7 @@ def test_wait_waits_for_the_other_writer(cli: Cli) -> None:
             process.wait(timeout=1)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
-    assert b"added\t1\n" in out
+    assert out.startswith(b"1 quote added, 1 in all, in ")
 
 
 def test_names_from_the_file_system_are_made_visible(cli: Cli) -> None:
@@ -633,8 +663,9 @@ def test_an_interrupted_run_is_resumed(home_with_model: Path, tmp_path: Path) ->
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
-    assert (process.returncode, out, err.decode()) == (130, b"", "quotefind: interrupted\n")
     kept = rows(directory)
+    said = f"quotefind: interrupted; {kept:,} quotes are kept; run the same command to continue\n"
+    assert (process.returncode, out, err.decode()) == (130, b"", said)
     assert 0 < kept < 3000
     done = run(PROGRAM, "index", source, "--json", home=home_with_model)
     assert done.code == 0

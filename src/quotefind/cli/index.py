@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from quotefind.progress import Progress
 
 _MOST_REMARKS = 10  # on the columns of files and the like
-_COUNTED = ("sources", "added", "reused", "updated", "removed", "repeats", "truncated", "bad", "encoded", "quotes")
 
 
 def index(
@@ -169,14 +168,21 @@ def _update(
         if changes.rebuild and writer.manifest is not None:
             # First, so that a damaged matrix does not stop what follows.
             rebuilt = writer.rebuild(model=model, progress=progress)
-        summary = writer.update(
-            given,
-            model=None if rebuilt else model,
-            remove=changes.remove,
-            prune=changes.prune,
-            progress=progress,
-            stream=session.standard_input() if reads_stdin else None,
-        )
+        try:
+            summary = writer.update(
+                given,
+                model=None if rebuilt else model,
+                remove=changes.remove,
+                prune=changes.prune,
+                progress=progress,
+                stream=session.standard_input() if reads_stdin else None,
+            )
+        except KeyboardInterrupt as interrupt:
+            if writer.manifest is not None:
+                number = writer.count()
+                kept = f"{counted(number, 'quote')} {'is' if number == 1 else 'are'} kept"
+                interrupt.add_note(f"{kept}; run the same command to continue")
+            raise
         if rebuilt:
             summary.encoded += rebuilt.encoded
             summary.reused = max(summary.reused - rebuilt.encoded, 0)
@@ -206,8 +212,5 @@ def _show(summary: Summary, *, json: bool, quiet: bool) -> None:
     if json:
         print(output.to_json(values))  # noqa: T201
     elif not quiet:
-        lines = [(key, str(values[key])) for key in _COUNTED]
-        lines.append(("seconds", f"{summary.seconds:.1f}"))
-        if summary.rate:
-            lines.append(("quotes per second", f"{summary.rate:.0f}"))
-        output.show_facts(lines)
+        for sentence in summary.sentences():
+            print(sentence)  # noqa: T201

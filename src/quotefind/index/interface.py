@@ -242,6 +242,9 @@ class IndexWriter(Protocol):
     def manifest(self) -> Manifest | None:
         """What is true of the whole index; None for a new one."""
 
+    def count(self) -> int:
+        """Return how many quotes are stored."""
+
     def require_manifest(self) -> Manifest:
         """Return the manifest.
 

@@ -59,6 +59,12 @@ AND staged.file <= (SELECT coalesce(min(file_id), staged.file) FROM places WHERE
 ORDER BY n DESC"""
 
 
+_COUNTS = """
+SELECT count(*), count(DISTINCT quote_id), count(DISTINCT iif(quotes.author_id IS NULL, quote_id, NULL))
+FROM staged LEFT JOIN quotes ON quotes.id = quote_id
+"""
+
+
 class StagedQuote(NamedTuple):
     """A row of the table `staged`: a quote as a source gives it."""
 
@@ -119,6 +125,8 @@ class Merge:
         gone: locations of sources to remove.
         updated: numbers of the quotes whose attribution has changed.
         repeats: how many staged quotes repeat another.
+        read: how many different quotes are staged.
+        without_author: how many of these have no author.
         unsettled: numbers of the files that now decide what is said of a quote, because the file that did is gone.
     """
 
@@ -127,6 +135,8 @@ class Merge:
     gone: set[str]
     updated: set[int] = field(default_factory=set)
     repeats: int = 0
+    read: int = 0
+    without_author: int = 0
     unsettled: set[int] = field(default_factory=set)
     _file_ids: list[int] = field(default_factory=list)
     _ids: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -192,8 +202,8 @@ class Merge:
         """Store which files hold which quotes; the table `lost` then names the quotes that no file holds any longer."""
         self._settle_places()
         self._unsettle()
-        (staged, distinct) = self.connection.execute("SELECT count(*), count(DISTINCT quote_id) FROM staged").fetchone()
-        self.repeats += staged - distinct
+        staged, self.read, self.without_author = self.connection.execute(_COUNTS).fetchone()
+        self.repeats += staged - self.read
 
     def drop_lost(self) -> None:
         """Drop the quotes in the table `lost`, and the sources that are gone."""

@@ -1,8 +1,11 @@
-"""What an update of an index did, in numbers."""
+"""What an update of an index did: in numbers, and in words for people."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+from quotefind.text import counted
 
 
 @dataclass(slots=True)
@@ -10,21 +13,23 @@ class Summary:
     """What an update did.
 
     Attributes:
-        sources: how many sources the index now remembers.
-        files: how many files were read.
-        added: quotes that are new.
-        reused: quotes of the files read that were there already, unchanged.
-        updated: quotes whose author, work, year or tags changed.
-        removed: quotes that no source holds any more.
-        repeats: records that said again what another record says.
-        truncated: new quotes longer than the encoder takes, and so cut.
+        sources: sources that the index now remembers.
+        files: files that were read.
+        added: new quotes.
+        reused: quotes of the checked sources that were there before and are unchanged.
+        updated: quotes whose author, work, year, tags or note changed.
+        removed: quotes that are no longer in any source.
+        repeats: records that repeat another one.
+        truncated: new quotes that are longer than the encoder takes.
         bad: records skipped because they are not quotes.
         encoded: texts that were encoded.
         quotes: quotes in the index.
-        seconds: the time it took.
-        rate: texts encoded in a second; 0 where none was.
+        seconds: how long it took.
+        rate: texts encoded per second; 0 if none was.
         warnings: sentences for the user.
         remarks: what was decided for whole files: which columns were used, what separates cells, the encoding.
+        read: quotes in the files that were read, each once.
+        without_author: how many of these have no author.
     """
 
     sources: int = 0
@@ -42,3 +47,30 @@ class Summary:
     rate: float = 0.0
     warnings: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    read: int = 0
+    without_author: int = 0
+
+    def sentences(self) -> Iterator[str]:
+        """Yield what a person wants to know: first what was added, then everything that is not zero."""
+        added = counted(self.added, "quote") if self.added else "no quotes"
+        yield f"{added} added, {self.quotes:,} in all, in {self.seconds:,.1f} s"
+        if self.updated:
+            yield f"{counted(self.updated, 'quote')} updated, whose author, work, year, tags or note changed"
+        if self.removed:
+            yield f"{counted(self.removed, 'quote')} removed, no longer in any source"
+        if self.repeats:
+            yield f"{counted(self.repeats, 'duplicate')} left out"
+        if self.bad:
+            yield f"{counted(self.bad, 'invalid record')} skipped"
+        if self.truncated:
+            longer = (
+                "is longer than the model reads: its end does"
+                if self.truncated == 1
+                else ("are longer than the model reads: their ends do")
+            )
+            yield f"{counted(self.truncated, 'quote')} {longer} not count in a search"
+        if 0 < self.without_author * 2 < self.read:
+            verb = "has" if self.without_author == 1 else "have"
+            yield f"{self.without_author:,} of {counted(self.read, 'quote')} {verb} no author"
+        if self.encoded:
+            yield f"{counted(self.encoded, 'text')} encoded, {self.rate:,.0f} per second"

@@ -156,6 +156,8 @@ def update(
         rate=added.rate,
         warnings=warnings,
         remarks=staged.remarks,
+        read=merges[0].read,
+        without_author=merges[0].without_author,
     )
 
 

@@ -48,6 +48,8 @@ def test_highlights_are_read_with_note_chapter_and_date(tmp_path: Path) -> None:
         ("Emma", "/sdcard/Jane Austen - Emma.epub", "Jane Austen"),
         ("Emma", "/sdcard/Emma (Austen, Jane) (z-lib.org).epub", "Jane Austen"),
         ("The Time Machine", "/sdcard/the_time_machine - H. G. Wells.fb2", "H. G. Wells"),
+        ("Emma", "/sdcard/Emma_ A Novel - Jane Austen.epub", "Jane Austen"),
+        ("Emma", "/sdcard/Emmanuel - Some Writer.epub", None),
         ("Emma", "/sdcard/novels - volume 1.epub", None),
         ("Emma", "/sdcard/Emma.epub", None),
     ],

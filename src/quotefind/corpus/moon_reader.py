@@ -83,13 +83,17 @@ def _quote(name: str, line: int, fields: list[str]) -> Quote | BadRecord:
 
 
 def _author(title: str, file: str) -> str | None:
-    """Return the author in the name of a file: `Title - Author`, `Author - Title` or `Title (Author)`."""
+    """Return the author in the name of a file: `Title - Author`, `Author - Title` or `Title (Author)`.
+
+    A subtitle may follow the title there.
+    """
     stem = PurePosixPath(file.replace("\\", "/")).stem
+    known = f"{fold(title)} "
     book, author = split_book(stem)
-    if author is not None and fold(book) == fold(title):
+    if author is not None and f"{fold(book)} ".startswith(known):
         return author
-    before, dash, after = stem.rpartition(" - ")
-    if dash and fold(before) == fold(title):
+    before, _, after = stem.rpartition(" - ")
+    if f"{fold(before)} ".startswith(known):
         return names_in_order(after)
-    before, dash, after = stem.partition(" - ")
-    return names_in_order(before) if dash and fold(after) == fold(title) else None
+    before, _, after = stem.partition(" - ")
+    return names_in_order(before) if f"{fold(after)} ".startswith(known) else None

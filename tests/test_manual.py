@@ -1,8 +1,9 @@
-"""The man page: made from the program, whole, and clean roff."""
+"""The reference, made from the program, and the man page, made from the reference."""
 
 from __future__ import annotations
 
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -14,13 +15,11 @@ import typer.main
 from test_readme import options
 
 from quotefind import errors
-from quotefind.cli import app, manual, reference
+from quotefind.cli import app
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "quotefind.1"
-
-# What stands before a command, or comes with each; README.md has them.
-_OF_THE_WHOLE = {"--version", "--install-completion", "--show-completion"}
+SCRIPT = ROOT / "docs" / "manual.py"
 
 
 def shown(page: Path) -> str:
@@ -33,19 +32,20 @@ def shown(page: Path) -> str:
     return " ".join(done.stdout.split())
 
 
-def test_the_page_is_that_of_the_program() -> None:
-    """The page in the repository is what the program makes; python -m quotefind.cli.manual > docs/quotefind.1."""
-    assert manual.page() == PAGE.read_text(encoding="ascii")
-    again = subprocess.run([sys.executable, "-m", "quotefind.cli.manual"], capture_output=True, text=True, check=True)
-    assert again.stdout == manual.page()
+def test_the_page_is_made_from_the_reference() -> None:
+    """python docs/manual.py > docs/quotefind.1 was run after the last change of docs/reference.md."""
+    made = subprocess.run([sys.executable, str(SCRIPT)], capture_output=True, text=True, check=True)
+    assert made.stdout == PAGE.read_text(encoding="ascii")
 
 
 def test_the_reference_is_that_of_the_program() -> None:
-    """docs/reference.md is what the program makes; python -m quotefind.cli.reference > docs/reference.md."""
+    """docs/reference.md is what Typer writes, without backspaces, and names every option of the program."""
+    command = [sys.executable, "-m", "typer", "quotefind.cli", "utils", "docs", "--name", "quotefind"]
+    made = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
     written = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
-    assert reference.page() == written
+    assert made.stdout.replace("\b", "") == written
     program = typer.main.get_command(app)
-    assert [option for option in options(program) - _OF_THE_WHOLE if option not in written] == []
+    assert [option for option in options(program) if option not in written] == []
 
 
 def test_the_page_is_installed() -> None:
@@ -74,5 +74,6 @@ def test_text_is_no_markup(tmp_path: Path) -> None:
     """What roff would obey or change in a text is shown as it is."""
     odd = ["'.br' -- a \\fB\"^~`\\ …é", ".SH no heading", "'br", "\\*(.T", "a\n.bp"]
     page = tmp_path / "odd.1"
-    page.write_text('.TH ODD 1 "" "" ""\n.SH NAME\n' + "\n.PP\n".join(map(manual._text, odd)) + "\n", encoding="ascii")
+    text = runpy.run_path(str(SCRIPT))["text"]
+    page.write_text('.TH ODD 1 "" "" ""\n.SH NAME\n' + "\n.PP\n".join(map(text, odd)) + "\n", encoding="ascii")
     assert " ".join(" ".join(odd).split()) in shown(page)

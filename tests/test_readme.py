@@ -20,7 +20,12 @@ from quotefind.corpus import FORMATS
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = {page.name: page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").glob("*.md"))}
+# All but the reference, which Typer writes.
+PAGES = {
+    page.name: page.read_text(encoding="utf-8")
+    for page in sorted((ROOT / "docs").glob("*.md"))
+    if page.name != "reference.md"
+}
 # Where each command has its section.
 COMMAND_PAGES = PAGES["commands.md"] + PAGES["models.md"]
 PROGRAM: Any = typer.main.get_command(app)

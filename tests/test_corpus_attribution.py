@@ -210,7 +210,7 @@ def test_an_attribution_may_be_a_line_of_its_own(line: str, expected: Attributio
         ("Sara Example", Attribution("Sara Example", None)),
         ("The Great Gatsby by F. Scott Example", Attribution("F. Scott Example", "The Great Gatsby")),
         ("_Sara Example, The Promise_", Attribution("Sara Example", "The Promise")),
-        ('Bertrand Example, "Unpopular Essays", 1950', Attribution("Bertrand Example", '"Unpopular Essays", 1950')),
+        ('Bertrand Example, "Unpopular Essays", 1950', Attribution("Bertrand Example", "Unpopular Essays", year=1950)),
         ("Sara Example — The Promise", Attribution("Sara Example", "The Promise")),
         ("Sara Example (1900–1980)", Attribution("Sara Example", None)),
         ("Section 4.4.2 (p. 19)", Attribution(None, None, "Section 4.4.2 (p. 19)")),

@@ -525,7 +525,7 @@ def test_org_quote_blocks() -> None:
     """Markup, links, footnotes and comments go; without an attribution it is by the author of the note's book."""
     [quote] = quotes(ORG, "org")
     assert quote == Quote(
-        "The universe is change; our life is what our thoughts make it.",
+        "The universe is change;\nour life is what our thoughts make it.",
         "Marcus Aurelius",
         "Meditations",
         tags=("stoics", "books"),
@@ -587,7 +587,7 @@ def test_an_obsidian_note_on_a_book() -> None:
     common = {"tags": ("stoicism", "book"), "source": str(path)}
     assert list(read_file(path, ReadOptions())) == [
         Quote("The universe is change; our life is what our thoughts make it.", **book, **common, line=10),
-        Quote("Begin at once to live.", "Seneca", "Letters", **common, line=15),
+        Quote("Begin at once to live.", **book, **common, line=15, place="Seneca, Letters"),
         Quote("First say to yourself what you would be.", "Epictetus", **common, line=21),
         Quote("No man is free who is not master of himself.", "Epictetus", **common, line=25),
         Quote("Know thyself.", **book, **common, line=29),
@@ -606,11 +606,17 @@ def test_an_obsidian_note_on_a_book() -> None:
         ),
         ('authors: ["Thales", Solon]\nsource: https://x.y/z\n', "Thales, Solon", None, ()),
         ("author: '[[people/Thales#Life]]'\n", "Thales", None, ()),
-        ("title: My quotes\ntags: a, #b c\n", None, None, ("a", "b", "c")),
+        ("title: My quotes\ntags: 'a, #b c'\n", None, None, ("a", "b", "c")),
+        ("tags:\n  - anger\n  - self control\n", None, None, ("anger", "self control")),
+        ("tags: [self control, '[[anger]]']\n", None, None, ("self control", "anger")),
+        ("kindle-sync:\n  title: Sayings\n  author: Thales\n", "Thales", "Sayings", ()),
+        ("author: [[Thales]]\nbook: '[[Sayings|The Sayings]]'\n", "Thales", "The Sayings", ()),
+        ("author: Thales\ntitle: Cosmos: a voyage\n", "Thales", "Cosmos: a voyage", ()),
+        ("author: Unknown\ntitle: Sayings\n", None, "Sayings", ()),
         ("book: Sayings\ntags:\n- wise/men\n- old\n", None, "Sayings", ("wise/men", "old")),
         ("layout: post\nauthor: Me\ntitle: My page\ntags: [a]\n", None, None, ("a",)),
-        ("nested:\n  author: Me\nother: |\n  text\nauthor: null\n", None, None, ()),
-        ("author: &a [*a, *a]\n<<: *a\n", "&a [*a, *a]", None, ()),
+        ("nested:\n  author: Thales\nother: |\n  text\nauthor: null\n", None, None, ()),
+        ("author: &a [*a, *a]\n<<: *a\n", None, None, ()),
     ],
 )
 def test_front_matter(top: str, author: str | None, work: str | None, tags: tuple[str, ...]) -> None:

@@ -7,7 +7,7 @@ brackets, do so only after the end of a sentence or a closing mark, or in a file
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from quotefind.corpus.author_names import is_likely_name
@@ -53,6 +53,7 @@ _TITLE = "|".join(
     re.escape(a) + r"(?:(?!" + re.escape(b) + r").)+" + re.escape(b) for a, b in {**_MARKS, **_EMPHASIS}.items()
 )
 _TITLE_FIRST = re.compile(rf"(?P<title>{_TITLE})(?:\s*,\s*(?:by\s+)?(?P<rest>.+))?")
+_TITLE_AND_YEAR = re.compile(rf"(?P<title>{_TITLE})\s*,?\s*\(?(?P<year>[0-9]{{4}})\)?")
 _IN_WORK = re.compile(rf"(?P<author>[^,]+?)\s+(?:in|from)\s+(?P<work>{_TITLE}|<[^<>]+>)")
 _IN_ANYTHING = re.compile(r"(?P<author>[^,]+?)\s+(?:in|from|on|at|to|about)\s+(?P<work>.+)")
 # Commas in brackets, in quotation marks and before such a suffix do not end the author.
@@ -82,11 +83,12 @@ _ADDRESS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """Who said a quote (`author`), the `work` that it is from, and the `place` in that; at least one is not None."""
+    """Who said a quote, the work that it is from, the place in that, and its year; one of the first three is known."""
 
     author: str | None
     work: str | None
     place: str | None = None
+    year: int | None = None
 
 
 def split_attribution(text: str, *, loose: bool = False) -> tuple[str, Attribution | None]:
@@ -308,7 +310,7 @@ def _divide_at_place(credit: str) -> Attribution:
     attribution = _divide(rest) if rest else None
     if not places or attribution is None:
         return _divide(credit)
-    return Attribution(attribution.author, attribution.work, ", ".join(places))
+    return replace(attribution, place=", ".join(places))
 
 
 def _divide(credit: str) -> Attribution:
@@ -327,7 +329,10 @@ def _divide(credit: str) -> Attribution:
     if parts is None:
         return Attribution(None, credit)
     author = _bare_emphasis(_without_dates(parts["author"]))
-    work = _bare(_IN.sub("", parts["work"] or "", count=1))
+    work = _IN.sub("", parts["work"] or "", count=1)
+    if author and (dated := _TITLE_AND_YEAR.fullmatch(work)):
+        return Attribution(author, _bare(dated["title"]), year=int(dated["year"]))
+    work = _bare(work)
     return Attribution(author or None, work or None) if author or work else Attribution(None, credit)
 
 

@@ -50,8 +50,10 @@ def _read(stream: TextIO, name: str, options: ReadOptions, ends: Ends) -> Iterat
             continue
         words, credit = _split(list(map(_struck_over, lines)))
         if any(map(str.isalnum, words)):
-            author, work, place = (credit.author, credit.work, credit.place) if credit else (None, None, None)
-            yield make_quote(name, number, words, author, work, tags=tags, place=place, keep_lines=True)
+            said = credit or Attribution(None, None)
+            yield make_quote(
+                name, number, words, said.author, said.work, said.year, tags, place=said.place, keep_lines=True
+            )
 
 
 def _split(lines: list[str]) -> tuple[str, Attribution | None]:

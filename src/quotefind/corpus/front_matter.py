@@ -1,54 +1,54 @@
-"""What stands between lines of `---` at the top of a Markdown note: as much of YAML as such notes use, and no more."""
+"""What a note says of itself at its top: YAML between lines of `---`, or TOML between lines of `+++`."""
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+from quotefind.corpus.author_names import real_author
 from quotefind.corpus.blocks import About
-from quotefind.corpus.fields import LONGEST_NAME, MOST_TAGS
+from quotefind.corpus.fields import LONGEST_NAME, MOST_TAGS, unusable
 
-_LONGEST = 100_000  # characters
-_END = re.compile(r"^(?:---|\.\.\.)[ \t]*$", re.MULTILINE)
-_KEY = re.compile(r"(?P<key>[A-Za-z][\w -]*?)[ \t]*:(?:[ \t]+(?P<value>.*))?")
-_ITEM = re.compile(r"[ \t]*-[ \t]+(?P<value>.+)")
-_COMMENT = re.compile(r"(?:^|[ \t])#(?=[ \t]).*")
+_LONGEST = 30_000  # characters
+_DEEPEST = 4  # levels of keys that are searched
+_END = {
+    "---": re.compile(r"^(?:---|\.\.\.)[ \t]*$", re.MULTILINE),
+    "+++": re.compile(r"^\+\+\+[ \t]*$", re.MULTILINE),
+}
+_LINE = re.compile(r"(?P<key>[A-Za-z][\w -]{0,40}?)[ \t]*:[ \t]+(?P<value>\S.*)")
 _WIKI = re.compile(r"\[\[([^\[\]|]*)(?:\|([^\[\]]*))?\]\]")
-_URL = re.compile(r"[a-z]{2,10}://", re.IGNORECASE)
+_MARKDOWN_LINK = re.compile(r"\[([^\[\]]*)\]\([^()\s]*\)")
+_URL = re.compile(r"(?:[a-z]{2,10}://|www\.)", re.IGNORECASE)
 
-_AUTHORS = ("author", "authors", "by")
-_WORKS = ("book", "work")
-_TITLES = ("title", "source")  # of a note, unless it names an author as well
+_AUTHORS = ("author", "authors", "by", "writer", "creator", "autor", "auteur", "autore", "bookauthor", "book-author")
+_WORKS = ("book", "work", "booktitle", "book-title", "book_title")
+_TITLES = ("title", "full-title", "full_title", "source")  # of a note, unless it names an author as well
 _TAGS = ("tags", "tag", "keywords")
 # A page that is to be published: its author is who wrote the page.
 _PUBLISHED = ("layout", "draft", "slug", "permalink")
 
 
 def front_matter(source: str) -> tuple[About, str]:
-    """Return what a note says of itself, and the note with blank lines in the place of that, so that lines stay.
+    """Return what a note says of itself, and the note with blank lines instead of that, so that line numbers stay.
 
-    Known are `author`, `book`, `title`, which without an author is only that of the note, and `tags`. In a page that is
-    to be published (it has a `layout`, `draft`, `slug` or `permalink`) the author is who wrote the page, and not who is
-    quoted in it.
+    Known are `author`, `book`, `title`, which without an author is only that of the note, and `tags`; a key that is not
+    found at the top level is looked for in the levels below. In a page that is to be published (it has a `layout`,
+    `draft`, `slug` or `permalink`) the author is who wrote the page, and not who is quoted in it.
     """
-    if not source.startswith("---"):
-        return About(), source
+    mark = source[:3]
     opening = source.find("\n")
-    if opening < 0 or source[:opening].rstrip() != "---":
+    if mark not in _END or opening < 0 or source[:opening].rstrip() != mark:
         return About(), source
-    closing = _END.search(source, opening + 1, opening + _LONGEST)
+    closing = _END[mark].search(source, opening + 1, opening + _LONGEST)
     if closing is None:
         return About(), source
-    values = _values(source[opening + 1 : closing.start()].split("\n"))
-    tags = tuple(tag for value in _first(values, _TAGS) for tag in _words(value) if len(tag) <= LONGEST_NAME)
-    author = work = None
-    if not any(key in values for key in _PUBLISHED):
-        author = _name(", ".join(_first(values, _AUTHORS)))
-        works = (*_WORKS, *_TITLES) if author else _WORKS
-        work = next((name for key in works if (name := _name(", ".join(values.get(key, ()))))), None)
     rest = "\n" * source.count("\n", 0, closing.end()) + source[closing.end() :]
-    return About(author, work, tags[:MOST_TAGS]), rest
+    text = source[opening + 1 : closing.start()]
+    if unusable(text):
+        return About(author=text), rest  # the parser of the note says what is wrong with it
+    return _about(_yaml(text) if mark == "---" else _toml(text)), rest
 
 
 def clean_links(text: str) -> str:
@@ -56,43 +56,106 @@ def clean_links(text: str) -> str:
     return _WIKI.sub(lambda link: link[2] or link[1].split("#")[0].rpartition("/")[2] or link[1], text)
 
 
-def _values(lines: Sequence[str]) -> dict[str, list[str]]:
-    """Return the values of each key at the margin; what is nested otherwise than in a list is passed over."""
-    values: dict[str, list[str]] = {}
-    within: list[str] | None = None
-    for line in lines:
-        if found := _KEY.fullmatch(line.rstrip()):
-            within = values.setdefault(found["key"].strip().casefold(), [])
-            value = _COMMENT.sub("", found["value"] or "").strip()
-            if value in ("", "|", ">", "null", "~"):
-                continue
-            value = clean_links(value)
-            if value[0] == "[" and value[-1] == "]":
-                within += filter(None, map(_bare, next(csv.reader([value[1:-1]], skipinitialspace=True), [])))
-            else:
-                within.append(_bare(value))
-        elif within is not None and (item := _ITEM.fullmatch(line.rstrip())):
-            within.append(_bare(clean_links(_COMMENT.sub("", item["value"]).strip())))
-        elif line.strip() and not line[0].isspace():
-            within = None
-    return values
+def linked_names(text: str) -> str:
+    """Return the names in a value of a note: what its links show, without the marks around them."""
+    return _MARKDOWN_LINK.sub(r"\1", clean_links(text)).strip().strip("\"'*_").strip()
 
 
-def _bare(value: str) -> str:
-    """Return a value without the quotation marks around it."""
-    value = value.strip()
-    return value[1:-1].strip() if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
+def tags_in(value: str) -> list[str]:
+    """Return the tags in one value: links between notes, words after `#`, or what commas or blanks separate."""
+    if links := _WIKI.findall(value):
+        return [shown or name.rpartition("/")[2] for name, shown in links]
+    return [tag for tag in (part.strip("#").strip() for part in re.split(r"[\s,]+", value)) if tag]
 
 
-def _first(values: dict[str, list[str]], keys: Sequence[str]) -> list[str]:
-    return next((values[key] for key in keys if values.get(key)), [])
+def _yaml(text: str) -> Mapping[str, Any]:
+    """Return the values of YAML, all of them as strings, lists and mappings; nothing where it has aliases.
+
+    An alias could stand for more than fits into memory. Where the text is no YAML, as `title: Cosmos: a voyage` is not,
+    the plain lines `key: value` count.
+    """
+    import yaml  # not at the top: most notes have no front matter, and other formats never
+
+    class Loader(yaml.BaseLoader):
+        """Makes strings of all values, so that `no` and `1984` stay what they are, and refuses aliases."""
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):
+                raise _AliasError
+            return super().compose_node(parent, index)
+
+    try:
+        found = yaml.load(text, Loader)
+    except (_AliasError, RecursionError):
+        return {}
+    except (yaml.YAMLError, ValueError, LookupError, TypeError):
+        lines = map(_LINE.fullmatch, text.split("\n"))
+        return {line["key"]: line["value"].strip().strip("\"'") for line in lines if line}
+    return found if isinstance(found, dict) else {}
 
 
-def _name(value: str) -> str | None:
+class _AliasError(Exception):
+    """There is an alias, which could stand for anything."""
+
+
+def _toml(text: str) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError):
+        return {}
+
+
+def _about(values: Mapping[str, Any]) -> About:
+    """Return what the values say of the quotes of a note."""
+    levels = list(_levels(values, 0))
+    keys = {key for level in levels[:1] for key in level}
+    written = _first(levels, _TAGS)
+    if isinstance(written, list):  # of which each is one tag, however many words it has
+        tags = [clean_links(tag).strip().strip("#") for tag in _strings(written)]
+    else:
+        tags = [tag for value in _strings(written) for tag in tags_in(value)]
+    tags = [tag for tag in tags if tag and len(tag) <= LONGEST_NAME][:MOST_TAGS]
+    author = work = None
+    if keys.isdisjoint(_PUBLISHED):
+        author = _name(_first(levels, _AUTHORS), ", ")
+        works = (*_WORKS, *_TITLES) if author else _WORKS
+        work = next((name for key in works if (name := _name(_first(levels, (key,)), ", "))), None)
+    return About(real_author(author) if author else None, work, tuple(tags))
+
+
+def _levels(values: Mapping[str, Any], depth: int) -> Iterator[dict[str, Any]]:
+    """Yield the mapping and those in it, the outer ones first, with keys in lower case."""
+    yield {str(key).strip().casefold(): value for key, value in values.items() if isinstance(key, str)}
+    if depth < _DEEPEST:
+        for value in values.values():
+            if isinstance(value, dict):
+                yield from _levels(value, depth + 1)
+
+
+def _first(levels: Sequence[dict[str, Any]], keys: Sequence[str]) -> Any:
+    """Return the first value there is for one of `keys`, the outer levels first; None if there is none."""
+    for level in levels:
+        for key in keys:
+            if (value := level.get(key)) not in (None, "", [], {}) and not isinstance(value, dict):
+                return value
+    return None
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """Yield the strings of a value; `[[Name]]` without marks around it is a list in a list, and means a link."""
+    if isinstance(value, list):
+        for part in value[:MOST_TAGS]:
+            if isinstance(part, list) and len(part) == 1 and isinstance(part[0], str):
+                yield f"[[{part[0]}]]"
+            elif not isinstance(part, list | dict):
+                yield str(part)
+    elif value is not None and not isinstance(value, dict):
+        text = str(value)
+        yield "" if text in ("~", "null", "|", ">") else text
+
+
+def _name(value: Any, between: str) -> str | None:
     """Return a name or a title; None where it is none, but an address or a text."""
-    return None if not value or len(value) > LONGEST_NAME or _URL.match(value) else value
-
-
-def _words(value: str) -> list[str]:
-    """Return the tags of one value: they hold no blanks, and commas may stand between them."""
-    return [tag for tag in (part.strip("#") for part in re.split(r"[\s,]+", value)) if tag]
+    names = [name for text in _strings(value) if (name := linked_names(text))]
+    name = between.join(names)
+    return None if not name or len(name) > LONGEST_NAME or _URL.match(name) else name

@@ -1,48 +1,40 @@
-"""Markdown: block quotes, with the attribution behind a dash at their end or in the paragraph behind them.
+"""Markdown: block quotes, highlights that reading tools write, and lists of quotes.
 
-What Obsidian adds is known: call-outs, links between notes, names of blocks, and what a note says of itself at its top.
+What Obsidian adds is known: call-outs, links between notes, names of blocks, and what a note says of itself.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, TextIO
 
-from quotefind.corpus.attribution import Attribution, parse_attribution
-from quotefind.corpus.blocks import About, is_credit, parse_credit, split_block
-from quotefind.corpus.fields import (
-    LONGEST_TEXT,
-    UNUSABLE,
-    FlawError,
-    bad,
-    check_length,
-    make_quote,
-    raw_problem,
-    unusable,
-)
-from quotefind.corpus.front_matter import clean_links, front_matter
+from quotefind.corpus.attribution import Attribution
+from quotefind.corpus.blocks import About, Block
+from quotefind.corpus.fields import LONGEST_NAME, UNUSABLE, FlawError, bad, make_quote, raw_problem, unusable
+from quotefind.corpus.front_matter import front_matter, linked_names
+from quotefind.corpus.markdown_blocks import block_quotes
+from quotefind.corpus.markdown_highlights import highlights, metadata
+from quotefind.corpus.markdown_lists import listed_quotes
+from quotefind.corpus.markdown_text import Texts
+from quotefind.corpus.nodes import nodes_of
 from quotefind.corpus.options import BadRecord, ReadOptions
 from quotefind.records import Quote
 
-if TYPE_CHECKING:
-    from markdown_it.token import Token
-
-_BREAK_TAG = re.compile(r"<br\s*/?>", re.IGNORECASE)
-
-_CALLOUT = re.compile(r"\[!(?P<kind>[\w-]+)(?:\|[^\]\n]*)?\][+-]?[ \t]*(?P<title>[^\n]*)(?:\n|$)")
-_QUOTED = ("quote", "cite")  # others hold what the writer of the note says
-_EMBEDDED = re.compile(r"!\[\[[^\[\]\n]{1,300}\]\]")
-_COMMENT = re.compile(r"%%[^%]*%%")
-_MARKED = re.compile(r"==([^=\n]+)==")
-_BLOCK_ID = re.compile(r"(?:^|(?<=\s))\^[A-Za-z0-9-]{1,64}\s*$")
+_DATAVIEW = re.compile(
+    r"^[ \t]*(?:[-*+][ \t]+)?[(\[]?\**(?P<key>author|authors|by|book|title|full title|source)\**::\**[ \t]*"
+    r"(?P<value>\S[^\n]*)$",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 def read_markdown(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
-    """Yield the outermost block quotes of a Markdown (CommonMark) file, without their markup.
+    """Yield the quotes of a Markdown (CommonMark) file, without their markup.
 
-    A call-out is one if it is a `[!quote]`; the title of that is its attribution, if it has no other. A quote without
-    an attribution is by the author, and from the book, that the note names at its top; all have the tags of the note.
+    They are the highlights, in a file that a reading tool wrote; else the outermost block quotes, of call-outs those of
+    the kinds quote and cite; else, in a file that is about quotes, the items of lists and the paragraphs. A quote
+    without an attribution is by the author, and from the book, that the note names; all have the tags of the note.
     """
     from markdown_it import MarkdownIt  # not at the top: the other formats must not wait for it
 
@@ -50,104 +42,60 @@ def read_markdown(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Q
     if problem := raw_problem("".join((about.author or "", about.work or "", *about.tags)), options.encoding):
         yield bad(name, 1, problem)
         about = About()
+    about = _with_fields(about, source)
     lines = source.split("\n") if unusable(source) else []
-    # What stands outside of block quotes need not be looked into.
+    # What is outside of quotes need not be parsed inline.
     parser = MarkdownIt("commonmark").disable("inline")
-    links: dict[str, Any] = {}
-    tokens = parser.parse(UNUSABLE.sub("\ufffd", source) if lines else source, links)
-
-    def plain(inline: Token) -> str:
-        check_length("the text", inline.content, LONGEST_TEXT)
-        children: list[Token] = []
-        parser.inline.parse(inline.content, parser, links, children)
-        return _without_obsidian(_plain(children))
-
-    for begin, end in _block_quotes(tokens):
-        first, last = tokens[begin].map or [0, 0]
-        behind = tokens[end + 1 : end + 3]
-        follows = behind[1] if len(behind) == 2 and behind[0].type == "paragraph_open" else None
-        try:
-            credit = plain(follows) if follows and len(follows.content) <= LONGEST_TEXT else ""
-            blocks = _blocks(tokens[begin + 1 : end], plain)
-        except FlawError as flaw:
-            yield bad(name, first + 1, str(flaw))
-            continue
-        if not is_credit(credit):
-            credit = ""
-        elif follows and follows.map:
-            last = follows.map[1]
-        if problem := raw_problem("\n".join(lines[first:last]), options.encoding):
+    references: dict[str, Any] = {}
+    tokens = parser.parse(UNUSABLE.sub("\ufffd", source) if lines else source, references)
+    texts = Texts(parser, references)
+    nodes = nodes_of(tokens)
+    found = highlights(nodes, texts, about)
+    if not found:
+        about = metadata(nodes, about)
+        found = block_quotes(nodes, texts, about) or listed_quotes(nodes, texts, name, about)
+    for quote in found:
+        first, last = quote.lines
+        if isinstance(quote.block, FlawError):
+            yield bad(name, first + 1, str(quote.block))
+        elif problem := raw_problem("\n".join(lines[first:last]), options.encoding):
             yield bad(name, first + 1, problem)
-            continue
-        words, attribution = _split(blocks, credit)
-        if attribution or any(map(str.isalnum, words)):  # else it held nothing but code or a picture
-            credited = attribution or about
-            yield make_quote(name, first + 1, words, credited.author, credited.work, tags=[*about.tags])
+        else:
+            yield from _quote(name, first + 1, quote.block, quote.about or about)
 
 
-def _block_quotes(tokens: Sequence[Token]) -> Iterator[tuple[int, int]]:
-    """Yield where each block quote that stands in no other one opens and closes."""
-    depth, begin = 0, 0
-    for at, token in enumerate(tokens):
-        if token.type == "blockquote_open":
-            begin = begin if depth else at
-            depth += 1
-        elif token.type == "blockquote_close":
-            depth -= 1
-            if not depth:
-                yield begin, at
+def _with_fields(about: About, source: str) -> About:
+    """Return `about` with what Dataview's fields, such as `Author:: [[Name]]`, add to it."""
+    if about.author is not None or "::" not in source:
+        return about
+    values: dict[str, str] = {}
+    for field in _DATAVIEW.finditer(source):
+        values.setdefault(field["key"].casefold(), linked_names(field["value"]))
+    author = next((values[key] for key in ("author", "authors", "by") if values.get(key)), None)
+    if not author or len(author) > LONGEST_NAME:
+        return about
+    titles = (values.get(key) for key in ("book", "full title", "title", "source"))
+    work = about.work or next((title for title in titles if title and len(title) <= LONGEST_NAME), None)
+    return replace(about, author=author, work=work)
 
 
-def _blocks(tokens: Sequence[Token], plain: Callable[[Token], str]) -> list[str]:
-    """Return the text of each paragraph, heading and list item; a list of one item at the end keeps its dash."""
-    blocks = [plain(token) for token in tokens if token.type == "inline"]
-    if blocks and tokens[-1].type == "bullet_list_close" and tokens[-1].markup == "-":
-        level = tokens[-1].level
-        begin = max(at for at, token in enumerate(tokens) if token.type == "bullet_list_open" and token.level == level)
-        if sum(token.type == "inline" for token in tokens[begin:]) == 1:
-            blocks[-1] = f"— {blocks[-1]}"
-    return blocks
-
-
-def _plain(children: Sequence[Token]) -> str:
-    """Return the text of inline tokens without their markup, a line for each line."""
-    parts = []
-    for child in children:
-        if child.type in ("softbreak", "hardbreak") or (
-            child.type == "html_inline" and _BREAK_TAG.fullmatch(child.content)
-        ):
-            parts.append("\n")
-        elif child.type in ("text", "text_special", "code_inline", "image"):
-            parts.append(child.content)
-    return "".join(parts)
-
-
-def _split(blocks: list[str], behind: str) -> tuple[str, Attribution | None]:
-    """Return the words and the attribution of a block quote or call-out; `behind` is the credit that follows it.
-
-    A call-out that is not a quotation has no words.
-    """
-    callout = _CALLOUT.match(blocks[0]) if blocks else None
-    if callout is None:
-        return split_block(blocks, behind)
-    if callout["kind"].casefold() not in _QUOTED:
-        return "", None
-    title = callout["title"].strip()
-    blocks = [block for block in (blocks[0][callout.end() :], *blocks[1:]) if block.strip()]
-    if not blocks:
-        return split_block([title], behind)
-    words, attribution = split_block(blocks, behind)
-    if attribution is None and title.casefold() not in _QUOTED:
-        attribution = parse_credit(title) or parse_attribution(title)
-    return words, attribution
-
-
-def _without_obsidian(text: str) -> str:
-    """Return `text` without what Obsidian shows otherwise, or not at all."""
-    if "[[" in text:
-        text = clean_links(_EMBEDDED.sub("", text))
-    if "%%" in text:
-        text = _COMMENT.sub("", text)
-    if "==" in text:
-        text = _MARKED.sub(r"\1", text)
-    return _BLOCK_ID.sub("", text) if "^" in text else text
+def _quote(name: str, line: int, block: Block, about: About) -> Iterator[Quote | BadRecord]:
+    """Yield the quote that a block makes, if there are words in it."""
+    credit = block.attribution
+    if credit is None or (credit.author is None and credit.work is None):
+        credit = Attribution(about.author, about.work)
+    if not credit.author and about.author:
+        credit = replace(credit, author=about.author)
+    yield make_quote(
+        name,
+        line,
+        block.words,
+        credit.author,
+        credit.work,
+        credit.year,
+        tags=list(dict.fromkeys([*about.tags, *block.tags])),
+        note=block.note,
+        place=block.place,
+        added=block.added,
+        keep_lines=True,
+    )

@@ -166,7 +166,14 @@ class _Entries:
     def _quote(self, number: int, words: str, attribution: Attribution | None) -> Quote | BadRecord:
         credit = attribution or Attribution(None, None)
         return make_quote(
-            self._name, number, words, credit.author, credit.work, place=credit.place, keep_lines="\n" in words.strip()
+            self._name,
+            number,
+            words,
+            credit.author,
+            credit.work,
+            credit.year,
+            place=credit.place,
+            keep_lines="\n" in words.strip(),
         )
 
 

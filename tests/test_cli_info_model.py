@@ -234,7 +234,7 @@ def test_nothing_else_downloads(tmp_path: Path, hub: Hub) -> None:
     arguments = ["index", str(source), "--model", "some/model"]
     done = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert done.exit_code == 5
-    assert "fetch it once with: quotefind model download some/model" in done.stderr
+    assert "download it once with: quotefind model download some/model" in done.stderr
     assert [options["local_files_only"] for _, options in hub.asked] == [True]
 
 
@@ -244,7 +244,11 @@ def test_an_empty_name_of_a_model_is_refused(cli: Cli, monkeypatch: pytest.Monke
     cli.index(QUOTES)
     monkeypatch.setattr("quotefind.encoders.open_encoder", open_encoder)
     done = cli(*arguments, "--model", "")
-    assert (done.code, done.out, done.err) == (5, "", "quotefind: The name of the model is empty.\n")
+    assert (done.code, done.out, done.err) == (
+        5,
+        "",
+        "quotefind: The name of the model is empty. Leave out --model for the default model, or name one.\n",
+    )
 
 
 @pytest.mark.parametrize(

@@ -499,7 +499,7 @@ def test_a_directory_that_holds_no_model_is_an_error(tmp_path: Path) -> None:
     """A directory that is not there, or weights that cannot be opened, are an error that names the directory."""
     with pytest.raises(ModelError, match=r"\./not/there"):
         open_encoder("./not/there", device="cpu")
-    with pytest.raises(ModelError, match="There is no model in /not/there: it is no directory") as error:
+    with pytest.raises(ModelError, match="There is no model in /not/there: it is not a directory") as error:
         open_encoder("/not/there", device="cpu")
     assert "download" not in str(error.value)
     (tmp_path / "model.safetensors").write_bytes(b"nonsense")

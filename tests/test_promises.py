@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import typer.main
-from cli_tools import Run, run, write_records
+from cli_tools import Run, run, run_on_terminal, write_records
 
 from quotefind.cli import app
 
@@ -371,6 +371,25 @@ def test_preparing_a_model_opens_no_socket(home: Path, tmp_path: Path, tiny: Pat
     assert os.name == "nt" or {path.name: oct(path.stat().st_mode & 0o077) for path in made} == {
         path.name: "0o0" for path in made
     }
+
+
+def test_preparing_a_model_is_named_on_a_terminal(home: Path) -> None:
+    """While libraries that export a model are kept silent, the progress bar still says what goes on."""
+    code = """
+import time
+from quotefind.cli import session
+from quotefind.encoders.sbert import quiet
+with session.progress_bar() as progress:
+    progress("preparing the model (once)")
+    with quiet():
+        progress("exporting")
+        print("noise")
+        time.sleep(0.5)
+"""
+    done, written = run_on_terminal((sys.executable, "-c", code), home=home, stream="stderr")
+    assert done == 0
+    assert "exporting" in written
+    assert "noise" not in written
 
 
 def test_the_very_first_find_imports_no_torch(home: Path) -> None:

@@ -1,13 +1,13 @@
 """The program: `quotefind`, or `python -m quotefind`.
 
-It imports next to nothing, so that Ctrl-C is in good hands while the rest is imported.
+It imports very little, so that Ctrl-C is handled well while everything else is imported.
 """
 
 from __future__ import annotations
 
 
 def main() -> None:
-    """Run the program; it ends with its exit code."""
+    """Run the program, and exit with its exit code."""
     try:
         from quotefind import interrupts
 
@@ -16,7 +16,7 @@ def main() -> None:
 
         cli.main()
     except KeyboardInterrupt:
-        from quotefind import interrupts  # it may have come before
+        from quotefind import interrupts  # Ctrl-C may have come before
 
         interrupts.exit_now()
 

@@ -11,8 +11,8 @@ from quotefind.blas import use_all_threads
 
 Vectors = NDArray[np.float32]
 
-# Rows scored at a time: 8192 x 384 float32 are 12 MB, enough for BLAS to run at full speed, few to hold. For few
-# queries on the matrix as it lies, larger blocks cost no memory and spare calls.
+# Rows scored at a time: 8192 x 384 float32 are 12 MB, enough for BLAS to run at full speed. For a few queries on all
+# rows of the matrix, larger blocks take no memory and save calls.
 _BLOCK = 8192
 _LARGE_BLOCK = 65536
 _FEW = 8
@@ -20,9 +20,9 @@ _FEW = 8
 _MANY = 200_000
 # Pairs of rows copied at a time: 6 MB.
 _PAIRS = 2048
-# Above this share of the rows it is faster to score all and leave some out than to pick rows.
+# Above this share of the rows it is faster to score all and exclude some than to select rows.
 _MOST = 0.2
-# Only the maximum of each group of rows is kept in the first pass; the k best rows lie in the k best groups.
+# The first pass keeps only the maximum of each group of rows; the k best rows are in the k best groups.
 _GROUP = 64
 # Float32 dot products of unit vectors are off by less than this. A first pass in float32 keeps every row that can be
 # among the best; these are scored again in float64.
@@ -106,13 +106,13 @@ def top_k(
 ) -> list[Ranking]:
     """Return for each query the `k` rows of `matrix` with the highest cosine similarity.
 
-    Exact and deterministic: the first pass finds, block by block, every row that can be among the best; these are
-    scored again in float64, and ties are broken by row number.
+    Exact and deterministic: a first pass in float32 finds, block by block, every row that can be among the best. These
+    are scored again in float64; ties are broken by row number.
 
     Args:
         matrix: (n, d) float32 unit rows, in memory or memory-mapped; it is read once.
         queries: (q, d) float32 unit rows.
-        k: how many; clamped to the rows there are.
+        k: how many; at most as many as there are rows.
         rows: consider only these rows, ascending; None for all.
         without: never consider these rows.
 

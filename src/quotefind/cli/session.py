@@ -99,7 +99,7 @@ class _Bar:
             progress.MofNCompleteColumn(),
             progress.TextColumn("{task.fields[rate]}", markup=False),
             progress.TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=Console(file=sys.stderr),  # this one, also while a library's output is captured
             transient=True,
         )
         bar.start()

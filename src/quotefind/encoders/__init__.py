@@ -1,7 +1,7 @@
 """Text to unit vectors: the Encoder protocol and the ways to open one.
 
-On the CPU an encoder runs a model prepared once for ONNX Runtime, without importing torch. On CUDA or MPS, and for
-a model that cannot be exported, sentence-transformers encodes.
+On the CPU an encoder runs a model that was prepared once for ONNX Runtime, without importing torch. On CUDA or MPS, and
+for a model that cannot be exported, sentence-transformers encodes.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ class Encoder(Protocol):
 
     Attributes:
         name: the reference by which the model can be found again.
-        fingerprint: SHA-256 in hexadecimal of all that decides the vectors: weights, tokenizer, pooling.
+        fingerprint: SHA-256 in hexadecimal of everything that decides the vectors: weights, tokenizer, pooling.
         dim: the length of a vector.
-        pooling: how token vectors become one, as sentence-transformers names it.
-        max_tokens: longer texts are cut behind so many tokens.
+        pooling: how token vectors become one vector, in sentence-transformers' words.
+        max_tokens: longer texts are cut to this many tokens.
     """
 
     name: str
@@ -33,13 +33,13 @@ class Encoder(Protocol):
     max_tokens: int
 
     def encode_quotes(self, texts: Sequence[str], progress: Progress = silent) -> Vectors:
-        """Return (n, dim) float32 unit rows, one a text, in order."""
+        """Return (n, dim) float32 unit rows, one for each text, in order."""
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        """Return (n, dim) float32 unit rows for requests; some models encode these otherwise than quotes."""
+        """Return (n, dim) float32 unit rows for queries; some models encode these differently from quotes."""
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Return the number of tokens of each text as the model would see it uncut."""
+        """Return the number of tokens of each text before it is cut."""
 
 
 def open_encoder(
@@ -51,13 +51,13 @@ def open_encoder(
         model: a directory, the name of the default model or of its base, or NAME[@REVISION] in the local Hugging Face
             cache; None for the default model.
         device: auto (CUDA, then MPS, then CPU), cpu, cuda, cuda:N or mps.
-        fingerprint: what the model must be; a model prepared under this fingerprint is opened without looking at
-            `model` again.
-        progress: told while the model is prepared.
+        fingerprint: the fingerprint that the model must have; a model prepared under it is opened without looking
+            for `model`.
+        progress: called while the model is prepared.
 
     Raises:
-        ModelError: the model or the device is not there.
-        IndexUnusableError: the model is another than `fingerprint` says.
+        ModelError: there is no such model or device.
+        IndexUnusableError: the model has another fingerprint.
     """
     from quotefind.encoders.devices import choose_device
     from quotefind.encoders.onnx import OnnxEncoder
@@ -75,15 +75,15 @@ def open_encoder(
     found = fingerprint_of(source)
     if fingerprint is not None and found != fingerprint:
         raise IndexUnusableError(
-            f"The index was made with another model than {source.name} is now (its fingerprint is {found[:12]}, the "
-            f"index has {fingerprint[:12]}). To encode it anew: quotefind index --rebuild --model {source.name}, with "
-            "the --index that you use."
+            f"The index was made with a model whose fingerprint is {fingerprint[:12]}; that of {source.name} is now "
+            f"{found[:12]}. To encode the index again: quotefind index --rebuild --model {source.name}, with the "
+            "--index that you use."
         )
     reason = ""
     if devices == ["cpu"]:
         ready = prepare(source, found, progress)
         if ready.backend == "onnx":
-            # It may have been prepared under another name, from a directory that was moved since.
+            # It may have been prepared under another name, from a directory that has moved since.
             return OnnxEncoder(replace(ready, name=source.name))
         reason = ready.reason
     from quotefind.encoders.sbert import SentenceTransformersEncoder

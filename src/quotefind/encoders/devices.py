@@ -8,11 +8,11 @@ from quotefind.errors import ModelError, UsageError
 
 
 def choose_device(device: str) -> list[str]:
-    """Return the devices to encode on, as torch names them: ["cpu"], ["mps"], or one entry for each GPU.
+    """Return the devices to encode on, by torch's names: ["cpu"], ["mps"], or one entry for each GPU.
 
     Args:
         device: auto, cpu, cuda (all GPUs), cuda:N or mps. `auto` takes CUDA, then MPS, then the CPU, and imports torch
-            only where a driver for one of the first two is installed.
+            only if a driver for one of the first two is installed.
 
     Raises:
         UsageError: there is no such kind of device.

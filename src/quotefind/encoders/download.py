@@ -1,4 +1,4 @@
-"""The one thing that opens a connection, and only when the user asks for it."""
+"""Downloading a model: the only part that opens a connection, and only when the user asks for it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from quotefind.encoders.resolve import BASE_REPOSITORY, BASE_REVISION, ModelSour
 from quotefind.errors import ModelError
 from quotefind.progress import Progress, silent
 
-# Weights as safetensors and what describes them; no pickles, no copies in other formats.
+# Weights as safetensors, and the files that describe them; no pickles, no copies in other formats.
 _WANTED = ["*.safetensors", "*.json", "*.txt", "*.model"]
 _UNWANTED = ["onnx/*", "openvino/*"]
 
 
 def download(model: str | None = None, progress: Progress = silent) -> ModelSource:
-    """Fetch `model` (NAME[@REVISION]; None: the default one, at its tested revision) into the Hugging Face cache.
+    """Download `model` into the Hugging Face cache.
+
+    `model` is NAME[@REVISION]; None is the base of the default model, at the revision that was tested.
 
     Raises:
         ModelError: the hub cannot be reached, or has no such model with safetensors weights.
@@ -28,7 +30,7 @@ def download(model: str | None = None, progress: Progress = silent) -> ModelSour
         path = Path(
             snapshot_download(repository, revision=revision or None, allow_patterns=_WANTED, ignore_patterns=_UNWANTED)
         )
-    except Exception as error:  # the hub's client and the network below it raise many kinds
+    except Exception as error:  # the hub's client and the network layer raise many kinds
         reason = " ".join(str(error).split())[:300]
         raise ModelError(f"The model {name} could not be downloaded: {reason}") from error
     if not any(path.rglob("*.safetensors")):

@@ -1,4 +1,4 @@
-"""Encoding on the CPU with ONNX Runtime: one session to answer one query at once, one to encode in bulk."""
+"""Encoding on the CPU with ONNX Runtime: one session for a few texts, one for many."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from quotefind.limits import shortage
 from quotefind.progress import Progress, silent
 from quotefind.similarity import Vectors, unit_rows
 
-# Texts are tokenised and sorted by length so many at a time: enough to fill every batch with texts of like length.
+# This many texts at a time are tokenised and sorted by length, enough to fill each batch with texts of similar length.
 _CHUNK = 4096
-# Tokens in a batch: what one core multiplies at once and still holds in its cache. Measured from 256 to 4096.
+# Tokens in a batch: what one core multiplies at once and can hold in its cache. Measured from 256 to 4096.
 _BATCH_TOKENS = 512
-# Up to here the session that opens at once is faster than the one that multiplies faster.
+# Up to this many texts, the session that opens faster beats the one that multiplies faster.
 _FEW = 8
 
 
@@ -31,7 +31,7 @@ class OnnxEncoder:
     """An `Encoder` over a prepared model; imports neither torch nor transformers."""
 
     def __init__(self, model: PreparedModel) -> None:
-        """Open the tokenizer of `model`; a session is opened when the first text comes.
+        """Open the tokenizer of `model`; a session is opened with the first text.
 
         Raises:
             ModelError: the prepared files are damaged.
@@ -42,21 +42,21 @@ class OnnxEncoder:
         self.pooling = model.pooling
         self.max_tokens = model.max_tokens
         self._model = model
-        model.check(weights=False)  # before the parsers below, of which not all survive any file, see them
+        model.check(weights=False)  # not every parser survives a damaged file
         self._check = _WeightsCheck(model)
         self._check.start()
         self._tokenizer = PreparedTokenizer(model.path)
 
     def encode_quotes(self, texts: Sequence[str], progress: Progress = silent) -> Vectors:
-        """Return (n, dim) float32 unit rows, one a text, in order; `progress` is told texts, not batches."""
+        """Return (n, dim) float32 unit rows, one for each text, in order; `progress` counts texts, not batches."""
         return self._encode([self._model.quote_prompt + text for text in texts], progress)
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        """Return (n, dim) float32 unit rows, one a request, in order."""
+        """Return (n, dim) float32 unit rows, one for each query, in order."""
         return self._encode([self._model.query_prompt + text for text in texts], silent)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Return how many tokens each text has, its prompt and the special tokens counted, before it is cut."""
+        """Return how many tokens each text has before it is cut, with its prompt and the special tokens."""
         prompt = self._model.quote_prompt
         return [len(ids) for ids in self._tokenizer.ids([prompt + text for text in texts])]
 
@@ -91,7 +91,7 @@ class OnnxEncoder:
                     done += len(batch)
                     progress("encoding", done, len(texts))
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)  # an interrupt does not wait for the running batches
+            pool.shutdown(wait=False, cancel_futures=True)  # an interrupt does not wait for running batches
         return vectors
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
@@ -119,16 +119,18 @@ class OnnxEncoder:
     @cached_property
     def _quick_session(self) -> onnxruntime.InferenceSession:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = min(_cores(), 4)  # a short text has no work for more
+        options.intra_op_num_threads = min(_cores(), 4)  # a short text keeps no more busy
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # done already
         options.add_session_config_entry("session.disable_prepacking", "1")
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # threads that wait cost the others
+        options.add_session_config_entry(
+            "session.intra_op.allow_spinning", "0"
+        )  # spinning threads slow down the others
         return self._open(options)
 
     @cached_property
     def _bulk_session(self) -> onnxruntime.InferenceSession:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # every core runs batches of its own, so that none waits for another
+        options.intra_op_num_threads = 1  # each core runs batches of its own and waits for no other
         options.inter_op_num_threads = 1
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         return self._open(options)
@@ -139,7 +141,7 @@ class OnnxEncoder:
             return onnxruntime.InferenceSession(
                 str(self._model.path / "model.onnx"), options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # onnxruntime raises its own kinds, about the file or about memory
+        except Exception as error:  # onnxruntime raises errors of its own, about the file or about memory
             raise self._damaged(error) from error
 
     def _damaged(self, error: Exception) -> ModelError:
@@ -147,12 +149,12 @@ class OnnxEncoder:
         return ModelError(
             lacking
             or f"The prepared model in {self._model.path} cannot be opened ({' '.join(str(error).split())[:200]}). "
-            "Delete that directory; the next run makes it again."
+            "Delete that directory; the next run prepares the model again."
         )
 
 
 class _WeightsCheck(threading.Thread):
-    """Reads the weights once while the model is opened and asked: what comes from damaged ones is never returned."""
+    """Reads the weights once while the model is opened and used, so that no vector from damaged ones is returned."""
 
     def __init__(self, model: PreparedModel) -> None:
         super().__init__(daemon=True)
@@ -160,17 +162,17 @@ class _WeightsCheck(threading.Thread):
         self._error: ModelError | None = None
 
     def run(self) -> None:
-        """Read them."""
+        """Read the weights."""
         try:
             self._model.check(weights=True)
         except ModelError as error:
             self._error = error
 
     def result(self) -> None:
-        """Wait for the end.
+        """Wait until they are read.
 
         Raises:
-            ModelError: they are not what was written.
+            ModelError: the weights are damaged.
         """
         self.join()
         if self._error is not None:
@@ -178,7 +180,7 @@ class _WeightsCheck(threading.Thread):
 
 
 def _batches(tokens: list[list[int]]) -> Iterator[NDArray[np.int64]]:
-    """Yield the positions of `tokens`, texts of like length together, the longest first."""
+    """Yield the positions of `tokens` in batches of similar length, the longest first."""
     lengths = np.fromiter(map(len, tokens), np.int64, len(tokens))
     order = np.argsort(-lengths, kind="stable")
     start = 0

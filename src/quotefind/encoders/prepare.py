@@ -1,4 +1,4 @@
-"""A model made ready for ONNX Runtime, once: exported, optimised, compared, kept."""
+"""Preparing a model for ONNX Runtime, once: exported, optimised, compared, kept."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from quotefind.progress import Progress
 
 
 def prepare(source: ModelSource, fingerprint: str, progress: Progress) -> PreparedModel:
-    """Return the prepared model for `source`, making it if it is not there yet.
+    """Return the prepared model for `source`, preparing it if necessary.
 
-    Safe when several processes do it at once: one makes it beside and renames it, the others wait for that.
+    Several processes may do this at once: one prepares it in another directory and renames that, the others wait.
 
     Raises:
         ModelError: sentence-transformers cannot open the model, or it cannot be written.
@@ -45,7 +45,7 @@ def prepare(source: ModelSource, fingerprint: str, progress: Progress) -> Prepar
             if ready is None:
                 progress("preparing the model (once)")
                 beside = directory.with_name(f".making-{directory.name}")
-                _remove(beside)  # a killed run may have left it
+                _remove(beside)  # left by a killed run
                 beside.mkdir(mode=0o700)
                 try:
                     _make(source, fingerprint, beside)
@@ -57,7 +57,7 @@ def prepare(source: ModelSource, fingerprint: str, progress: Progress) -> Prepar
     except OSError as error:
         raise ModelError(
             f"The model {source.name} cannot be prepared in {directory.parent}: {error}. "
-            "Make room, or set QUOTEFIND_HOME to a directory that can be written and has room."
+            "Make room, or set QUOTEFIND_HOME to a writable directory that has room."
         ) from error
     except MemoryError as error:
         raise ModelError(f"The model {source.name} cannot be prepared: there is not enough memory.") from error
@@ -81,7 +81,7 @@ def _check_space(source: ModelSource, directory: Path, copies: int) -> None:
 
 
 def _remove(path: Path) -> None:
-    """Delete whatever stands at `path`, as far as that goes; a link, not what it leads to."""
+    """Delete the file, link or directory at `path`, as far as possible; of a link, not its target."""
     if path.is_symlink() or path.is_file():
         path.unlink()
     else:

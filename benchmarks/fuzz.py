@@ -43,8 +43,18 @@ _FORMATS = {
     "json": [
         '{"v": 1, "quotes": ["a\\ud83d\\ude00", {"text": "b", "year": -3, "tags": ["x"]}]}',
         '[\n"a", {"by": null}]',
+        '[{"title": "T", "author": {"name": "A"}, "highlights": [{"text": "a", "page": 3}, "b"]}]',
+        '{"quote": {"0": "a", "1": "b"}, "author": {"0": "Twain, Mark", "1": null}}',
+        '{"love": ["a b c d"], "Mark Twain": [{"q": "e", "a": "F, G", "created_at": 1601892900000}]}',
+        '{"columns": ["quote"], "data": [["a"], [1]]}',
     ],
     "jsonl": ['"a \\u0000 \\ud800"\n{"text": "b", "author": "c", "tags": "#x,y", "year": "300 BC"}\n[1e999, NaN]\n'],
+    "yaml": [
+        "# c\n- a b c d\n- text: |\n    b\n    c\n  author: {name: D}\n  year: 1999-03-01\n  tags: [x, {name: y}]\n"
+    ],
+    "toml": [
+        'title = "x"\n[[quotes]]\ntext = "a"\nauthor = "B, C"\nyear = 1999-03-01\n[[quotes]]\ntext = """b\n"c" """\n'
+    ],
     "md": [
         "# T\n> Be *yourself* [a](b) `c`\n> — **Oscar Wilde**, *Letters*\n\n- x\n  > > y<br>&amp; ![z](w)\n\n-- Me\n",
         "---\nauthor: \"[[A|b]]\"\ntags: [x, 'y']\nbook:\n  - c # d\n---\n"

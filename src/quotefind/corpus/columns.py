@@ -41,7 +41,7 @@ _USUAL = {
         jahr erscheinungsjahr; annee; ano anio; anno; jaar; rok; год; 年 年份 年代; 年号; 연도 년도; yil; ar aar""",
     "tags": """
         tags tag themes theme topics topic subjects subject category categories documenttags genre genres label labels
-        keywords keyword quotecategory cat
+        keywords keyword quotecategory quotegenre quotetags quotetopic cat
         schlagworte schlagworter stichworte stichworter thema themen kategorie kategorien; etiquettes categorie motscles
         sujet sujets; etiquetas tema temas categoria categorias genero generos palabrasclave; etichette temi genere
         argomento argomenti; marcadores assunto assuntos palavraschave; trefwoorden themas categorieen onderwerp

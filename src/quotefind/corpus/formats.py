@@ -82,7 +82,7 @@ def _begins(pattern: bytes) -> re.Pattern[bytes]:
 
 
 _TABLE = (
-    Format("txt", (".txt",), "one quote a line, ` — Author, Work` or ` -- Author` behind it", ("plain", "read_plain")),
+    Format("txt", (".txt",), "one quote per line, ` — Author, Work` or ` -- Author` after it", ("plain", "read_plain")),
     Format(
         "fortune",
         (),
@@ -92,7 +92,9 @@ _TABLE = (
     Format(
         "tfortune", (".tfortunes",), "entries, each with a line `---- tag, tag` below", ("fortune", "read_tfortune")
     ),
-    Format("jotquote", (), "a line a quote: `quote | author | publication | tag, tag`", ("jotquote", "read_jotquote")),
+    Format(
+        "jotquote", (), "one quote per line: `quote | author | publication | tag, tag`", ("jotquote", "read_jotquote")
+    ),
     Format(
         "csv",
         (".csv",),

@@ -14,7 +14,20 @@ _TAG_SEPARATOR = re.compile(r"[,;|，、；]|\s#")
 _LIST = re.compile(r"""\s*\[\s*(?P<parts>['"].*['"])?\s*\]\s*""", re.DOTALL)
 
 # Keys of an object that stands for one name or text, as in {"id": 7, "name": "Jane Austen"}.
-_NAME_KEYS = ("name", "fullname", "full_name", "fullName", "displayName", "title", "label", "value", "text", "rendered")
+_NAME_KEYS = (
+    "name",
+    "fullname",
+    "full_name",
+    "fullName",
+    "displayName",
+    "title",
+    "label",
+    "value",
+    "text",
+    "rendered",
+    "tag",
+    "slug",
+)
 _FAMILY_KEYS = (("first", "last"), ("firstName", "lastName"), ("first_name", "last_name"), ("firstname", "lastname"))
 _NOTHING = frozenset(("", "null", "nan", "none", "n/a", "na", "nil", "undefined", "-", "–", "—", "nat", "#n/a"))
 _MOST_PARTS = 100  # of a list that becomes one name

@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,9 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+NAMES = {name_of(path) for path in MODULES}
+
+
 def imports_of(tree: ast.AST, *, for_typing: bool = False) -> Iterator[str]:
     """Yield the modules and names of this package that a module imports; those under TYPE_CHECKING if asked."""
     for node in ast.iter_child_nodes(tree):
@@ -91,6 +95,52 @@ def test_imports_go_one_way(path: Path) -> None:
         and (own, part) not in ALSO
     ]
     assert upward == []
+
+
+def module_of(name: str) -> str:
+    """Return the module that an imported name is, or is in; '' if it is none of this package."""
+    while name and name not in NAMES:
+        name = name.rpartition(".")[0]
+    return name
+
+
+def circle_in(imports: dict[str, set[str]]) -> list[str]:
+    """Return the modules of a circle of imports; none if there is no circle."""
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_imports_go_in_a_circle() -> None:
+    """No module imports itself by way of others, within a package and for typing alone included."""
+    imports = {
+        name: {module_of(imported) for imported in imports_of(tree, for_typing=True)} - {name, ""}
+        for name, tree in ((name_of(path), ast.parse(path.read_text(encoding="utf-8"))) for path in MODULES)
+    }
+    assert circle_in(imports) == []
+
+
+@pytest.mark.parametrize(
+    ("imports", "expected"),
+    [
+        ({"a": {"b"}, "b": {"c"}, "c": set()}, set()),
+        ({"a": {"b"}, "b": {"c"}, "c": {"b"}}, {"b", "c"}),
+    ],
+)
+def test_a_circle_is_found(imports: dict[str, set[str]], expected: set[str]) -> None:
+    """The search for circles finds one, and only where there is one."""
+    assert set(circle_in(imports)) == expected
+
+
+def test_imports_for_typing_are_seen() -> None:
+    """The search for circles sees what is imported under TYPE_CHECKING, and within a function."""
+    code = (
+        "if TYPE_CHECKING:\n    from quotefind.stores import open_index\ndef later():\n    import quotefind.refresh\n"
+    )
+    seen = {module_of(name) for name in imports_of(ast.parse(code), for_typing=True)}
+    assert seen == {"quotefind.stores", "quotefind.refresh"}
 
 
 def test_an_index_knows_neither_store() -> None:

@@ -17,6 +17,7 @@ from quotefind.corpus.attribution import (
 )
 from quotefind.corpus.author_names import is_likely_name
 from quotefind.corpus.fields import checked_added
+from quotefind.corpus.front_matter import tags_in
 from quotefind.corpus.places import worded_date
 from quotefind.corpus.verse import join_lines
 
@@ -33,15 +34,6 @@ _LOCATION_LAST = re.compile(
 )
 _LINK_LAST = re.compile(r"\s*(?:\(?(?:View (?:Highlight|Tweet)|Open in \w+|View in book)\)?|🔗|¶)\s*$", re.IGNORECASE)
 _TIME = re.compile(r"Time [0-9:]+|[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?")
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """What a note says of itself: whom and what its quotes without an attribution are from, and tags for all."""
-
-    author: str | None = None
-    work: str | None = None
-    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +121,6 @@ def credit_after(line: str) -> tuple[Attribution | None, str | None]:
 
 def field_of(text: str, raw: str, known: Block) -> Block | None:
     """Return `known` with what a line such as `Tags: #a #b` or `Note: …` says; None for any other line."""
-    from quotefind.corpus.front_matter import tags_in
-
     if _LINK_LAST.fullmatch(text):
         return known
     found = _FIELD.fullmatch(text.strip())

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from quotefind.corpus.author_names import real_author
-from quotefind.corpus.blocks import About
 from quotefind.corpus.fields import LONGEST_NAME, MOST_TAGS, unusable
 
 _LONGEST = 30_000  # characters
@@ -28,6 +28,15 @@ _TITLES = ("title", "full-title", "full_title", "source")  # of a note, unless i
 _TAGS = ("tags", "tag", "keywords")
 # A page that is to be published: its author is who wrote the page.
 _PUBLISHED = ("layout", "draft", "slug", "permalink")
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a note says of itself: whom and what its quotes without an attribution are from, and tags for all."""
+
+    author: str | None = None
+    work: str | None = None
+    tags: tuple[str, ...] = ()
 
 
 def front_matter(source: str) -> tuple[About, str]:

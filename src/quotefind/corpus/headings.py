@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from quotefind.corpus.attribution import Attribution, name_attribution, place_of
-from quotefind.corpus.blocks import About, Block
+from quotefind.corpus.blocks import Block
+from quotefind.corpus.front_matter import About
 from quotefind.corpus.nodes import Found, Node
 
 

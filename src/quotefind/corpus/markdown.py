@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Any, TextIO
 
 from quotefind.corpus.attribution import Attribution
-from quotefind.corpus.blocks import About, Block
+from quotefind.corpus.blocks import Block
 from quotefind.corpus.fields import LONGEST_NAME, UNUSABLE, FlawError, bad, make_quote, raw_problem, unusable
-from quotefind.corpus.front_matter import front_matter, linked_names
+from quotefind.corpus.front_matter import About, front_matter, linked_names
 from quotefind.corpus.markdown_blocks import block_quotes
 from quotefind.corpus.markdown_highlights import highlights, metadata
 from quotefind.corpus.markdown_lists import listed_quotes

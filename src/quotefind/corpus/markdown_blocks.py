@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from quotefind.corpus.attribution import Attribution, name_attribution, own_line_attribution, place_of
-from quotefind.corpus.blocks import About, Block, Line, credit_after, field_of, is_credit, split_block
+from quotefind.corpus.blocks import Block, Line, credit_after, field_of, is_credit, split_block
 from quotefind.corpus.fields import FlawError
+from quotefind.corpus.front_matter import About
 from quotefind.corpus.headings import credit_by_headings
 from quotefind.corpus.html_quotes import read_html
 from quotefind.corpus.markdown_text import Texts, heading_words, html_lines

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from quotefind.corpus.author_names import real_author
-from quotefind.corpus.blocks import About, Block, Line, field_of, joined, without_location
+from quotefind.corpus.blocks import Block, Line, field_of, joined, without_location
 from quotefind.corpus.fields import LONGEST_NAME, FlawError
-from quotefind.corpus.front_matter import linked_names, tags_in
+from quotefind.corpus.front_matter import About, linked_names, tags_in
 from quotefind.corpus.markdown_text import Texts
 from quotefind.corpus.nodes import Found, Node
 from quotefind.corpus.places import place as book_place

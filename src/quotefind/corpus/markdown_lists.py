@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePath
 
-from quotefind.corpus.blocks import About, Block, Line, credit_after, field_of, split_block
+from quotefind.corpus.blocks import Block, Line, credit_after, field_of, split_block
 from quotefind.corpus.fields import FlawError
+from quotefind.corpus.front_matter import About
 from quotefind.corpus.headings import credit_by_headings
 from quotefind.corpus.markdown_text import Texts, heading_words
 from quotefind.corpus.nodes import Found, Node

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from quotefind.corpus.blocks import About, Block
+from quotefind.corpus.blocks import Block
 from quotefind.corpus.fields import FlawError
+from quotefind.corpus.front_matter import About
 
 if TYPE_CHECKING:
     from markdown_it.token import Token

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from quotefind.corpus.attribution import Attribution
-from quotefind.corpus.blocks import About, Line, is_credit, split_block
+from quotefind.corpus.blocks import Line, is_credit, split_block
 from quotefind.corpus.fields import LONGEST_NAME, LONGEST_TEXT, FlawError, bad, check_length, make_quote, raw_problem
+from quotefind.corpus.front_matter import About
 from quotefind.corpus.headings import credit_by_headings
 from quotefind.corpus.lines import Lines
 from quotefind.corpus.nodes import Found, Node

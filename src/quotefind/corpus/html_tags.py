@@ -9,7 +9,7 @@ class TagParser(HTMLParser):
     """Reports the tags and the text of a page in their order, with their lines; tags need not match."""
 
     def __init__(self) -> None:
-        """Begin with a page of which nothing has been parsed."""
+        """Make a parser for one page."""
         super().__init__(convert_charrefs=True)
 
     def parse(self, page: str) -> None:

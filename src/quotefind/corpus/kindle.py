@@ -22,16 +22,20 @@ _SEPARATOR = re.compile(r"={10,}\s*")
 _EXPECTED = 'expected a title, then a line such as "- Your Highlight on page 12 | Location 180-182", then the words'
 
 # What the label calls a note and a bookmark, in the languages of the device. Anything else with words is a highlight.
-_NOTE = re.compile(r"\b(?:note|notiz|nota|notitie|notatka|anteckning|заметка|примечание)\b|メモ|笔记|筆記|注释|메모")
+_NOTE = re.compile(
+    r"\b(?:note|notiz|nota|notitie|notatka|anteckning|notat|poznámka|muistiinpano|jegyzet|notunuz|заметка|примечание)\b"
+    r"|メモ|笔记|筆記|注释|注釋|메모|노트"
+)
 _BOOKMARK = re.compile(
-    r"\b(?:bookmark|lesezeichen|signet|marcador|segnalibro|bladwijzer|закладка)\b|ブックマーク|しおり|书签|書籤|북마크"
+    r"\b(?:bookmark|lesezeichen|signet|marcador|segnalibro|bladwijzer|zakładka|bokmärke|záložka|könyvjelző|закладка)\b"
+    r"|ブックマーク|しおり|书签|書籤|북마크"
 )
 _HIGHLIGHT = re.compile(
     r"\b(?:highlight|markierung|surlign\w+|subrayado|evidenziazione|destaque|markering)\b|ハイライト|标注|標註|하이라이트"
 )
 _BAR = re.compile("[|｜]")
 _BETWEEN_DIGITS = re.compile(r"(?<=[0-9])[.,'’](?=[0-9]{3}(?![0-9]))")
-# What stands between the ends of a range: a dash, or "to" in the languages of the device ("100 t/m 105").
+# What is between the ends of a range: a dash, or "to" in the languages of the device ("100 t/m 105").
 _TO = "t/m|tot|to|through|bis|à|au|a|al|ao|até|hasta|fino a|do|až|до|по|till|til|ila|ile|至|到|から|에서"
 _RANGE = re.compile(
     rf"(?P<first>[0-9]{{1,12}})(?:\s*(?:[-–—~～〜至到]|(?<=\s)(?:{_TO})(?=\s))\s*(?P<last>[0-9]{{1,12}}))?",

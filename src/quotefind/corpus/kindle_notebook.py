@@ -83,7 +83,7 @@ def _joined(entries: Iterable[_Entry]) -> Iterator[_Entry]:
 
 
 def _is_near(highlight: _Entry, note: _Entry) -> bool:
-    """Whether a note is at the place of a highlight, of which only the beginning is known, or soon after it."""
+    """Whether a note is at the beginning of a highlight, whose end is not known, or soon after it."""
     (page, location), (note_page, note_location) = (label_place(_after_type(e.heading)) for e in (highlight, note))
     begin, end = location or page, note_location or note_page
     if not begin.isdecimal() or not end.isdecimal() or bool(location) != bool(note_location):

@@ -2,7 +2,7 @@
 
 The file has a head of some lines, and then, for each highlight, a line `#` and these lines: ID, title, file, file in
 lower case, chapter, a number, position, length, colour, time in milliseconds, bookmark, note, text and three numbers
-for the style. In notes and texts `<BR>` stands for a line break. The author is only part of the file name, if at all.
+for the style. In notes and texts `<BR>` is a line break. The author is only part of the file name, if at all.
 """
 
 from __future__ import annotations

@@ -88,16 +88,17 @@ def read_readwise(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Q
     Raises:
         SourceError: it is neither such a table nor such JSON.
     """
-    head = ""
-    while not head.strip("\ufeff \t\r\n") and (line := stream.readline(LONGEST_RECORD + 2)):
-        head += line
-    first = head.lstrip("\ufeff \t\r\n")[:1]
+    head = []
+    first = ""
+    while not first and (line := stream.readline(LONGEST_RECORD + 2)):
+        head.append(line)
+        first = line.lstrip("\ufeff \t\r\n")[:1]
     if not first:
         return
     if first in "[{":
-        found = list(_from_json(Cursor(head.lstrip("\ufeff") + stream.read(), name), name))
+        found = list(_from_json(Cursor("".join(head).lstrip("\ufeff") + stream.read(), name), name))
     else:
-        found = list(_from_table(_Rejoined(head, stream), name, options))
+        found = list(_from_table(_Rejoined("".join(head), stream), name, options))
     books: dict[str, list[_Highlight]] = {}
     for item in found:
         if isinstance(item, _Highlight):

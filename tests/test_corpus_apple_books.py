@@ -100,7 +100,7 @@ def test_older_databases_lack_columns(tmp_path: Path) -> None:
     )
     assert list(read_file(path, ReadOptions())) == [
         Quote("Know thyself.", source=str(path), line=1),
-        BadRecord(f"{path}:2", "not valid utf-8; say --encoding NAME if it is in another encoding"),
+        BadRecord(f"{path}:2", "not valid utf-8; if the file has another encoding, add --encoding NAME"),
     ]
 
 

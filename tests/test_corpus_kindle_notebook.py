@@ -14,9 +14,9 @@ from quotefind.records import Quote
 FIXTURES = Path(__file__).parent / "fixtures" / "kindle-notebook"
 
 
-def found(text: str) -> list[Quote | BadRecord]:
+def found(text: str, encoding: str = "utf-8") -> list[Quote | BadRecord]:
     """Return the records of a notebook."""
-    return list(read_stream(io.BytesIO(text.encode("utf-8", "surrogateescape")), "-", ReadOptions("kindle-notebook")))
+    return list(read_stream(io.BytesIO(text.encode()), "-", ReadOptions("kindle-notebook", encoding)))
 
 
 def page(*entries: tuple[str, str]) -> str:
@@ -95,9 +95,9 @@ def test_several_notes_on_one_highlight_are_one_note() -> None:
 
 def test_bytes_that_do_not_decode_cost_one_highlight() -> None:
     """The record is named by its line, and the next one is read."""
-    first, second = found(page(("Highlight - Page 3", "caf\udce9"), ("Highlight - Page 4", "tea")))
+    first, second = found(page(("Highlight - Page 3", "café"), ("Highlight - Page 4", "tea")), "ascii")
     assert isinstance(first, BadRecord)
-    assert (first.where, first.problem[:15]) == ("-:2", "not valid utf-8")
+    assert (first.where, first.problem[:15]) == ("-:2", "not valid ascii")
     assert isinstance(second, Quote)
 
 

@@ -108,10 +108,10 @@ def split_attribution(text: str, *, loose: bool = False) -> tuple[str, Attributi
                 return named
     if text.rstrip()[-2:].strip(".").endswith(")") and (found := _IN_BRACKETS.fullmatch(text)):
         words = found["words"]
-        if words[-1] in _STRONG_MARKS or (loose and is_closed(words)):
-            attribution = _named(found["credit"], quoted=True)
-            if attribution is not None:
-                return words, attribution
+        closed = words[-1] in _STRONG_MARKS or (loose and is_closed(words))
+        attribution = _named(found["credit"], quoted=True) if closed or loose else None
+        if attribution is not None and (closed or is_likely_name(attribution.author or "", least=2)):
+            return words, attribution
     return text, None
 
 
@@ -122,13 +122,22 @@ def _part(words: str, credit: str) -> tuple[str, Attribution] | None:
         return None
     author = attribution.author
     if words[-1].isalnum() and not attribution.place:
+        if attribution.work is None and (inner := _author_before(words)):  # words — Author — Work
+            before, name = inner
+            return before, Attribution(name, author)
         # 'She said -- "Never"', "I have one answer — Silence": what follows goes on with the sentence.
-        named = author and (
-            is_likely_name(author) or (author[0].isalpha() and " " in author) or _UNNAMED.match(author.casefold())
-        )
-        if not named or _COPULA.search(words):
+        named = author and (is_likely_name(author) or (author[0].isalpha() and " " in author))
+        if not named and not (author and _UNNAMED.match(author.casefold())):
             return None
-    return _joined(words, attribution)
+    return words, attribution
+
+
+def _author_before(words: str) -> tuple[str, str] | None:
+    """Return the words and the author of `words — Author` after the end of a sentence."""
+    before, attribution = split_attribution(words)
+    if attribution is None or attribution.author is None or attribution.work is not None or not is_closed(before):
+        return None
+    return before, attribution.author
 
 
 def _named_after_hyphen(text: str, words: str, credit: str) -> tuple[str, Attribution] | None:
@@ -141,15 +150,6 @@ def _named_after_hyphen(text: str, words: str, credit: str) -> tuple[str, Attrib
             return words, Attribution(author.strip(), _bare(work.strip()))
     attribution = _named(credit, quoted=_is_quoted(words))
     return (words, attribution) if attribution else None
-
-
-def _joined(words: str, attribution: Attribution) -> tuple[str, Attribution]:
-    """Return `words — Author — Work`, which was split at its last dash, as the words with author and work."""
-    if attribution.work is None and words[-1:].isalnum():
-        before, author = split_attribution(words)
-        if author is not None and author.author and author.work is None and is_closed(before):
-            return before, Attribution(author.author, attribution.author, attribution.place)
-    return words, attribution
 
 
 def is_closed(words: str) -> bool:

@@ -33,6 +33,7 @@ _LOCATION_LAST = re.compile(
     r"\s+[—–-]+\s*(?P<kind>location|loc\.?|page|p\.)\s*:?\s*(?P<number>[\w–-]{1,20})\s*$", re.IGNORECASE
 )
 _LINK_LAST = re.compile(r"\s*(?:\(?(?:View (?:Highlight|Tweet)|Open in \w+|View in book)\)?|🔗|¶)\s*$", re.IGNORECASE)
+_LINKED_NUMBER = re.compile(r"\(\[(?P<number>[0-9]{1,7}(?:[-–][0-9]{1,7})?)\]\([^()\s]*\)\)")
 _TIME = re.compile(r"Time [0-9:]+|[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?")
 
 
@@ -150,9 +151,15 @@ def joined(paragraphs: Sequence[Sequence[Line]]) -> str:
     return join_lines(lines)
 
 
-def without_location(text: str) -> tuple[str, str | None]:
-    """Return `text` without the place, or the link to it, that a reading tool writes at its end; and the place."""
+def without_location(text: str, raw: str = "") -> tuple[str, str | None]:
+    """Return `text` without the place, or the link to it, that a reading tool writes at its end; and the place.
+
+    `raw` is the text with its markup, which tells the number of a location from one in brackets.
+    """
     place = None
+    if number := _LINKED_NUMBER.search(raw):
+        text = text.rstrip().removesuffix(f"({number['number']})")
+        place = f"location {number['number']}"
     for _ in range(3):
         if found := _LOCATION_LAST.search(text):
             kind = "page" if found["kind"].casefold().startswith("p") else "location"
@@ -176,7 +183,7 @@ def _without_location(body: list[list[Line]], known: Block) -> tuple[list[list[L
     if not body:
         return body, known
     last = body[-1][-1]
-    text, place = without_location(last.text)
+    text, place = without_location(last.text, last.raw)
     if text == last.text:
         return body, known
     lines = [*body[-1][:-1], *([replace(last, text=text)] if text.strip() else [])]

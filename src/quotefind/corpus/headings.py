@@ -91,15 +91,16 @@ def _above(path: Sequence[_Heading], trusted: set[int]) -> Attribution | None:
     if not path or not path[-1].only_quotes:
         return None
     heading = path[-1]
+    outer = path[-2] if len(path) > 1 and path[-2].level > 1 and path[-2].only_quotes else None
+    author = outer.attribution.author if outer and outer.attribution and not outer.attribution.work else None
     named = heading.attribution if heading.attribution and heading.attribution.author else None
-    if named is not None:
+    # Under "Marcus Aurelius", one word such as "Meditations" is a title rather than another name.
+    is_title = author is not None and " " in author and named is not None and " " not in heading.words
+    if named is not None and not is_title:
         return named if heading.level in trusted else None
-    if len(path) < 2 or path[-2].level < 2 or not path[-2].only_quotes or not heading.words:
+    if author is None or not heading.words:
         return None
-    author = path[-2].attribution
-    if author is None or author.author is None or author.work is not None:
-        return None
-    return Attribution(author.author, None if place_of(heading.words) else heading.words)
+    return Attribution(author, None if place_of(heading.words) else heading.words)
 
 
 def _below(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from quotefind.corpus.attribution import Attribution, name_attribution, own_line_attribution, place_of
@@ -41,7 +41,30 @@ def block_quotes(nodes: Sequence[Node], texts: Texts, about: About) -> list[Foun
             found[at] = [quote for item in node.items() for quote in block_quotes(item, texts, about)]
     if not any(found.values()):
         return []
-    return credit_by_headings(nodes, found, used, heading_words(nodes, texts), about)
+    words = heading_words(nodes, texts)
+    quotes = credit_by_headings(nodes, found, used, words, about)
+    return _of_a_book(nodes, quotes, words, about)
+
+
+def _of_a_book(nodes: Sequence[Node], quotes: list[Found], words: Mapping[int, str], about: About) -> list[Found]:
+    """Return the quotes with the book and chapters, where a plugin wrote the highlights of one, each with its date.
+
+    Then the first heading is the title, and those below it are the chapters.
+    """
+    dated = [isinstance(quote.block, Block) and quote.block.added is not None for quote in quotes]
+    first = next(iter(words), None)
+    if about.author or about.work or not all(dated) or first is None or nodes[first].level != 1:
+        return quotes
+    book = About(None, words[first], about.tags)
+    chapters = [(nodes[at].lines[0], words[at]) for at in words if nodes[at].level > 1]
+    found = []
+    for quote in quotes:
+        chapter = next((title for line, title in reversed(chapters) if line < quote.lines[0]), None)
+        block = quote.block
+        if isinstance(block, Block) and block.place is None:
+            block = replace(block, place=chapter)
+        found.append(replace(quote, block=block, about=book))
+    return found
 
 
 def _quote(nodes: Sequence[Node], at: int, texts: Texts, about: About) -> tuple[Found | None, int]:

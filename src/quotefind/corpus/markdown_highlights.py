@@ -32,6 +32,8 @@ def highlights(nodes: Sequence[Node], texts: Texts, about: About) -> list[Found]
     """Return the highlights of a file that a reading tool wrote, in lists or paragraphs; none of any other file."""
     if koreader := list(_koreader(nodes, texts)):
         return koreader
+    if any(node.kind == "quote" for node in nodes):
+        return []  # a template that writes highlights as block quotes
     begin = next((at for at, node in enumerate(nodes) if _is_highlights(node, texts)), None)
     if begin is None:
         begin = next(
@@ -63,8 +65,6 @@ def highlights(nodes: Sequence[Node], texts: Texts, about: About) -> list[Found]
         if node.level <= level:
             break  # a summary, or notes of the reader
         chapter = texts.plain(node.inline).strip() or None
-    if not found and any(node.kind == "quote" for node in nodes[begin + 1 :]):
-        return []
     return found
 
 
@@ -178,7 +178,7 @@ def _highlight(nodes: Sequence[Node], texts: Texts, about: About, chapter: str |
                     else:
                         kept.append(line)
                 if kept:
-                    text, place = without_location(kept[-1].text)
+                    text, place = without_location(kept[-1].text, kept[-1].raw)
                     known = replace(known, place=known.place or place)
                     body.append([*kept[:-1], replace(kept[-1], text=text)])
             complete = complete or (node.kind in ("paragraph", "heading") and _is_marked(node))

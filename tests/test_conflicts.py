@@ -400,3 +400,8 @@ def test_it_goes_on_where_it_was_stopped(
     assert found_in(library, checkpoints=kept, progress=lambda name, *_: stages.append(name)) == whole
     assert "comparing" not in stages
     assert "comparing words" in stages
+
+
+def test_the_last_name_first_is_no_other_name() -> None:
+    """ "Austen, Jane" and "Jane Austen" are one name; the one that comes first is kept."""
+    assert distinct(["Austen, Jane", "Jane Austen", "Jane Ash"]) == ["Austen, Jane", "Jane Ash"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quotefind.text import fold, normalise, quote_id, text_digest
+from quotefind.text import fold, fold_name, last_name_first, normalise, quote_id, text_digest
 
 # Texts in which white space, marks and combining characters are likely.
 texts = st.text(alphabet=st.one_of(st.sampled_from(" \t\n\u00a0\u2003\"“”„«»‘’'「」aé\u0301\u0338"), st.characters()))
@@ -131,3 +131,35 @@ def test_line_breaks_make_no_other_quote() -> None:
     """The same words in one line or in two have one id and one digest, so they are one quote, encoded once."""
     assert quote_id("one two", "Ann") == quote_id("one\ntwo", "Ann")
     assert text_digest("one two") == text_digest("one\ntwo")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Austen, Jane", "jane austen"),
+        ("Tolkien, J. R. R.", "j r r tolkien"),
+        ("van Beethoven, Ludwig", "ludwig van beethoven"),
+        ("Goethe, Johann Wolfgang von", "johann wolfgang von goethe"),
+        ("Jane Austen", "jane austen"),
+        ("Jane Austen, Emma", "jane austen emma"),
+        ("King, Jr.", "king jr"),
+        ("Martin Luther King, Jr.", "martin luther king jr"),
+        ("Plato, the elder", "plato the elder"),
+    ],
+)
+def test_a_last_name_may_come_first(name: str, expected: str) -> None:
+    """Names of one person compare equal in both orders; a suffix or a work after a comma turns nothing around."""
+    assert fold_name(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("jane austen", ("austen jane",)),
+        ("ludwig van beethoven", ("beethoven ludwig van", "van beethoven ludwig")),
+        ("plato", ()),
+    ],
+)
+def test_the_ways_to_put_the_last_name_first(name: str, expected: tuple[str, ...]) -> None:
+    """A particle goes with the last name or follows the first names, as libraries differ."""
+    assert last_name_first(name) == expected

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from quotefind.text import fold
+from quotefind.text import fold_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,4 +77,4 @@ class Pair:
     @property
     def conflict(self) -> bool:
         """Whether both texts carry an author and the two names differ."""
-        return bool(self.a.author and self.b.author and fold(self.a.author) != fold(self.b.author))
+        return bool(self.a.author and self.b.author and fold_name(self.a.author) != fold_name(self.b.author))

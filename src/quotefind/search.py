@@ -15,7 +15,7 @@ from quotefind.index.filters import Filter
 from quotefind.index.interface import Index
 from quotefind.records import Hit, Quote
 from quotefind.similarity import Ranking, Vectors, cosine_scores, unit_rows
-from quotefind.text import fold, is_blank, is_unicode, normalise
+from quotefind.text import fold_name, is_blank, is_unicode, normalise
 
 # How many candidates diversity chooses from, at least, and for each hit that is wanted.
 _POOL = 100
@@ -248,7 +248,7 @@ def _first_of_each_author(index: Index, kept: list[tuple[int, float]]) -> list[t
     seen: set[str] = set()
     first = []
     for (row, score), quote in zip(kept, index.quotes(row for row, _ in kept), strict=True):
-        author = fold(quote.author) if quote.author else f"\0{row}"
+        author = fold_name(quote.author) if quote.author else f"\0{row}"
         if author not in seen:
             seen.add(author)
             first.append((row, score))

@@ -9,6 +9,13 @@ import unicodedata
 _QUOTATION_MARKS = {'"': '"', "“": "”", "„": "“”", "«": "»", "»": "«", "‟": "”", "「": "」", "『": "』", "‘": "’"}
 # Letters that Unicode does not take apart, though people type them without their strokes.
 _STROKES = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th"})
+# Between the first and the last name of a person.
+_PARTICLES = ("de", "del", "della", "der", "den", "da", "di", "du", "la", "le", "van", "von", "ter", "zu", "al", "ibn")
+_LAST_NAME = rf"(?i:(?:(?:{'|'.join(_PARTICLES)}) )*[^\W\d_][\w'’.-]*)"
+_FIRST_NAMES = (
+    r"(?!(?:Jr|Sr|Esq|Ph\.? ?D|M\.? ?D|Ltd|Inc|II|III|IV|the)\b)[^\W\d_a-z][\w'’.-]*"
+    rf"(?: (?:[^\W\d_a-z][\w'’.-]*|{'|'.join(_PARTICLES)})){{0,3}}"
+)
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
 # These two are compiled where they are needed, which a search does not.
 # What a spreadsheet takes for a formula, also in its wide form, with the apostrophes that guard it.
@@ -60,6 +67,30 @@ def fold(text: str) -> str:
         return _NOT_ALPHANUMERIC.sub(" ", text.lower()).strip()
     bare = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     return _NOT_ALPHANUMERIC.sub(" ", bare.casefold().translate(_STROKES)).strip()
+
+
+def fold_name(name: str) -> str:
+    """Return the name of a person for comparison, folded, with the first name first: "Austen, Jane" is "jane austen".
+
+    A comma parts last and first name only where one last name, perhaps with particles, is before it, and names with
+    capitals or initials are after it: not in "King, Jr.", and not in "Jane Austen, Emma", an author and a work.
+    """
+    last, comma, first = name.partition(",")
+    if not comma or not re.fullmatch(_LAST_NAME, last.strip()) or not re.fullmatch(_FIRST_NAMES, first.strip()):
+        return fold(name)
+    return fold(f"{first} {last}")
+
+
+def last_name_first(folded: str) -> tuple[str, ...]:
+    """Return a folded name as it is where the last name comes first: "beethoven ludwig van", "van beethoven ludwig"."""
+    words = folded.split()
+    if len(words) < 2:
+        return ()
+    particles = len(words) - 1
+    while particles > 1 and words[particles - 1] in _PARTICLES:
+        particles -= 1
+    ways = dict.fromkeys((" ".join([words[-1], *words[:-1]]), " ".join([*words[particles:], *words[:particles]])))
+    return tuple(ways)
 
 
 def piles_marks(text: str) -> bool:

@@ -20,7 +20,7 @@ from quotefind.pairs import MinedPairs, mined
 from quotefind.progress import Progress, silent
 from quotefind.records import Quote
 from quotefind.similarity import cosine_scores
-from quotefind.text import fold, one_line
+from quotefind.text import fold_name, one_line
 
 # Measured by benchmarks/conflicts.py; see benchmarks/README.md.
 MIN_SCORE = 0.8
@@ -123,6 +123,7 @@ def conflict_groups(
         groups = [
             _group(index, wordings, centre, others) for centre, others in _stars(near, wordings.repeated.tolist())
         ]
+    groups = [group for group in groups if group.differs]  # not those of "Austen, Jane" and "Jane Austen"
     groups.sort(key=lambda group: (Difference.author not in group.differs, -round(group.score, _DIGITS), group.rows[0]))
     return (
         ConflictGroup(number, group.differs, group.score, tuple(index.quotes(group.rows.tolist())))
@@ -190,7 +191,7 @@ def _differences(quotes: Sequence[Quote]) -> tuple[Difference, ...]:
     # Works of different authors differ anyway.
     by_author: dict[str, list[Quote]] = {}
     for quote in quotes:
-        by_author.setdefault("" if one_name else fold(quote.author or ""), []).append(quote)
+        by_author.setdefault("" if one_name else fold_name(quote.author or ""), []).append(quote)
     for same in by_author.values():
         if not may_be_one(distinct([quote.work for quote in same]), initials=False):
             found.add(Difference.work)

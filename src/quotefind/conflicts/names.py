@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from quotefind.text import fold
+from quotefind.text import fold, fold_name
 
 
 def distinct(names: Collection[str | None]) -> list[str]:
-    """Return the known names, each spelled as it first occurs, without those that differ only in case or accents."""
+    """Return the known names, each spelled as it first occurs.
+
+    Those that differ only in case or accents, or as "Austen, Jane" and "Jane Austen" do, are one.
+    """
     first: dict[str, str] = {}
     for name in names:
         if name:
-            first.setdefault(fold(name) or name, name)
+            first.setdefault(fold_name(name) or name, name)
     return list(first.values())
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from quotefind.errors import UsageError
 from quotefind.index.schema import integers
-from quotefind.text import fold, one_line
+from quotefind.text import fold, fold_name, last_name_first, one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,9 +63,9 @@ class Filter:
     """Conditions on quotes. All that are set must hold; if one has several values, any of them may hold.
 
     Case and accents do not matter. An author or work matches if the words occur in its name one after the other, from
-    the beginning of a word on ("emily bron" finds Emily Brontë), or anywhere in scripts without case. A tag matches
-    whole; with `proposed`, proposed tags count too. `untagged`: only quotes without tags of their own. A single string
-    is one name.
+    the beginning of a word on ("emily bron" finds Emily Brontë), or anywhere in scripts without case; "Jane Austen" is
+    also "Austen, Jane". A tag matches whole; with `proposed`, proposed tags count too. `untagged`: only quotes without
+    tags of their own. A single string is one name.
 
     Raises:
         UsageError: a name has no letter or digit, or `proposed` is set without tags.
@@ -125,9 +125,25 @@ def _value(field: Field, quote: Quote) -> Any:
     return len(one_line(quote.text)) if field.of == "chars" else getattr(quote, field.of)
 
 
+def name_parts(field: Field, names: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """Return what to look for, as `beginning_of` does, in any name, and what in names with a comma.
+
+    So that "Jane Austen" finds "Austen, Jane", and the other way round.
+    """
+    if field.of != "author":
+        return [*map(beginning_of, names)], []
+    anywhere = dict.fromkeys(part for name in names for part in (beginning_of(name), beginning_of(fold_name(name))))
+    turned = dict.fromkeys(beginning_of(way) for name in names for way in last_name_first(fold_name(name)))
+    return list(anywhere), list(turned)
+
+
 def _admits_name(field: Field, names: tuple[str, ...], _: bool, quote: Quote) -> bool:
     found = _value(field, quote)
-    return bool(found) and any(beginning_of(name) in f" {fold(found)}" for name in names)
+    if not found:
+        return False
+    anywhere, turned = name_parts(field, names)
+    folded = f" {fold(found)}"
+    return any(part in folded for part in anywhere) or ("," in found and any(part in folded for part in turned))
 
 
 def _admits_tag(_: Field, tags: tuple[str, ...], proposed: bool, quote: Quote) -> bool:
@@ -155,8 +171,12 @@ def sql(where: Filter) -> tuple[str, list[str | int]]:
 
 
 def _sql_name(field: Field, names: tuple[str, ...], _: bool) -> tuple[str, list[str | int]]:
-    any_name = " OR ".join("instr(' ' || folded, ?)" for _ in names)
-    return f"{field.of}_id IN (SELECT id FROM {field.of}s WHERE {any_name})", [*map(beginning_of, names)]
+    anywhere, turned = name_parts(field, names)
+    within = "instr(' ' || folded, ?)"
+    any_name = " OR ".join([within] * len(anywhere))
+    if turned:
+        any_name += f" OR (instr(name, ',') AND ({' OR '.join([within] * len(turned))}))"
+    return f"{field.of}_id IN (SELECT id FROM {field.of}s WHERE {any_name})", [*anywhere, *turned]
 
 
 def _sql_tag(_: Field, tags: tuple[str, ...], proposed: bool) -> tuple[str, list[str | int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from quotefind.index.filters import Field, Filter, Kind, beginning_of
+from quotefind.index.filters import Field, Filter, Kind, name_parts
 from quotefind.text import fold
 
 _LARGEST = 2**31 - 1
@@ -19,7 +19,10 @@ def condition_of(where: Filter | None) -> str | None:
 
 
 def _name(field: Field, names: tuple[str, ...], _: bool) -> str:
-    return "(" + " OR ".join(f"contains({field.of}_folded, {literal(beginning_of(name))})" for name in names) + ")"
+    anywhere, turned = name_parts(field, names)
+    conditions = [f"contains({field.of}_folded, {literal(part)})" for part in anywhere]
+    conditions += [f"(contains({field.of}, ',') AND contains({field.of}_folded, {literal(part)}))" for part in turned]
+    return f"({' OR '.join(conditions)})"
 
 
 def _tag(field: Field, tags: tuple[str, ...], proposed: bool) -> str:

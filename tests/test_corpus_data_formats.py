@@ -386,6 +386,8 @@ def test_text_and_author_are_known_in_many_languages(keys: tuple[str, str], inpu
         ({"author": {"firstName": "Jane", "lastName": "Example"}}, {"author": "Jane Example"}),
         ({"author": ["Jane", "John"]}, {"author": "Jane, John"}),
         ({"authors": [{"name": "Jane"}, {"name": "John"}]}, {"author": "Jane, John"}),
+        ({"author": "Marx &amp; Engels"}, {"author": "Marx & Engels"}),
+        ({"anime": "Naruto", "character": "Iruka"}, {"author": "Iruka", "work": "Naruto"}),
         ({"author": "null"}, {}),
         ({"author": "N/A"}, {}),
         ({"book_title": "T"}, {"work": "T"}),
@@ -427,6 +429,7 @@ def test_values_are_read_as_they_are_meant(fields: dict[str, object], expected: 
         ("Martin Luther King, Jr.", "Martin Luther King, Jr.", None),
         ("Oscar Wilde, The Picture of Dorian Gray", "Oscar Wilde", "The Picture of Dorian Gray"),
         ("Plato, Republic", "Plato", "Republic"),
+        ("Hegel, The Science of Logic (1812)", "Hegel", "The Science of Logic (1812)"),
         ("Marcus Aurelius, Meditations, Book 4", "Marcus Aurelius", "Meditations, Book 4"),
         ("Neil Gaiman, Terry Pratchett", "Neil Gaiman, Terry Pratchett", None),
         ("Jane Doe, engineer", "Jane Doe, engineer", None),
@@ -438,6 +441,13 @@ def test_an_author_cell_is_read_as_people_write_it(cell: str, author: str | None
     """Dashes and dates around a name go, a reversed name is turned, a work after a comma is one; the rest is kept."""
     quote = one(f'quote,author\nKnow thyself.,"{cell}"\n', "csv")
     assert (quote.text, quote.author, quote.work) == ("Know thyself.", author, work)
+
+
+def test_entities_of_html_become_characters() -> None:
+    """Texts that were taken from web pages have entities, which are not meant; quotefind itself writes none."""
+    assert one('["Can&#8217;t &amp; won&rsquo;t, &c; &nonsense;"]', "json").text == "Can’t & won’t, &c; &nonsense;"
+    text = "In HTML, write &amp; for it."
+    assert one(json.dumps([{"id": quote_id(text, None), "text": text}]), "json").text == text
 
 
 def test_what_quotefind_wrote_keeps_its_author() -> None:

@@ -31,7 +31,7 @@ _USUAL = {
         name""",
     "work": """
         work source book title booktitle worktitle booktitles bookname sourcetitle documenttitle quotesource publication
-        from movie film play poem song article reference origin series
+        from movie film anime show tvshow game play poem song article reference origin series
         werk buch quelle titel buchtitel; oeuvre livre titre ouvrage; obra libro fuente titulo; opera fonte titolo;
         livro; boek bron boektitel; dzielo ksiazka zrodlo tytul; произведение книга источник название; 作品 书名 書名
         出处 出處 来源 來源; 出典 本 タイトル 書籍名; 작품 책 출처 제목; eser kitap kaynak; verk bok kalla

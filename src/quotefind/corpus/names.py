@@ -8,6 +8,7 @@ from functools import lru_cache
 from quotefind.text import fold
 
 _LONGEST = 200  # characters; what is longer is not a name, and is kept as it is
+_TITLE_WORDS = 4  # as many are a title, not the first names of somebody
 _LEADING = re.compile(r"^[\s\-–—―~•*,;:]+")
 _TRAILING = re.compile(r"[\s,;:–—―~-]+$")
 _LIFE_DATES = re.compile(r"\s*\(\s*(?:c\. ?|b\. ?|born |\*\s?)?\d{3,4}\??\s*(?:[-–—]\s*(?:c\. ?)?\d{0,4}\??)?\s*\)$")
@@ -81,10 +82,10 @@ def author_and_work(cell: str) -> tuple[str, str | None]:
     if len(cell) > _LONGEST:
         return cell, None
     name = _TRAILING.sub("", _LEADING.sub("", " ".join(cell.split())))
-    name = _LIFE_DATES.sub("", name) or name
     if "," not in name or name.count(",") > 3:
-        return name, None
+        return _LIFE_DATES.sub("", name) or name, None
     parts = [part.strip() for part in name.split(",")]
+    parts[0] = _LIFE_DATES.sub("", parts[0])
     if not all(parts):
         return name, None
     suffix = ""
@@ -130,4 +131,8 @@ def _is_work(author: str, rest: str) -> bool:
         return False
     if is_person(rest) or not author[:1].isupper():
         return False
-    return len(author.split()) > 1 or fold(author) in _MONONYMS
+    words = fold(rest).split()
+    is_title = len(words) >= _TITLE_WORDS or not _ARTICLES.isdisjoint(
+        words
+    )  # no first names: "Hegel, Science of Logic"
+    return is_title or len(author.split()) > 1 or fold(author) in _MONONYMS

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from quotefind.corpus.author_names import real_author
 from quotefind.corpus.columns import Columns, columns_used, find_columns
 from quotefind.corpus.fields import bad, make_quote, raw_problem
 from quotefind.corpus.names import author_and_work
@@ -18,6 +19,7 @@ from quotefind.text import quote_id
 _MOST_SHAPES = 1000
 _MOST_KEYS = 100
 _ID = re.compile("[0-9a-f]{16}")
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 
 
 class Records:
@@ -73,11 +75,15 @@ class Records:
         place = as_place(*(fields.get(part) for part in ("place", "chapter", "page", "location", "locationtype")))
         text, note = fields.get("text"), fields.get("note")
         known = (fields.get("year"), tags, note, place, fields.get("added"))
-        author, work = as_string(fields.get("author")), as_string(fields.get("work"))
-        said = make_quote(self.name, line, text, author, work, *known, keep_lines=True)
-        if isinstance(said, BadRecord):
-            return said
-        return self._checked(self._credited(said, fields), line)
+        names = as_string(fields.get("author")), as_string(fields.get("work"))
+        said = make_quote(self.name, line, text, *names, *known, keep_lines=True)
+        if isinstance(said, Quote) and not _is_own(said, fields.get("id")):
+            text, author, work = (_unescaped(value) for value in (text, *names))
+            if (text, author, work) != (fields.get("text"), *names):
+                said = make_quote(self.name, line, text, author, work, *known, keep_lines=True)
+            if isinstance(said, Quote):
+                said = self._credited(said, fields)
+        return self._checked(said, line)
 
     def _credited(self, quote: Quote, fields: Mapping[str, object]) -> Quote:
         """Return `quote` with its author as people name one, and the work that its author cell names, if it does."""
@@ -86,18 +92,15 @@ class Records:
         author, work = author_and_work(quote.author)
         if (author, work) == (quote.author, None):
             return quote
-        own = fields.get("id")  # what quotefind has written is taken as it is
-        if isinstance(own, str) and _ID.fullmatch(own) and own == quote_id(quote.text, quote.author):
-            return quote
         if work is not None and quote.work is not None:
-            return quote if work != quote.work else replace(quote, author=author)
-        return replace(quote, author=author or None, work=work or quote.work)
+            return quote if work != quote.work else replace(quote, author=real_author(author))
+        return replace(quote, author=real_author(author), work=work or quote.work)
 
     def text(self, line: int, text: str, around: Mapping[str, object] | None = None) -> Quote | BadRecord:
         """Return the quote that a string makes."""
         known = around or {}
         fields = [known.get(field) for field in ("author", "work", "year", "tags")]
-        return self._checked(make_quote(self.name, line, text, *fields, keep_lines=True), line)
+        return self._checked(make_quote(self.name, line, _unescaped(text), *fields, keep_lines=True), line)
 
     def _checked(self, record: Quote | BadRecord, line: int) -> Quote | BadRecord:
         if not isinstance(record, Quote):
@@ -112,3 +115,19 @@ class Records:
         used = {field: tuple(names) for field, names in self._used.items()}
         if used.get("text") and (said := columns_used(used, self._names)):
             yield Remark(f"{self.name}: {said}")
+
+
+def _is_own(quote: Quote, identifier: object) -> bool:
+    """Whether quotefind wrote this record: then its id is that of the quote, and its fields are taken as they are."""
+    if not isinstance(identifier, str) or not _ID.fullmatch(identifier):
+        return False
+    return identifier == quote_id(quote.text, quote.author)
+
+
+def _unescaped(value: object) -> object:
+    """Return a string with the characters that the entities of HTML in it stand for; anything else as it is."""
+    if not isinstance(value, str) or "&" not in value or not _ENTITY.search(value):
+        return value
+    from html import unescape
+
+    return _ENTITY.sub(lambda entity: unescape(entity[0]), value)

@@ -71,6 +71,13 @@ def test_what_is_a_quotation(page: str, texts: list[str]) -> None:
     assert [text for text, _, _ in credits_of(page)] == texts
 
 
+def test_a_page_about_a_book_is_no_notebook_of_a_kindle(tmp_path: Path) -> None:
+    """Only the headings of notes make it one; a class that other sites use for titles does not."""
+    path = tmp_path / "page.html"
+    path.write_text("<html><h1 class='bookTitle'>Emma</h1><blockquote>Be brief.</blockquote></html>")
+    assert list(read_file(path, ReadOptions())) == [Quote("Be brief.", source=str(path), line=1)]
+
+
 def test_line_breaks_of_verse_are_kept_and_those_of_the_source_are_not() -> None:
     """<br> and <pre> keep lines; paragraphs of prose become one text."""
     verse = "Roses are\nred<br>\nViolets are blue<br/>"

@@ -118,6 +118,16 @@ def test_a_csv_file_of_readwise_is_known_by_its_header(tmp_path: Path) -> None:
     assert [record.where.rpartition(":")[2] for record in found if isinstance(record, BadRecord)] == ["5", "6"]
 
 
+def test_the_file_that_readwise_imports_is_known_too(tmp_path: Path) -> None:
+    """Its template has other columns, and notes mean the same."""
+    path = tmp_path / "import.csv"
+    path.write_text(
+        "Highlight,Title,Author,URL,Note,Location,Date\nOne,Emma,Jane Austen,,.h1,1,\ntwo,Emma,Jane Austen,,.x y,9,\n"
+    )
+    [quote] = [record for record in read_file(path, ReadOptions()) if isinstance(record, Quote)]
+    assert (quote.text, quote.tags, quote.note, quote.place) == ("two", ("x",), "y", "One, location 9")
+
+
 def api(**page: Any) -> str:
     """Return a page of the API as JSON."""
     return json.dumps({"count": 1, "nextPageCursor": None, **page}, indent=1)

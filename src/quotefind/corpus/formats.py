@@ -108,7 +108,7 @@ _TABLE = (
         (),
         "the CSV file that Readwise exports, or the JSON of its API: highlights with their notes",
         ("readwise", "read_readwise"),
-        signature=_begins(rb'"?Highlight"?,"?Book Title"?,"?Book Author"?,'),
+        signature=_begins(rb'"?Highlight"?,(?:"?Book Title"?,"?Book Author"?,|"?Title"?,"?Author"?,"?URL"?,"?Note"?,)'),
         inside=("csv", "txt"),
         shapes=(("results.highlights",), ("highlights.location_type",), ("results.text", "results.book_id")),
     ),
@@ -194,7 +194,7 @@ _TABLE = (
         "the notebook that a Kindle app exports, as HTML or CSV: highlights with their notes",
         ("kindle_notebook", "read_kindle_notebook"),
         signature=_begins(
-            rb"""\s*<.*class=["'](?:notebookFor|bookTitle|noteHeading)["']|"?[^"\n]{0,60}Kindle[^"\n]{0,60}"?,,,\r?\n"""
+            rb"""\s*<.*class=["'](?:notebookFor|noteHeading)["']|"?[^"\n]{0,60}Kindle[^"\n]{0,60}"?,,,\r?\n"""
         ),
         inside=("html", "csv", "txt"),
     ),

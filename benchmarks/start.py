@@ -1,13 +1,13 @@
 """A cold `quotefind find` over the fortunes, as a whole process.
 
-Contestants, in turn in the same run, everything in the file cache and all byte code compiled:
+Compared in turn in the same run, with everything in the file cache and all byte code compiled:
 
 - find: `quotefind find "quotes about family"` on an index made before;
 - the usual script: import sentence_transformers, load the same weights, `np.load` a saved matrix of the same quotes,
   encode the query, `util.semantic_search`, print five;
 - the floor: a process that only imports typer, rich, numpy, onnxruntime and tokenizers, and so does nothing.
 
-To reach: the script takes at least 20 times as long as find; find takes at most 1.5 times the floor (wall time) and at
+Targets: the script takes at least 20 times as long as find; find takes at most 1.4 times the floor (CPU time) and at
 most 200 MB of memory.
 """
 

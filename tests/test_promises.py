@@ -376,7 +376,7 @@ def test_preparing_a_model_opens_no_socket(home: Path, tmp_path: Path, tiny: Pat
 def test_preparing_a_model_is_named_on_a_terminal(home: Path) -> None:
     """While libraries that export a model are kept silent, the progress bar still says what goes on."""
     code = """
-import time
+import os, time
 from quotefind.cli import session
 from quotefind.encoders.sbert import quiet
 with session.progress_bar() as progress:
@@ -385,11 +385,25 @@ with session.progress_bar() as progress:
         progress("exporting")
         print("noise")
         time.sleep(0.5)
+        os._exit(0)  # before the bar is drawn a last time
 """
     done, written = run_on_terminal((sys.executable, "-c", code), home=home, stream="stderr")
     assert done == 0
     assert "exporting" in written
     assert "noise" not in written
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such limit")
+def test_too_little_memory_is_reported_before_the_model_is_prepared(home: Path) -> None:
+    """With enough memory to encode but too little to prepare the model, one line says how much is needed."""
+    limited = ("sh", "-c", 'ulimit -v 800000; exec "$@"', "sh", sys.executable, "-m", "quotefind")
+    done = run(limited, "pair", "hope", "despair", home=home)
+    assert (done.code, done.out) == (5, "")
+    assert done.err.startswith("quotefind: There is not enough memory")
+    assert "819 MB (ulimit -v)" in done.err
+    assert done.err.endswith("900 MB are needed.\n")
+    assert done.err.count("\n") == 1
+    assert list(home.rglob("weights.bin")) == []
 
 
 def test_the_very_first_find_imports_no_torch(home: Path) -> None:

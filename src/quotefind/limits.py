@@ -18,11 +18,13 @@ class MemoryRequirement:
     data: int
 
 
-# Measured with two cores, rounded up: NumPy and SQLite; these and ONNX Runtime; torch exporting a model.
+# Measured with two cores, rounded up: NumPy and SQLite; these and ONNX Runtime; preparing the default
+# model; torch exporting another model.
 # With less memory, a library aborts the process, waits forever, or fails with a misleading error: no exception that
 # could be caught. That is why these limits are checked in advance.
 LIBRARIES = MemoryRequirement(320_000_000, 110_000_000)
 ENCODING = MemoryRequirement(680_000_000, 180_000_000)
+PREPARING = MemoryRequirement(900_000_000, 520_000_000)
 TORCH = MemoryRequirement(3_500_000_000, 2_100_000_000)
 # Files open at once: streams, database, log, matrix, model, and files that libraries open briefly.
 _FILES = 32

@@ -102,6 +102,7 @@ def _made(source: ModelSource, model: PreparedModel) -> PreparedModel:
     if source.official:
         from quotefind.encoders.graph import make_from_graph
 
+        limits.check(limits.PREPARING)
         _check_space(source, model.path, copies=1)
         try:
             return make_from_graph(source, model)

@@ -20,6 +20,7 @@ _HIGHLIGHTS = re.compile(
     re.IGNORECASE,
 )
 _PAGE = re.compile(r"page (?P<page>\S{1,20}) @ (?P<when>.{1,60})", re.IGNORECASE)
+_LINK_TO_BOOK = re.compile(r"\s*\[?View in book\b")  # to a file, which is no link in CommonMark
 _KEY = re.compile(r"[-*+\s]*\**(?P<key>[A-Za-z][A-Za-z ]{1,24}?)\**\s*::?\**\s*(?P<value>\S.*)")
 _AUTHORS = ("author", "authors", "book author")
 _TITLES = ("full title", "title", "book title", "book")
@@ -235,7 +236,7 @@ def _koreader_highlight(
             for token in node.tokens:
                 if token.type != "inline":
                     continue
-                found = [line for line in texts.lines(token) if line.text.strip() != "View in book"]
+                found = [line for line in texts.lines(token) if not _LINK_TO_BOOK.match(line.text)]
                 if after_rule:
                     notes += [line.text for line in found]
                 elif found:

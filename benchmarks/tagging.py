@@ -1,20 +1,20 @@
-"""How good proposed themes are: precision and recall of `quotefind tag` on the bundled quotes, whose tags are known.
+"""How good proposed tags are: precision and recall of `quotefind tag` on the bundled quotes, whose tags are known.
 
     tagging.py [FILE.jsonl ...] [--home DIR]
 
-The shipped model was trained with the quotes of the training authors and with their themes, so that everything is
-chosen on the held-out authors (quotes/pairs.jsonl says who they are) and the others stand beside them. A theme that is
+The shipped model was trained with the quotes of the training authors and with their tags, so that everything is
+chosen on the held-out authors (quotes/pairs.jsonl says who they are) and the others stand beside them. A tag that is
 proposed for a quote is right where the quote carries it. Tags are never complete: a quote about love that is not tagged
 "love" counts as a mistake, so that every precision here is a lower bound. How much that may be is shown by a second
-count, in which a theme is also right where readers of the quote used it as a label of theirs (`tags` in
+count, in which a tag is also right where readers of the quote used it as a label of theirs (`tags` in
 quotes/pairs.jsonl).
 
-Micro: over all proposals. Macro: the mean over the themes that some quote of the group carries; a theme that is never
-proposed has precision 0. AP: average precision over all pairs of quote and theme, ranked by score; no threshold.
+Micro: over all proposals. Macro: the mean over the tags that some quote of the group carries; a tag that is never
+proposed has precision 0. AP: average precision over all pairs of quote and tag, ranked by score; no threshold.
 
-Contestants: the ways to ask for a theme; scores less the mean of their theme over the collection, or standardised,
+Contestants: the ways to ask for a tag; scores less the mean of their tag over the collection, or standardised,
 against hubness (Radovanovic, Nanopoulos and Ivanovic, "Hubs in Space", JMLR 2010), also where the collection has only
-20 quotes; the base model; the theme's own words, or others with their stems, in the text; and both together, 0.1 more
+20 quotes; the base model; the tag's own words, or others with their stems, in the text; and both together, 0.1 more
 where the words are there. The interval is that of the difference in AP to what is shipped: a bootstrap over quotes.
 
 The default threshold of a model is chosen by CRITERION below, on the held-out authors: proposals are looked at one by
@@ -22,7 +22,7 @@ one or used to narrow a search, so that precision matters more than recall, and 
 rule. How well such a choice carries over is measured by choosing on one half of the held-out authors, by lot, and
 looking at the other half.
 
-A FILE holds one quote a line: {"text", "author", "tags": [...]}. Its themes are the tags that at least 20 of its quotes
+A FILE holds one quote a line: {"text", "author", "tags": [...]}. Its tags are the tags that at least 20 of its quotes
 carry; the shipped threshold is applied to it as it is.
 """
 
@@ -38,6 +38,7 @@ from typing import Any
 import measure
 
 from quotefind.stores import open_index
+from quotefind.text import one_line
 
 _QUOTES = Path(__file__).parent.parent / "quotes"
 _SHIPPED, _BASE = "quotefind-MiniLM-L6-v1", "all-MiniLM-L6-v2"
@@ -46,7 +47,7 @@ _SHOWN = _GRID[5:-1:2]
 _LEAST_PRECISION = 0.6
 CRITERION = f"the lowest of {_GRID[0]}, {_GRID[1]}, … whose micro precision is at least {_LEAST_PRECISION}"
 _WAYS = {
-    "the bare theme": ["{}"],
+    "the bare tag": ["{}"],
     '"quotes about {}"': ["quotes about {}"],
     "the mean of both": ["{}", "quotes about {}"],
     "the mean of the four of the model card": [
@@ -77,7 +78,7 @@ def main() -> None:
         for model in found:
             _show_grid(model, found[model])
         _show_ways([row for model in found for row in found[model]["ways"]] + [found[_SHIPPED]["by_words"]])
-        _show_themes(found[_SHIPPED])
+        _show_tags(found[_SHIPPED])
         for file in given.files:
             index = _index(str(file.absolute()), home / f"{file.stem}.index", _SHIPPED)
             other, _ = measure.in_own_process(measured_elsewhere, directory=index)
@@ -96,23 +97,23 @@ def measured(directory: str) -> dict[str, Any]:
     import numpy as np
 
     from quotefind import Filter, open_encoder
-    from quotefind.tagging import THRESHOLDS, TOP, read_themes, theme_vectors
+    from quotefind.tagging import THRESHOLDS, TOP, read_tags, tag_vectors
 
     pairs = [json.loads(line) for line in (_QUOTES / "pairs.jsonl").read_text(encoding="utf-8").splitlines()]
     held_out_texts = {pair["quote"] for pair in pairs if pair["split"] == "held-out"}
     labels = {pair["quote"]: set(pair["tags"]) for pair in pairs}
-    themes = read_themes()
+    tags = read_tags()
     with open_index(Path(directory)) as index:
         rows = index.rows_where(Filter())
         quotes, vectors = index.quotes(rows), index.vectors(rows)
         model = index.manifest.model
         encoder = open_encoder(model, device="cpu", fingerprint=index.manifest.fingerprint)
-    carried = np.array([[theme in quote.tags for theme in themes] for quote in quotes])
-    said = np.array([[theme.replace("-", " ") in labels[quote.text] for theme in themes] for quote in quotes]) | carried
-    held_out = np.array([quote.text in held_out_texts for quote in quotes])
-    scores = {way: vectors @ theme_vectors(encoder, themes, asked).T for way, asked in _WAYS.items()}
-    shipped = vectors @ theme_vectors(encoder, themes).T
-    by_words = np.array([_has_words(quote.text, themes) for quote in quotes])
+    carried = np.array([[tag in quote.tags for tag in tags] for quote in quotes])
+    said = np.array([[tag.replace("-", " ") in labels[quote.text] for tag in tags] for quote in quotes]) | carried
+    held_out = np.array([one_line(quote.text) in held_out_texts for quote in quotes])
+    scores = {way: vectors @ tag_vectors(encoder, tags, asked).T for way, asked in _WAYS.items()}
+    shipped = vectors @ tag_vectors(encoder, tags).T
+    by_words = np.array([_has_words(quote.text, tags) for quote in quotes])
     known = carried[held_out]
     contestants = {way: found[held_out] for way, found in scores.items()}
     contestants |= {f"as shipped, {how}": found for how, found in _calibrated(shipped[held_out]).items()}
@@ -136,13 +137,15 @@ def measured(directory: str) -> dict[str, Any]:
         ],
         "tops": [
             {"top": top, **_figures(_proposed(shipped, threshold, top)[held_out], carried[held_out])}
-            for top in (1, 2, 3, 4, len(themes))
+            for top in (1, 2, 3, 4, len(tags))
         ],
         "ways": ways,
         "chosen": _chosen(shipped[held_out], known),
-        "halves": _halves(shipped[held_out], known, [quote.author for quote in quotes if quote.text in held_out_texts]),
-        "by_words": {"name": "the words of the theme, by stem", **_figures(by_words[held_out], carried[held_out])},
-        "themes": _by_theme(themes, _proposed(shipped, threshold, TOP), carried, held_out),
+        "halves": _halves(
+            shipped[held_out], known, [quote.author for quote in quotes if one_line(quote.text) in held_out_texts]
+        ),
+        "by_words": {"name": "the words of the tag, by stem", **_figures(by_words[held_out], carried[held_out])},
+        "tags": _by_tag(tags, _proposed(shipped, threshold, TOP), carried, held_out),
     }
 
 
@@ -151,7 +154,7 @@ def measured_elsewhere(directory: str) -> dict[str, Any]:
     import numpy as np
 
     from quotefind import Filter, open_encoder
-    from quotefind.tagging import THRESHOLDS, TOP, theme_vectors
+    from quotefind.tagging import THRESHOLDS, TOP, tag_vectors
 
     with open_index(Path(directory)) as index:
         rows = index.rows_where(Filter())
@@ -159,20 +162,20 @@ def measured_elsewhere(directory: str) -> dict[str, Any]:
         encoder = open_encoder(index.manifest.model, device="cpu", fingerprint=index.manifest.fingerprint)
         threshold = THRESHOLDS[index.manifest.model]
     counts = Counter(tag for quote in quotes for tag in set(quote.tags))
-    themes = sorted(tag for tag, count in counts.items() if count >= _MIN_QUOTES)
-    scores = vectors @ theme_vectors(encoder, themes).T
-    carried = np.array([[theme in quote.tags for theme in themes] for quote in quotes])
-    by_words = np.array([_has_words(quote.text, themes) for quote in quotes])
+    tags = sorted(tag for tag, count in counts.items() if count >= _MIN_QUOTES)
+    scores = vectors @ tag_vectors(encoder, tags).T
+    carried = np.array([[tag in quote.tags for tag in tags] for quote in quotes])
+    by_words = np.array([_has_words(quote.text, tags) for quote in quotes])
     return {
         "quotes": len(quotes),
-        "themes": len(themes),
+        "tags": len(tags),
         "shipped": _figures(_proposed(scores, threshold, TOP), carried),
         "by_words": _figures(by_words, carried),
     }
 
 
 def _proposed(scores: Any, least: float, top: int) -> Any:
-    """Return (n, t) bool: the `top` highest `scores` (n, t) of each row that are at least `least`; ties by theme."""
+    """Return (n, t) bool: the `top` highest `scores` (n, t) of each row that are at least `least`; ties by tag."""
     import numpy as np
 
     ranks = np.argsort(np.argsort(-scores, axis=1, kind="stable"), axis=1, kind="stable")
@@ -210,7 +213,7 @@ def _way(name: str, scores: Any, carried: Any) -> dict[str, Any]:
 
     from quotefind.tagging import TOP
 
-    # Only what may be proposed counts: the best themes of each quote.
+    # Only what may be proposed counts: the best tags of each quote.
     allowed = np.where(_proposed(scores, -np.inf, TOP), scores, -np.inf)
     order = np.argsort(-allowed, axis=None, kind="stable")
     hits = carried.ravel()[order]
@@ -276,7 +279,7 @@ def _halves(scores: Any, carried: Any, authors: list[str]) -> list[float]:
 
 
 def _calibrated(scores: Any) -> dict[str, Any]:
-    """Return `scores` (n, t) less the mean of their theme, and standardised, over all and over 20 quotes at a time."""
+    """Return `scores` (n, t) less the mean of their tag, and standardised, over all and over 20 quotes at a time."""
     import numpy as np
 
     def less_mean(part: Any) -> Any:
@@ -288,7 +291,7 @@ def _calibrated(scores: Any) -> dict[str, Any]:
     order = np.random.default_rng(1).permutation(len(scores))
     groups = np.array_split(order, max(1, len(order) // _SMALL))
     found = {}
-    for name, change in (("less the theme's mean", less_mean), ("standardised by theme", standardised)):
+    for name, change in (("less the tag's mean", less_mean), ("standardised by tag", standardised)):
         found[name] = change(scores)
         small = np.empty_like(scores)
         for group in groups:
@@ -297,19 +300,19 @@ def _calibrated(scores: Any) -> dict[str, Any]:
     return found
 
 
-def _has_words(text: str, themes: list[str]) -> list[bool]:
-    """Return for each theme whether `text` holds its words, or others with the same stems."""
+def _has_words(text: str, tags: list[str]) -> list[bool]:
+    """Return for each tag whether `text` holds its words, or others with the same stems."""
     import snowballstemmer
 
     stem = snowballstemmer.stemmer("english").stemWords
     words = set(stem(re.findall(r"\w+", text.casefold())))
-    return [set(stem(re.findall(r"\w+", theme.casefold()))) <= words for theme in themes]
+    return [set(stem(re.findall(r"\w+", tag.casefold()))) <= words for tag in tags]
 
 
-def _by_theme(themes: list[str], proposed: Any, carried: Any, held_out: Any) -> list[dict[str, Any]]:
+def _by_tag(tags: list[str], proposed: Any, carried: Any, held_out: Any) -> list[dict[str, Any]]:
     rows = []
-    for number, theme in enumerate(themes):
-        row: dict[str, Any] = {"theme": theme}
+    for number, tag in enumerate(tags):
+        row: dict[str, Any] = {"tag": tag}
         for name, group in (("held_out", held_out), ("others", ~held_out)):
             mine, own = proposed[group, number], carried[group, number]
             row[name] = [int(own.sum()), int(mine.sum()), int((mine & own).sum())]
@@ -332,12 +335,12 @@ def _show_grid(model: str, found: dict[str, Any]) -> None:
     columns += ["others: P", "R", "F1"]
     low, middle, high = found["halves"]
     notes = [
-        f"Held-out authors, at most {found['top']} themes a quote. By the criterion, {CRITERION}: {found['chosen']}.",
+        f"Held-out authors, at most {found['top']} tags a quote. By the criterion, {CRITERION}: {found['chosen']}.",
         f"Chosen on one half of the authors, the precision on the other is {middle:.2f} ({low:.2f} to {high:.2f}).",
     ]
     measure.print_table(f"{model}: by threshold", columns, rows, notes)
     rows = [[str(row["top"]), *(_share(row[key]) for key in ("precision", "recall", "f1"))] for row in found["tops"]]
-    measure.print_table(f"{model}: at most N themes a quote, at the default", ["N", "P", "R", "F1"], rows)
+    measure.print_table(f"{model}: at most N tags a quote, at the default", ["N", "P", "R", "F1"], rows)
 
 
 def _show_ways(ways: list[dict[str, Any]]) -> None:
@@ -366,24 +369,24 @@ def _show_ways(ways: list[dict[str, Any]]) -> None:
     measure.print_table("Held-out authors: contestants, each at the threshold of its best F1", columns, rows)
 
 
-def _show_themes(found: dict[str, Any]) -> None:
+def _show_tags(found: dict[str, Any]) -> None:
     rows = []
-    for row in found["themes"]:
-        cells = [row["theme"]]
+    for row in found["tags"]:
+        cells = [row["tag"]]
         for own, proposed, right in (row["held_out"], row["others"]):
             cells += [str(own), str(proposed), _ratio(right, proposed), _ratio(right, own)]
         rows.append(cells)
-    columns = ["theme", "held-out", "proposed", "P", "R", "others", "proposed", "P", "R"]
-    limits = f"at least {found['threshold']:.2f}, at most {found['top']} themes a quote"
-    measure.print_table(f"By theme, {limits}", columns, rows)
+    columns = ["tag", "held-out", "proposed", "P", "R", "others", "proposed", "P", "R"]
+    limits = f"at least {found['threshold']:.2f}, at most {found['top']} tags a quote"
+    measure.print_table(f"By tag, {limits}", columns, rows)
 
 
 def _show_elsewhere(name: str, found: dict[str, Any]) -> None:
     rows = [
         [label, *(_share(found[key][figure]) for figure in ("precision", "recall", "f1", "macro_f1", "quotes"))]
-        for label, key in (("as shipped", "shipped"), ("the words of the theme, by stem", "by_words"))
+        for label, key in (("as shipped", "shipped"), ("the words of the tag, by stem", "by_words"))
     ]
-    title = f"{name}: {found['quotes']} quotes, {found['themes']} themes that {_MIN_QUOTES} or more carry"
+    title = f"{name}: {found['quotes']} quotes, {found['tags']} tags that {_MIN_QUOTES} or more carry"
     measure.print_table(title, ["", "P", "R", "F1", "macro F1", "quotes with any"], rows)
 
 

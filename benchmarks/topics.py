@@ -1,4 +1,4 @@
-"""Topics: how well they agree with themes that people gave, how long they take, and how much memory.
+"""Topics: how well they agree with tags that people gave, how long they take, and how much memory.
 
 - agreement: the bundled quotations, clustered by what `quotefind topics` does and by other clusterings of scikit-learn
   with the same number of clusters (HDBSCAN finds its own and leaves quotes out, each of which counts as a topic of its

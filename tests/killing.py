@@ -92,7 +92,7 @@ def rebuild(library: Library) -> None:
 
 
 def tagged(library: Library) -> None:
-    """Begin with proposals of some themes, and with quotes that came since."""
+    """Begin with proposals of some tags, and with quotes that came since."""
     filled(library)
     tag(library)
     library.write("a.txt", *OLD, *NEW)
@@ -100,7 +100,7 @@ def tagged(library: Library) -> None:
 
 
 def tag(library: Library) -> None:
-    """Propose themes for every quote, and store them."""
+    """Propose tags for every quote, and store them."""
     with open_index(library.directory) as index:
         proposals = propose_tags(index, library.encoder, ["old", "new", "quote"], min_score=0.1)
         with open_to_write(library.directory, library.models) as writer:

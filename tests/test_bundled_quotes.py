@@ -1,4 +1,4 @@
-"""The quotations that come with the program: format, order, themes and breadth, as quotes/README.md states them."""
+"""The quotations that come with the program: format, order, tags and breadth, as quotes/README.md states them."""
 
 from __future__ import annotations
 
@@ -77,9 +77,9 @@ def quotes(lines: list[str]) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def themes() -> list[str]:
-    """Return the list of themes."""
-    content = (QUOTES / "themes.txt").read_text(encoding="utf-8")
+def tags() -> list[str]:
+    """Return the list of tags."""
+    content = (QUOTES / "tags.txt").read_text(encoding="utf-8")
     assert content.endswith("\n")
     return content[:-1].split("\n")
 
@@ -119,27 +119,27 @@ def test_every_quote_has_author_and_work(quotes: list[dict[str, Any]]) -> None:
             assert value == " ".join(value.split()) == unicodedata.normalize("NFC", value), quote
 
 
-def test_there_are_enough(quotes: list[dict[str, Any]], themes: list[str]) -> None:
+def test_there_are_enough(quotes: list[dict[str, Any]], tags: list[str]) -> None:
     """The collection is as broad as promised."""
     assert len(quotes) >= 1500
     assert len({quote["author"] for quote in quotes}) >= 120
-    assert len(themes) >= 100
+    assert len(tags) >= 100
 
 
-@pytest.mark.parametrize("theme", ASKED_FOR_MOST)
-def test_a_theme_asked_for_often_has_enough(quotes: list[dict[str, Any]], theme: str) -> None:
-    """Each of the forty themes that people ask for most has at least eight quotations."""
-    assert sum(theme in quote["tags"] for quote in quotes) >= 8
+@pytest.mark.parametrize("tag", ASKED_FOR_MOST)
+def test_a_tag_asked_for_often_has_enough(quotes: list[dict[str, Any]], tag: str) -> None:
+    """Each of the forty tags that people ask for most has at least eight quotations."""
+    assert sum(tag in quote["tags"] for quote in quotes) >= 8
 
 
-def test_the_forty_themes_are_forty() -> None:
-    """The list of themes asked for most is complete and without repeats."""
+def test_the_forty_tags_are_forty() -> None:
+    """The list of tags asked for most is complete and without repeats."""
     assert len(ASKED_FOR_MOST) == len(set(ASKED_FOR_MOST)) == 40
 
 
-def test_tags(quotes: list[dict[str, Any]], themes: list[str]) -> None:
-    """Every record has one to four different themes, all of them from the list."""
-    known = set(themes)
+def test_tags(quotes: list[dict[str, Any]], tags: list[str]) -> None:
+    """Every record has one to four different tags, all of them from the list."""
+    known = set(tags)
     for quote in quotes:
         tags = quote["tags"]
         assert 1 <= len(tags) <= 4, quote
@@ -147,12 +147,12 @@ def test_tags(quotes: list[dict[str, Any]], themes: list[str]) -> None:
         assert known.issuperset(tags), quote
 
 
-def test_themes_are_sorted_and_used(quotes: list[dict[str, Any]], themes: list[str]) -> None:
-    """The list of themes is sorted, lower case, without repeats, and each theme has three quotations or more."""
-    assert themes == sorted(set(themes))
-    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", theme) for theme in themes)
+def test_tags_are_sorted_and_used(quotes: list[dict[str, Any]], tags: list[str]) -> None:
+    """The list of tags is sorted, lower case, without repeats, and each tag has three quotations or more."""
+    assert tags == sorted(set(tags))
+    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", tag) for tag in tags)
     count = Counter(tag for quote in quotes for tag in quote["tags"])
-    assert {theme: count[theme] for theme in themes if count[theme] < 3} == {}
+    assert {tag: count[tag] for tag in tags if count[tag] < 3} == {}
 
 
 def test_sorted_by_author_work_and_text(quotes: list[dict[str, Any]]) -> None:

@@ -29,7 +29,7 @@ HOSTILE = "love \x1b[31m[/bold] \x9b2J \u202egnp.exe\u202c \x07 :smile:"
 
 @pytest.fixture
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """The commands with a fake encoder, an index of four quotes, and a list of themes."""
+    """The commands with a fake encoder, an index of four quotes, and a list of tags."""
     made = Cli(tmp_path, monkeypatch)
     made.index(QUOTES)
     (tmp_path / "tags.txt").write_text("love\nwar\nsea\nhope\n", encoding="utf-8")
@@ -87,10 +87,10 @@ def test_a_terminal_gets_a_table(cli: Cli, columns: int, monkeypatch: pytest.Mon
 
 
 def test_hostile_text_does_nothing_to_a_terminal(cli: Cli) -> None:
-    """No control character of a quote or a theme reaches a terminal, and no markup is obeyed; JSON keeps the text."""
+    """No control character of a quote or a tag reaches a terminal, and no markup is obeyed; JSON keeps the text."""
     cli.index([{"text": HOSTILE, "author": HOSTILE, "work": HOSTILE}])
-    themes = cli.folder / "tags.txt"
-    themes.write_text(f"{HOSTILE}\n", encoding="utf-8")
+    tags = cli.folder / "tags.txt"
+    tags.write_text(f"{HOSTILE}\n", encoding="utf-8")
     _, shown = run_on_terminal(FAKE_PROGRAM, "tag", *USUAL, home=cli.home, NO_COLOR="1")
     assert "[/bold]" in shown
     assert CONTROL.findall(shown) == []
@@ -168,7 +168,7 @@ def test_forget(cli: Cli) -> None:
 
 
 def test_conditions_and_limits(cli: Cli) -> None:
-    """--author, --work, --max-chars, --top and --min-score say which quotes and themes."""
+    """--author, --work, --max-chars, --top and --min-score say which quotes and tags."""
     assert len(cli("tag", *USUAL, "--author", "ann").lines) == 1
     assert len(cli("tag", *USUAL, "--work", "poems").lines) == 1
     assert cli("tag", *USUAL, "--max-chars", "13").lines == ["war, hope\tWar and hope. — Ben Birch"]
@@ -204,7 +204,7 @@ def test_where_every_quote_has_tags(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["tag"], 2, "made with the model words, for which it was not measured how near a theme has to be."),
+        (["tag"], 2, "made with the model words, for which there is no measured threshold."),
         (["tag", *USUAL, "--write", "--forget"], 2, "Give either --write or --forget, not both."),
         (["tag", "--forget", "--author", "ann"], 2, "--author has no effect. Leave it out."),
         (["tag", "--forget", "--format", "json"], 2, "--format has no effect. Leave it out."),
@@ -260,7 +260,7 @@ def test_quiet(cli: Cli) -> None:
 
 
 def test_what_is_bundled_needs_no_option(bundled_home: Path, home_with_model: Path, tmp_path: Path) -> None:
-    """With the default model neither themes nor a score have to be said; the bundled quotes all have tags."""
+    """With the default model neither tags nor a score have to be said; the bundled quotes all have tags."""
     source = write_records(tmp_path / "a.jsonl", [{"text": "There is no remedy for love but to love more."}])
     assert run(PROGRAM, "index", source, "--quiet", home=home_with_model).code == 0
     done = run(PROGRAM, "tag", "--format", "json", home=home_with_model)
@@ -276,8 +276,8 @@ def test_writing_leaves_no_log_behind(cli: Cli) -> None:
     assert (cli.home / "indexes" / "default" / "index.sqlite-wal").stat().st_size == 0
 
 
-def test_the_default_number_of_themes() -> None:
-    """The command and the library propose as many themes."""
+def test_the_default_number_of_tags() -> None:
+    """The command and the library propose as many tags."""
     assert inspect.signature(tag.tag).parameters["top"].default == tagging.TOP
 
 
@@ -302,7 +302,7 @@ def test_topics_with_proposed(cli: Cli) -> None:
 
 
 def test_a_list_that_fits_nothing_takes_nothing_away(cli: Cli) -> None:
-    """Where no theme is near enough to any quote, --write leaves what was stored, and says so."""
+    """Where no tag is near enough to any quote, --write leaves what was stored, and says so."""
     cli.index([{"text": "love and love"}, {"text": "war, war"}])
     assert cli("tag", "--write", "-q", "--min-score", "0.9").code == 0
     before = cli("info", "--json").json["with_proposals"]

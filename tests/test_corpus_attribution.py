@@ -297,5 +297,5 @@ def test_the_bundled_authors_look_like_names() -> None:
     lines = (folder / "quotes.jsonl").read_text(encoding="utf-8").splitlines()
     authors = {json.loads(line)["author"] for line in lines}
     assert sum(map(is_likely_name, authors)) > 0.97 * len(authors)
-    topics = (folder / "themes.txt").read_text(encoding="utf-8").split("\n")
+    topics = (folder / "tags.txt").read_text(encoding="utf-8").split("\n")
     assert [topic for topic in topics if is_likely_name(topic.capitalize())] == []

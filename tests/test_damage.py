@@ -53,9 +53,9 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
     """An index of eighty quotes, of which twenty have no tags; for these some are proposed."""
     made = Cli(tmp_path, monkeypatch)
     made.index(QUOTES)
-    themes = tmp_path / "themes.txt"
-    themes.write_text("time\nking\n")
-    assert made("tag", "--tags", themes, "--min-score", "0.1", "--write", "-f", "json").out.count('"king"') == 20
+    tags = tmp_path / "tags.txt"
+    tags.write_text("time\nking\n")
+    assert made("tag", "--tags", tags, "--min-score", "0.1", "--write", "-f", "json").out.count('"king"') == 20
     return made
 
 

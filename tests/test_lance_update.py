@@ -478,8 +478,8 @@ def propose(both: Both, min_score: float = 0.1) -> None:
     """Store proposed tags in both."""
     for library in both.libraries:
         with open_index(library.directory) as index, library.writer() as writer:
-            themes = propose_tags(index, library.encoder, ["hope", "sea", "night"], min_score=min_score)
-            assert themes.write(writer) == 0
+            tags = propose_tags(index, library.encoder, ["hope", "sea", "night"], min_score=min_score)
+            assert tags.write(writer) == 0
 
 
 def test_proposals_are_the_same_in_both(both: Both) -> None:

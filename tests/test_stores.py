@@ -129,7 +129,7 @@ def test_a_lance_dataset_is_used_like_a_directory(cli: Cli) -> None:
 @pytest.mark.parametrize("address", ["s3://bucket/quotes", "s3://bucket/quotes.lance/x", "gs://b/q.lanced", "az://b/q"])
 def test_an_address_ends_in_lance(cli: Cli, address: str) -> None:
     """An address on other storage whose name does not end in .lance is refused, with the name that it could have."""
-    with pytest.raises(UsageError, match=r"ends in \.lance"):
+    with pytest.raises(UsageError, match=r"must end in \.lance"):
         index_location(address)
     done = cli("find", "love", "--index", address)
     assert (done.code, done.out) == (2, "")
@@ -172,7 +172,7 @@ def test_machines_are_for_a_dataset(cli: Cli, command: list[str]) -> None:
     assert "--ray ADDRESS" in done.err
     done = cli("index", "--verify", "--ray", "local")
     assert (done.code, done.out) == (2, ""), done
-    assert "run it without --ray" in done.err
+    assert "Run it without --ray" in done.err
     for address in ("", "nonsense", "ray://10.0.0.1:10001"):
         done = cli(*command, "--ray", address)
         assert (done.code, done.out) == (2, ""), done

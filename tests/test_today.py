@@ -176,7 +176,7 @@ def test_an_index_that_is_missing_is_an_error(home: Path, tmp_path: Path) -> Non
     default.mkdir(parents=True)
     assert quote_of_the_day(default, DAY) is not None
     (default / "vectors-1.npy").write_bytes(b"x" * 2000)
-    with pytest.raises(IndexUnusableError, match="any more"):
+    with pytest.raises(IndexUnusableError, match="any longer"):
         quote_of_the_day(default, DAY)
 
 
@@ -219,20 +219,20 @@ def test_today_shows_the_quote_of_this_day(cli: Cli) -> None:
     shown = cli("today")
     assert shown.code == 0
     assert shown.out in [cli("today", "--date", str(day)).out for day in (date.today(), date.today() - timedelta(1))]
-    theme = ("today", "--tag", "Love", "--date", "2026-11-27")
-    assert cli(*theme).out == "Love [b]and[/b] ␛[31mlove. — Ann Ash, Poems\n"
-    (found,) = cli(*theme, "--format", "json").json
+    tag = ("today", "--tag", "Love", "--date", "2026-11-27")
+    assert cli(*tag).out == "Love [b]and[/b] ␛[31mlove. — Ann Ash, Poems\n"
+    (found,) = cli(*tag, "--format", "json").json
     assert list(found) == [
         *("id", "text", "author", "work", "year", "tags", "source", "line", "proposed", "note", "place", "added")
     ]
     assert (found["text"], found["year"], found["tags"]) == (RECORDS[0]["text"], 1900, ["love", "a"])
-    assert json.loads(cli(*theme, "-f", "jsonl").out) == found
-    assert cli(*theme, "-f", "csv").lines[0] == "id,text,author,work,year,tags,source,line,proposed,note,place,added"
-    assert cli(*theme, "-f", "markdown").out.startswith("> Love \\[b\\]and")
+    assert json.loads(cli(*tag, "-f", "jsonl").out) == found
+    assert cli(*tag, "-f", "csv").lines[0] == "id,text,author,work,year,tags,source,line,proposed,note,place,added"
+    assert cli(*tag, "-f", "markdown").out.startswith("> Love \\[b\\]and")
 
 
 def test_conditions_hold_together(cli: Cli) -> None:
-    """--tag and --theme are one option, repeatable; all conditions must hold; nothing found ends with 1."""
+    """--tag and --tag are one option, repeatable; all conditions must hold; nothing found ends with 1."""
     cli.index(RECORDS)
     for arguments in (["--tag", "war"], ["--tag", "war"], ["--tag", "peace", "--tag", "WAR"], ["--max-chars", "4"]):
         assert cli("today", *arguments).out == "War.\n"
@@ -250,7 +250,7 @@ def test_conditions_hold_together(cli: Cli) -> None:
     ],
 )
 def test_wrong_usage_ends_with_2(cli: Cli, arguments: list[str], says: str) -> None:
-    """What is no day, no format of a quote or no theme is refused."""
+    """What is no day, no format of a quote or no tag is refused."""
     cli.index(RECORDS)
     done = cli("today", *arguments)
     assert (done.code, done.out) == (2, "")
@@ -274,13 +274,13 @@ def test_a_terminal_gets_whole_words(cli: Cli) -> None:
     assert shown.splitlines() == ["␛[31mLove and war and", "the sea and time and", "hope and a king.", "— Ann Ash"]
 
 
-@pytest.mark.parametrize("theme", [[], ["--tag", "hope"]])
-def test_it_loads_nothing_heavy(bundled_home: Path, home: Path, theme: list[str]) -> None:
+@pytest.mark.parametrize("tag", [[], ["--tag", "hope"]])
+def test_it_loads_nothing_heavy(bundled_home: Path, home: Path, tag: list[str]) -> None:
     """With an index and without one it imports neither NumPy, a model, rich's tables nor what reads Markdown."""
     heavy = LIGHT - {"sqlite3"} | {"rich", "markdown_it"}
     shown = set()
     for place in (bundled_home, home):
-        done = run(program(), "today", "--date", "2026-11-27", *theme, home=place)
+        done = run(program(), "today", "--date", "2026-11-27", *tag, home=place)
         assert done.code == 0, done
         assert modules(done) & heavy == set()
         shown.add(done.out)
@@ -315,7 +315,7 @@ def test_an_empty_name_is_refused(home: Path) -> None:
 
 
 def test_proposed_tags_count_where_that_is_asked_for() -> None:
-    """A theme that was only proposed admits a quote with `proposed` alone; `untagged` admits no quote with tags."""
+    """A tag that was only proposed admits a quote with `proposed` alone; `untagged` admits no quote with tags."""
     tagged, proposed = Quote("A text", tags=("Love",)), Quote("Another", proposed=("Love",))
     admitted = [
         [quote for quote in (tagged, proposed) if where.admits(quote)]

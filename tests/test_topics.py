@@ -198,7 +198,7 @@ def test_impossible_numbers_are_refused(collection: Library, options: dict[str, 
 
 
 def test_topics_of_the_bundled_quotes_agree_with_their_tags(bundled_home: Path) -> None:
-    """Two quotes of one topic share a tag far more often than any two do; names are known themes."""
+    """Two quotes of one topic share a tag far more often than any two do; names are known tags."""
     with open_index(bundled_home / "indexes" / "default") as index:
         found = find_topics(index)
         again = find_topics(index)

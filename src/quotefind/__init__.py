@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from quotefind.tagging import Proposal as Proposal
     from quotefind.tagging import ProposedTag as ProposedTag
     from quotefind.tagging import propose_tags as propose_tags
-    from quotefind.tagging import read_themes as read_themes
+    from quotefind.tagging import read_tags as read_tags
     from quotefind.today import quote_of_the_day as quote_of_the_day
     from quotefind.topics.finding import Topics as Topics
     from quotefind.topics.finding import find_topics as find_topics
@@ -75,7 +75,7 @@ _NAMES_OF = {
     "records": ("Hit", "Pair", "Quote"),
     "search": ("FindOptions", "find"),
     "stores": ("open_index", "open_to_write", "verify"),
-    "tagging": ("Proposal", "ProposedTag", "propose_tags", "read_themes"),
+    "tagging": ("Proposal", "ProposedTag", "propose_tags", "read_tags"),
     "today": ("quote_of_the_day",),
     "topics.finding": ("Topics", "find_topics"),
     "topics.topic": ("Topic",),

@@ -16,11 +16,11 @@ class Quote:
         author: who said or wrote it; None where unknown.
         work: the title of the work it comes from; None where unknown.
         year: the year of the work, negative for BCE; None where unknown.
-        tags: themes, in the order in which the source gives them.
+        tags: tags, in the order in which the source gives them.
         source: the file it was read from, or "bundled" or "-"; None for a quote made in memory.
         line: the line in that file on which it starts, or the row of a database, counted from 1.
         id: 16 hexadecimal digits made from text and author, the same in every index; None before indexing.
-        proposed: themes that `quotefind tag` proposed, the best first; none where the quote has tags of its own.
+        proposed: tags that `quotefind tag` proposed, the best first; none where the quote has tags of its own.
         note: the collector's own remark, its white space folded; None where there is none.
         place: where in the work, as the source writes it ("ch. 2, p. 91", "location 1204"); None where unknown.
         added: when it was highlighted or collected, ISO 8601: a date, or a date and a time to the second; None where

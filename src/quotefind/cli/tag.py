@@ -77,10 +77,10 @@ def tag(
             raise UsageError(f"--forget removes all proposals, so {option} has no effect. Leave it out.")
         _forget(index, wait=wait, quiet=quiet)
         return
-    from quotefind.tagging import propose_tags, read_themes
+    from quotefind.tagging import propose_tags, read_tags
 
     where = session.filter_of(author, work, None, max_chars)
-    candidates = read_themes(tags)
+    candidates = read_tags(tags)
     style = output.default_format(style)
     with session.opened(index, refresh=not no_refresh) as opened:
         proposals = propose_tags(

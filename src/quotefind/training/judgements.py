@@ -12,16 +12,10 @@ from typing import Any
 
 from quotefind.errors import SourceError, UsageError
 from quotefind.index.interface import Index
+from quotefind.tagging import TEMPLATES
 from quotefind.text import is_unicode, normalise
 
-# The ways of asking of the model card that this program started from, and the bare theme.
-TEMPLATES = (
-    "{}",
-    "quotes about {}",
-    "I need a quote about the importance of {}.",
-    "Searching for a quote that captures the essence of {}.",
-)
-# A theme that more than a tenth of a collection carries, and at least so many quotes, says nothing about any of them.
+# A tag that more than a tenth of a collection carries, and at least so many quotes, says nothing about any of them.
 _COMMON = 50
 _ID = re.compile(r"[0-9a-fA-F]{6,16}")
 _WHOLE_ID = re.compile(r"[0-9a-f]{16}")
@@ -52,34 +46,34 @@ class JudgedQuery:
 
 
 def from_tags(index: Index, *, templates: Sequence[str] = TEMPLATES, min_quotes: int = 8) -> list[JudgedQuery]:
-    """Return requests for each theme that at least `min_quotes` quotes of `index` carry, which are what answers it.
+    """Return requests for each tag that at least `min_quotes` quotes of `index` carry, which are what answers it.
 
-    Themes that more than a tenth of the quotes (and more than 50) carry are left out.
+    Tags that more than a tenth of the quotes (and more than 50) carry are left out.
 
     Raises:
-        UsageError: there is no template, one has no place for the theme, or no theme has enough quotes.
+        UsageError: there is no template, one has no place for the tag, or no tag has enough quotes.
     """
     if not templates:
         raise UsageError("There is no template to ask with.")
     for template in templates:
         if "{}" not in template:
-            raise UsageError(f'The template {template!r} has no {{}} for the theme, as in "quotes about {{}}".')
+            raise UsageError(f'The template {template!r} has no {{}} for the tag, as in "quotes about {{}}".')
     most = max(_COMMON, index.count / 10)
-    themes = {theme: ids for theme, ids in index.ids_by_tag().items() if min_quotes <= len(ids) <= most}
-    if not themes:
+    tags = {tag: ids for tag, ids in index.ids_by_tag().items() if min_quotes <= len(ids) <= most}
+    if not tags:
         raise UsageError(
-            f"No theme of this index is carried by at least {min_quotes} quotes and by at most {most:.0f} of them; "
+            f"No tag of this index is carried by at least {min_quotes} quotes and by at most {most:.0f} of them; "
             "--min-quotes sets the least."
         )
     return [
         JudgedQuery(
             f"{number}.{way}",
-            template.replace("{}", theme),
+            template.replace("{}", tag),
             dict.fromkeys(ids, 1),
-            topic=theme,
+            topic=tag,
             group=template,
         )
-        for number, (theme, ids) in enumerate(sorted(themes.items()), 1)
+        for number, (tag, ids) in enumerate(sorted(tags.items()), 1)
         for way, template in enumerate(templates, 1)
     ]
 

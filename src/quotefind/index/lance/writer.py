@@ -39,7 +39,7 @@ from quotefind.index.merge import Added, Merge, held
 from quotefind.index.sources import remembered
 from quotefind.index.summary import Summary
 from quotefind.index.update import Begun
-from quotefind.paths import Location, bundled_themes, index_argument, is_named, make_private
+from quotefind.paths import Location, bundled_tags, index_argument, is_named, make_private
 from quotefind.progress import Progress, silent
 from quotefind.records import Quote
 from quotefind.similarity import Vectors
@@ -252,9 +252,9 @@ class LanceIndexWriter:
     def _queries(self) -> Vectors:
         """Return the vectors (q, d) of queries as users write them, to measure the recall of an approximate index."""
         manifest = self._versions.current
-        themes = bundled_themes().read_text(encoding="utf-8").splitlines()
+        tags = bundled_tags().read_text(encoding="utf-8").splitlines()
         encoder = self.opener(manifest.model, manifest.fingerprint)
-        return encoder.encode_queries([f"quotes about {theme}" for theme in themes])
+        return encoder.encode_queries([f"quotes about {tag}" for tag in tags])
 
     def rebuild(self, *, model: str | None = None, progress: Progress = silent) -> Summary:
         """Encode every quote again, with `model` or the model of the index; an interrupted rebuild continues.

@@ -67,9 +67,9 @@ def test_readers_see_the_rows_that_count(tmp_path: Path) -> None:
     """A reader takes as many rows as the database says, though the file has more; none is a matrix of none."""
     path = tmp_path / "m.npy"
     written(path, some_rows(5))
-    assert open_matrix(path, rows=3, dim=4, mend="").tolist() == some_rows(3).tolist()
-    assert open_matrix(path, rows=0, dim=4, mend="").shape == (0, 4)
-    assert not open_matrix(path, rows=5, dim=4, mend="").flags.writeable
+    assert open_matrix(path, rows=3, dim=4, fix="").tolist() == some_rows(3).tolist()
+    assert open_matrix(path, rows=0, dim=4, fix="").shape == (0, 4)
+    assert not open_matrix(path, rows=5, dim=4, fix="").flags.writeable
 
 
 def test_a_matrix_without_rows_can_be_read(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_matrix_without_rows_can_be_read(tmp_path: Path) -> None:
     path = tmp_path / "m.npy"
     written(path)
     assert np.load(path, allow_pickle=False).shape == (0, 4)
-    assert open_matrix(path, rows=0, dim=4, mend="").shape == (0, 4)
+    assert open_matrix(path, rows=0, dim=4, fix="").shape == (0, 4)
 
 
 @given(st.integers(0, 10**9), st.integers(1, 10**5))
@@ -127,7 +127,7 @@ def test_another_file_in_its_place_is_refused(tmp_path: Path, damage: Callable[[
     written(path, some_rows(5))
     damage(path)
     with pytest.raises(IndexUnusableError, match=r"m\.npy.*Mend it so\."):
-        open_matrix(path, rows=5, dim=4, mend="Mend it so.")
+        open_matrix(path, rows=5, dim=4, fix="Mend it so.")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")

@@ -1,4 +1,4 @@
-"""What a search, and every command, knows of an index, wherever that is stored."""
+"""What searches and commands know of an index, wherever it is stored."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ class Manifest:
     """What is true of a whole index.
 
     Attributes:
-        format: the version of its layout; each kind of store counts its own.
+        format: the version of its layout; each store counts its own.
         model: the reference by which the model is found.
         fingerprint: SHA-256 of the model.
-        pooling: how the model makes one vector of many.
+        pooling: how the model makes one vector of the vectors of tokens.
         dimension: the length of a vector.
-        dtype: the type of a number in it, "float32".
-        max_tokens: where the model cuts texts.
-        rate: quotes encoded in a second when that was last measured; 0 before.
-        created: when the index was made, ISO 8601, UTC.
-        updated: when it was last written to.
+        dtype: the type of its numbers, "float32".
+        max_tokens: the model ignores what comes after this many tokens.
+        rate: quotes encoded per second, as last measured; 0 before.
+        created: when the index was made, in ISO 8601, UTC.
+        updated: when it was last written, likewise.
     """
 
     format: int
@@ -63,7 +63,7 @@ def now() -> str:
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """A source that an index remembers: where it is, how many files and quotes it gave."""
+    """A source that an index remembers: where it is, and how many files and quotes come from it."""
 
     location: str
     files: int
@@ -88,7 +88,7 @@ class Index(ABC):
     @property
     @abstractmethod
     def manifest(self) -> Manifest:
-        """What is true of the whole of it."""
+        """What is true of the whole index."""
 
     @property
     @abstractmethod
@@ -117,17 +117,17 @@ class Index(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
 
     @abstractmethod
     def release(self) -> None:
-        """Let go of the state that this holds, so that no writer has to keep it; see `reacquire`."""
+        """Release the state that this holds, so that writers need not keep it; see `reacquire`."""
 
     @abstractmethod
     def reacquire(self) -> bool:
-        """Hold the state again that `release` let go of; return whether it is still that of the index.
+        """Hold the released state again; return whether it is still the state of the index.
 
-        If it is not, this is to be closed, and the index opened again.
+        If it is not, close this and open the index again.
         """
 
     @abstractmethod
@@ -142,9 +142,9 @@ class Index(ABC):
     def search_words(self, words: Sequence[str], k: int, where: Filter | None = None) -> Ranking:
         """Return at most `k` quotes that hold any of `words`, best first by BM25; ties by row.
 
-        A score is in (0, 1]: BM25 as a share of what it could reach at most, the sum over all words of idf (k1 + 1), so
-        that one word found counts much where one was asked for, and little where ten were. BM25: Robertson and
-        Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009, with the idf of SQLite's FTS5.
+        A score is in (0, 1]: BM25 divided by its upper bound, the sum of idf (k1 + 1) over all words. So one word
+        counts much in a query of one word, and little in a query of ten. BM25 is that of Robertson and Zaragoza, "The
+        Probabilistic Relevance Framework: BM25 and Beyond", 2009, with the idf of SQLite's FTS5.
         """
 
     @abstractmethod
@@ -157,7 +157,7 @@ class Index(ABC):
 
     @abstractmethod
     def vectors(self, rows: NDArray[np.int64]) -> Vectors:
-        """Return the vectors (n, d) of `rows`, which `search`, `rows_where` or `quotes` has given, and so checked."""
+        """Return the vectors (n, d) of `rows`, which `search`, `rows_where` or `quotes` has returned and so checked."""
 
     @abstractmethod
     def quotes(self, rows: Iterable[int]) -> list[Quote]:
@@ -169,42 +169,42 @@ class Index(ABC):
 
     @abstractmethod
     def digest(self, rows: NDArray[np.int64]) -> str:
-        """Return the SHA-256, in hexadecimal, of what decides the vectors of `rows` (n,): the model, and each row."""
+        """Return the SHA-256, in hexadecimal, of the model and the checksums of `rows` (n,)."""
 
     @abstractmethod
     def row_of(self, quote_id: str) -> int | None:
-        """Return the row of the quote whose id is, or alone begins with, `quote_id`; None where there is none."""
+        """Return the row of the only quote whose id begins with `quote_id`; None if there is none or more than one."""
 
     @abstractmethod
     def rows_with_text(self, text: str) -> list[int]:
-        """Return the rows of the quotes with exactly this normalised text, whoever is said to have written it."""
+        """Return the rows of the quotes with exactly this normalised text, by any author."""
 
     @abstractmethod
     def rows_with_proposals(self) -> NDArray[np.int64]:
-        """Return the rows (n,) of the quotes that carry proposed tags, ascending."""
+        """Return the rows (n,) of the quotes with proposed tags, ascending."""
 
     @abstractmethod
     def ids_by_tag(self) -> dict[str, list[str]]:
-        """Return for each tag, folded, the ids of the quotes that carry it as their own."""
+        """Return for each tag, folded, the ids of the quotes that have it; proposed tags do not count."""
 
     @abstractmethod
     def names(self, kind: str, beginning: str, limit: int = 50) -> list[str]:
-        """Return at most `limit` names with a word that starts as `beginning` does, by alphabet.
+        """Return at most `limit` names with a word that starts with `beginning`, in alphabetical order.
 
         Case and accents do not matter, as in a filter; `kind` is "author", "work" or "tag".
         """
 
     @abstractmethod
     def sources(self) -> list[SourceInfo]:
-        """Return the sources that it remembers, in the order in which they came."""
+        """Return the sources that the index remembers, in the order of adding."""
 
     @abstractmethod
     def statistics(self) -> dict[str, int]:
-        """Return how many authors, works, tags, texts cut by the encoder and quotes with proposed tags it holds."""
+        """Return the numbers of authors, works, tags, truncated texts and quotes with proposed tags."""
 
     @abstractmethod
     def storage(self) -> dict[str, Any]:
-        """Return what there is to say of how and in how many bytes it is stored; "bytes" is always among it."""
+        """Return facts about how it is stored; "bytes", its size, is always among them."""
 
 
 class OpenEncoder(Protocol):
@@ -218,10 +218,10 @@ class Lookup(Protocol):
     """What is needed to find one quote, without vectors."""
 
     def ids(self, where: Filter, most: int) -> list[str]:
-        """Return the ids of quotes that satisfy `where`, in no order; `most` of them where there are more."""
+        """Return the ids of at most `most` quotes that satisfy `where`, in no order."""
 
     def first_id(self, where: Filter, start: str) -> str | None:
-        """Return the least id from `start` on that satisfies `where`; from the beginning again where there is none."""
+        """Return the first id from `start` on of a quote that satisfies `where`, else the first; None if none does."""
 
     def quote(self, quote_id: str) -> Quote:
         """Return the quote with this id, which is in the index.
@@ -236,7 +236,7 @@ class IndexWriter(Protocol):
 
     @property
     def location(self) -> Location:
-        """Where it lies."""
+        """Where it is."""
 
     @property
     def manifest(self) -> Manifest | None:
@@ -263,41 +263,43 @@ class IndexWriter(Protocol):
         stream: BinaryIO | None = None,
         at_most: float | None = None,
     ) -> Summary:
-        """Add or refresh `sources` (none: refresh all that are remembered), and remove what is to go.
+        """Add or refresh `sources` (none: refresh all that are remembered), and remove those in `remove`.
 
-        Everything is read and checked before anything is changed. What was committed is never encoded again.
+        Everything is read and checked before anything is changed. Nothing is encoded twice.
 
         Args:
-            sources: what to read; one remembered before keeps how it is read where nothing new is said.
-            model: the model of a new index; for an old one it has to be the model it has.
-            remove: sources whose quotes go.
-            prune: also remove sources that are not there any more.
-            progress: told what goes on.
+            sources: what to read; a known source without options is read as before.
+            model: the model of a new index; for an existing one it must be its model.
+            remove: sources to remove, with their quotes.
+            prune: also remove sources that are missing.
+            progress: told what is going on.
             stream: what the source "-" stands for.
-            at_most: give up, having changed nothing, where it would take more seconds than this.
+            at_most: give up without any change if it would take more than this many seconds.
 
         Raises:
-            SourceError: a source cannot be read, or a record is bad.
-            UsageError: `remove` names no source of the index.
-            IndexUnusableError: `model` is another than that of the index.
-            TooLongError: `at_most` is not enough.
+            SourceError: a source cannot be read, or a record is invalid.
+            UsageError: `remove` names something that is not a source of the index.
+            IndexUnusableError: `model` is not the model of the index.
+            TooLongError: `at_most` seconds are not enough.
         """
 
     def rebuild(self, *, model: str | None = None, progress: Progress = silent) -> Summary:
-        """Encode every quote anew, with `model` or the one the index has; until it is finished, readers see the old."""
+        """Encode all quotes again, with `model` or the model of the index; readers see the old vectors till the end."""
 
     def compact(self, progress: Progress = silent) -> int:
-        """Give back the space of what was removed; return how many rows that was."""
+        """Free the space of removed quotes; return how many rows that was."""
 
     def defer(self, mark: str) -> None:
         """Remember that the changes that `mark` stands for take too long to refresh during a search."""
 
     def propose(self, proposed: Iterable[tuple[Quote, Sequence[str]]]) -> int:
-        """Store the tags `proposed` for each quote, in the place of what was proposed for it before.
+        """Store the tags `proposed` for each quote, instead of those proposed before; all or nothing.
 
-        All or nothing is stored. A quote that is not any more what was read, or has tags of its own now, is left alone;
-        returned is how many these are.
+        A quote that has changed since it was read, or has tags of its own, is left alone.
+
+        Returns:
+            How many quotes were left alone.
         """
 
     def forget_proposals(self) -> int:
-        """Forget everything that was proposed; return for how many quotes."""
+        """Drop all proposed tags; return how many quotes had some."""

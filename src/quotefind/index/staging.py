@@ -1,4 +1,4 @@
-"""Sources read whole into a temporary table before anything is changed, in memory that does not grow with them."""
+"""Read sources into a temporary table before anything is changed, in memory that does not grow with them."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ def stage(
     Args:
         connection: to the index; only its temporary database is written.
         files: what to read.
-        progress: told the number of quotes read.
+        progress: told how many quotes were read.
         stream: what "-" stands for.
         argument: the command-line words that name the index, for messages.
-        give_up: asked now and then; reading stops with TimeoutError where it says so.
+        give_up: asked now and then; if it says so, reading stops with TimeoutError.
 
     Raises:
         SourceError: a file cannot be read, or holds a bad record and its source is not to skip these.

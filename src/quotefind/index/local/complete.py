@@ -1,4 +1,4 @@
-"""Names that an index holds, for completion: read at once, without NumPy, and without a trace."""
+"""Names in a local index, for completion: read fast, without NumPy, and without changing any file."""
 
 from __future__ import annotations
 
@@ -13,26 +13,25 @@ from quotefind.text import fold
 if TYPE_CHECKING:
     import sqlite3
 
-# The file that makes a directory an index, as in `database`, which opens it as a search needs it: it may wait for a
-# writer, and have SQLite make files.
+# As in `database`, which is not used here: it may wait for a writer, and let SQLite make files.
 FILE_NAME = "index.sqlite"
-# How many quotes carry a name. Of a tag only the comparison form is kept apart.
+# Names, and how many quotes have each. Of a tag only the folded form has a table.
 _COUNTED = {
     "authors": "SELECT name, (SELECT count(*) FROM quotes WHERE author_id = authors.id) FROM authors",
     "works": "SELECT name, (SELECT count(*) FROM quotes WHERE work_id = works.id) FROM works",
     "tags": "SELECT folded, (SELECT count(*) FROM quote_tags WHERE tag_id = tags.id) FROM tags",
 }
-# Nobody waits for a name longer than that. SQLite asks after so many of its steps.
+# The time limit in seconds, and after how many of its steps SQLite checks it.
 _SECONDS, _STEPS = 0.5, 10_000
 
 
 def names_in(directory: Path, kind: str, typed: str, most: int = 100) -> list[str]:
-    """Return names that an index holds and that begin with what was typed, or of which a word does.
+    """Return names in an index that begin with what was typed, or have a word that does.
 
-    Case and accents do not matter. Those that begin with it come first, then the most frequent.
+    Case and accents do not matter. Names that begin with it come first, then the most frequent.
 
     Args:
-        directory: that of the index. Nothing in it is changed, made or waited for.
+        directory: that of the index. Nothing in it is changed or made, and no lock is waited for.
         kind: "authors", "works" or "tags".
         typed: the beginning of a name; empty for all.
         most: how many names to return at most.
@@ -53,7 +52,7 @@ def names_in(directory: Path, kind: str, typed: str, most: int = 100) -> list[st
 
 
 def _connect(directory: Path) -> sqlite3.Connection:
-    """Open the database to read, so that no file appears beside it: where nothing is being written, none is needed."""
+    """Open the database for reading so that no file appears beside it: none is needed while nobody writes."""
     import sqlite3
 
     path = directory / FILE_NAME

@@ -15,16 +15,16 @@ from quotefind.private_files import NOT_REGULAR, check_private, open_private
 
 FILE_NAME = "index.sqlite"
 FORMAT = 4
-# Formats of earlier versions that a writer brings up to date: see `upgrade`.
+# Earlier formats that a writer brings up to date: see `migrate`.
 UPGRADABLE = ("1", "2", "3")
-# Who wants to write waits so long for another process that commits, or that verifies full-text search.
+# How long a writer waits for another process that commits or verifies full-text search.
 _BUSY_SECONDS = 120.0
 
 
 def connect_to_write(directory: Path) -> sqlite3.Connection:
-    """Open the database in `directory`, made if it is not there; the caller holds the writer's lock.
+    """Open the database in `directory` for writing; it is made if it is missing. The caller holds the lock.
 
-    Write-ahead logging lets readers go on with the state they began with while a writer commits.
+    With write-ahead logging, readers keep the state that they started with while a writer commits.
     """
     path = directory / FILE_NAME
     with damage_reported(directory):
@@ -33,7 +33,7 @@ def connect_to_write(directory: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        # Names are random, so that each commit touches pages everywhere: keep them, and write them together.
+        # Ids are random, so each commit touches pages everywhere: keep many in memory and write them together.
         connection.execute("PRAGMA cache_size = -65536")
         connection.execute("PRAGMA wal_autocheckpoint = 16384")
         connection.execute("PRAGMA foreign_keys = ON")
@@ -43,10 +43,10 @@ def connect_to_write(directory: Path) -> sqlite3.Connection:
 
 
 def connect_to_read(directory: Path) -> sqlite3.Connection:
-    """Open the database in `directory` so that nothing can be written to it.
+    """Open the database in `directory` for reading only.
 
     Raises:
-        sqlite3.Error: it is not there, or is no database.
+        sqlite3.Error: it is missing, or is not a database.
         OSError: it is a link, a directory, a pipe or a device.
     """
     path = directory / FILE_NAME
@@ -58,10 +58,10 @@ def connect_to_read(directory: Path) -> sqlite3.Connection:
         if os.access(directory, os.W_OK):
             if not getattr(error, "sqlite_errorname", "").startswith("SQLITE_READONLY"):
                 raise
-            # A run was killed as it made the database; only who may write can take back what it began.
+            # A run was killed while it made the database; only a connection that may write can roll that back.
             _connect(f"{address}?mode=rw").close()
             return _connect(f"{address}?mode=ro")
-        # A log needs a directory that can be written; where it cannot be, nobody is writing either.
+        # A log needs a directory that can be written; if it cannot be, nobody is writing.
         log = path.with_name(f"{FILE_NAME}-wal")
         if log.exists() and log.stat().st_size:
             raise
@@ -74,10 +74,10 @@ def _check_files(directory: Path) -> None:
 
 
 def exists(directory: Path) -> bool:
-    """Whether anything stands in the place of the database in `directory`.
+    """Whether there is anything with the name of the database in `directory`.
 
     Raises:
-        OSError: that cannot be seen.
+        OSError: the directory cannot be read.
     """
     try:
         (directory / FILE_NAME).lstat()
@@ -87,7 +87,7 @@ def exists(directory: Path) -> bool:
 
 
 def address_of(directory: Path) -> str:
-    """Return the URI of the database in `directory`, as SQLite takes it: with four slashes for a Windows share."""
+    """Return the URI of the database in `directory` for SQLite, with four slashes for a Windows share."""
     uri = (directory / FILE_NAME).absolute().as_uri()
     return uri if uri.startswith("file:///") else uri.replace("file://", "file:////", 1)
 
@@ -106,43 +106,43 @@ def _connect(address: str) -> sqlite3.Connection:
 
 @contextmanager
 def damage_reported(directory: Path) -> Iterator[None]:
-    """Turn what SQLite and the file system raise about the files of an index into an error that says what to do."""
+    """Turn errors of SQLite and the file system about the files of an index into one that says what to do."""
     try:
         yield
     except sqlite3.DatabaseError as error:
-        # The other kinds, such as a broken constraint, would be faults of this program.
+        # Other kinds, such as a violated constraint, are bugs of this program.
         if type(error) not in (sqlite3.DatabaseError, sqlite3.OperationalError):
             raise
         raise IndexUnusableError(damage(directory, error)) from error
-    except UnicodeDecodeError as error:  # of a message of SQLite about a damaged name
+    except UnicodeDecodeError as error:  # in a message of SQLite about a damaged name
         raise IndexUnusableError(damage(directory, sqlite3.DatabaseError(str(error)))) from error
     except OSError as error:
         raise unusable(directory, error) from error
 
 
 def unusable(directory: Path, error: OSError) -> IndexUnusableError:
-    """Return what to raise where the system refuses a file of the index in `directory`."""
+    """Return the error for a file of the index in `directory` that the system refuses."""
     path = error.filename or directory
-    mend = ""
+    fix = ""
     if error.errno in NOT_REGULAR:
-        beside = Path(path).name != FILE_NAME  # SQLite makes its log anew
-        mend = f" Delete {path}; the next run makes it again." if beside else f" {index_again(directory)}"
-    return IndexUnusableError(f"The index in {directory} cannot be used: {path}: {error.strerror or error}.{mend}")
+        beside = Path(path).name != FILE_NAME  # SQLite makes its log again
+        fix = f" Delete {path}; the next run makes it again." if beside else f" {index_again(directory)}"
+    return IndexUnusableError(f"The index in {directory} cannot be used: {path}: {error.strerror or error}.{fix}")
 
 
 def index_again(directory: Path) -> str:
-    """Return what mends an index whose database is lost."""
+    """Return how to fix an index whose database is lost."""
     command = f"quotefind index SOURCE…{index_argument(directory)}"
     return f"Delete {directory} and index its sources again. To make it: {command}"
 
 
 def damaged(directory: Path, what: str) -> IndexUnusableError:
-    """Return what to raise where the database in `directory` can be read, but does not hold what was written."""
+    """Return the error for a database in `directory` that can be read but does not hold what was written."""
     return IndexUnusableError(f"{directory / FILE_NAME} is damaged: {what}. {index_again(directory)}")
 
 
 def damage(directory: Path, error: sqlite3.DatabaseError) -> str:
-    """Return the message for a database that fails with `error`."""
+    """Return the message for a database that failed with `error`."""
     path = directory / FILE_NAME
     name = getattr(error, "sqlite_errorname", "")
     if name in ("SQLITE_FULL", "SQLITE_IOERR_WRITE"):

@@ -1,4 +1,4 @@
-"""An index opened for a quote or two: its database alone, without the matrix and without NumPy."""
+"""A local index opened for a quote or two: only its database, without the matrix and NumPy."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ class LocalLookup:
         self._connection = connection
 
     def ids(self, where: Filter, most: int) -> list[str]:
-        """Return the ids of quotes that satisfy `where`, in no order; `most` of them where there are more."""
+        """See `Lookup.ids`."""
         condition, values = sql(where)
         found = self._connection.execute(f"SELECT name FROM quotes WHERE {condition} LIMIT ?", (*values, most))
         return [name for (name,) in found]
 
     def first_id(self, where: Filter, start: str) -> str | None:
-        """Return the least id from `start` on that satisfies `where`; from the beginning again where there is none."""
+        """See `Lookup.first_id`."""
         condition, values = sql(where)
         for beginning in (start, ""):
-            # By the ids in their order, of which the first few will do: whatever else SQLite could sort.
+            # In the order of ids, so that SQLite stops at the first match and sorts nothing.
             found = self._connection.execute(
                 f"SELECT name FROM quotes INDEXED BY sqlite_autoindex_quotes_1 WHERE name >= ? AND {condition}"
                 " ORDER BY name LIMIT 1",
@@ -55,9 +55,9 @@ class LocalLookup:
 
 @contextmanager
 def open_lookup(directory: Path, *, missing_ok: bool = False) -> Iterator[LocalLookup | None]:
-    """Give the index in `directory`; None, where `missing_ok` says so, if none was ever made there.
+    """Open the index in `directory`; None if there is none and `missing_ok` allows that.
 
-    What is done within may meet damage too.
+    Damage that is met inside the block is reported too.
 
     Raises:
         IndexUnusableError: it cannot be used.

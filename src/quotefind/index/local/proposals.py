@@ -1,4 +1,4 @@
-"""Proposed tags in an index: stored beside the tags that sources give, and never mixed up with them."""
+"""Proposed tags in a local index, stored apart from the tags of the sources."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from quotefind.index.schema import CHECKED, DROP_UNUSED_TAGS, MORE_CHECKED, quot
 from quotefind.records import Quote
 from quotefind.text import fold, one_line
 
-# A quote that is damaged keeps what it has, and the checksum that says so.
+# A damaged quote keeps what it has, and the checksum that shows the damage.
 _FORGET = f"""
 UPDATE quotes SET proposed = '[]', seal = quote_checksum({CHECKED}, '[]', {MORE_CHECKED})
 WHERE proposed <> '[]' AND seal = quote_checksum({CHECKED}, proposed, {MORE_CHECKED})
@@ -18,9 +18,9 @@ WHERE proposed <> '[]' AND seal = quote_checksum({CHECKED}, proposed, {MORE_CHEC
 
 
 def store(connection: sqlite3.Connection, proposals: Iterable[tuple[Quote, Sequence[str]]]) -> int:
-    """Store for each quote what is proposed, in the place of what was; return how many quotes have changed meanwhile.
+    """Store the tags proposed for each quote in one transaction; return how many quotes were left alone.
 
-    All of it is one transaction. A quote that is not any more what was read, or has tags of its own, is left alone.
+    These have changed since they were read, or have tags of their own.
     """
     changed = 0
     with transaction(connection):
@@ -32,10 +32,10 @@ def store(connection: sqlite3.Connection, proposals: Iterable[tuple[Quote, Seque
 
 
 def forget(connection: sqlite3.Connection) -> int:
-    """Forget everything that was proposed, in the transaction that the caller has begun; return of how many quotes.
+    """Drop all proposed tags, in the transaction of the caller; return how many quotes had some.
 
     Raises:
-        sqlite3.DatabaseError: a quote that has proposals is not what was written.
+        sqlite3.DatabaseError: a quote with proposed tags is not what was written.
     """
     count = connection.execute(_FORGET).rowcount
     damaged = connection.execute("SELECT name FROM quotes WHERE proposed <> '[]'").fetchone()
@@ -47,7 +47,7 @@ def forget(connection: sqlite3.Connection) -> int:
 
 
 def _replace(connection: sqlite3.Connection, quote: Quote, tags: Sequence[str]) -> bool:
-    """Store `tags` for `quote`, if the index still holds it as it is; return whether it does."""
+    """Store `tags` for `quote` if the index still holds it unchanged; return whether it does."""
     shown = (quote.id or "", one_line(quote.text), quote.author, quote.work, quote.year, "[]")
     more = (quote.note, quote.place, quote.added, quote.text if "\n" in quote.text else None)
     before, after = (json.dumps(list(proposed), ensure_ascii=False) for proposed in (quote.proposed, tags))

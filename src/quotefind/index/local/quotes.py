@@ -1,4 +1,4 @@
-"""Quotes as the database holds them, each compared with its checksum."""
+"""Read quotes from the database of a local index, each compared with its checksum."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ GROUP BY quotes.id
 def checked_quotes(
     directory: Path, connection: sqlite3.Connection, condition: str, values: Sequence[int | str]
 ) -> Iterator[tuple[int, int, Quote]]:
-    """Yield row, CRC-32 of the row, and quote for each of the index in `directory` that satisfies `condition`.
+    """Yield row, CRC-32 of the row, and quote for each quote in `directory` that satisfies `condition`.
 
-    `condition` begins with a column of the table of quotes, and `values` are those of its parameters.
+    `condition` begins with a column of the table `quotes`; `values` are its parameters.
 
     Raises:
         IndexUnusableError: a quote is not what was written.

@@ -1,4 +1,4 @@
-"""An index opened to be searched: one committed state, whatever writers do beside it."""
+"""A local index opened for searching: one committed state, whatever writers do meanwhile."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from quotefind.records import Quote
 from quotefind.similarity import Ranking, Vectors, check_queries, top_k
 from quotefind.text import fold, text_digest
 
-# For each kind of name: its table, and the column that people read.
+# For each kind of name: its table, and the column to show.
 _NAMES = {"author": ("authors", "name"), "work": ("works", "name"), "tag": ("tags", "folded")}
-# SQLite takes many more parameters in one statement, but not without limit.
+# The number of parameters in one SQL statement; SQLite has a limit above it.
 _PARAMETERS = 500
-# k1 + 1 in FTS5's BM25: what a term contributes at most, in units of its idf.
+# k1 + 1 in FTS5's BM25: the most that a term contributes, in units of its idf.
 _LARGEST_TERM = 2.2
-# Above one of so many rows it is faster to check the whole matrix by its sum than these rows by their CRC-32.
+# For more than one in this many rows, the checksum of the whole matrix is faster than the CRC-32 of each.
 _FEW = 20
 
 
@@ -39,8 +39,8 @@ class LocalIndex(Index):
     """An index in a directory of this machine: a SQLite database and a matrix.
 
     Attributes:
-        directory: where it lies.
-        matrix: (rows, d) float32, mapped into memory; dead rows are among them.
+        directory: where it is.
+        matrix: (rows, d) float32, mapped into memory, dead rows included.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -73,7 +73,7 @@ class LocalIndex(Index):
                     )
                     break
                 except FileNotFoundError as error:
-                    # A writer may have put another matrix in its place since we read the name.
+                    # A writer may have replaced the matrix since its name was read.
                     self._connection.close()
                     if attempt == 9:
                         raise IndexUnusableError(
@@ -85,7 +85,7 @@ class LocalIndex(Index):
 
     @staticmethod
     def exists(directory: Path) -> bool:
-        """Whether there is an index in `directory`, be it usable or not."""
+        """Whether there is an index in `directory`, usable or not."""
         with database.damage_reported(directory):
             if not database.exists(directory):
                 return has_rows(directory)
@@ -97,28 +97,25 @@ class LocalIndex(Index):
 
     @property
     def manifest(self) -> LocalManifest:
-        """What is true of the whole of it."""
+        """See `Index.manifest`."""
         return self._manifest
 
     @property
     def mapped(self) -> int:
-        """How many bytes of its files are mapped into the memory of this process."""
+        """See `Index.mapped`."""
         return self.matrix.nbytes
 
     def close(self) -> None:
-        """Let go of the files."""
+        """See `Index.close`."""
         self._connection.close()
 
     def release(self) -> None:
-        """Let go of the state that this holds, so that no writer has to keep it; see `reacquire`."""
+        """See `Index.release`."""
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
     def reacquire(self) -> bool:
-        """Hold the state again that `release` let go of; return whether it is still that of the index.
-
-        If it is not, this is to be closed, and the index opened again.
-        """
+        """See `Index.reacquire`."""
         with database.damage_reported(self.directory):
             if not self._connection.in_transaction:
                 self._connection.execute("BEGIN")
@@ -128,23 +125,18 @@ class LocalIndex(Index):
                 return False
 
     def _current_state(self) -> tuple[int, int, int]:
-        """Return what changes with each commit of another process, and where another database is put in the place."""
+        """Return what changes with each commit of another process, and when the database file is replaced."""
         (version,) = self._connection.execute("PRAGMA data_version").fetchone()
         status = (self.directory / database.FILE_NAME).stat()
         return version, status.st_dev, status.st_ino
 
     @cached_property
     def count(self) -> int:
-        """How many quotes it holds."""
+        """See `Index.count`."""
         return self.manifest.rows - len(self.dead)
 
     def search(self, queries: Vectors, k: int, where: Filter | None = None) -> list[Ranking]:
-        """Return for each of `queries` (q, d) the `k` nearest quotes that satisfy `where`, by cosine similarity.
-
-        Raises:
-            IndexUnusableError: a row that is ranked is not what was written.
-            ValueError: `queries` do not have the dimension of the index, or are not finite.
-        """
+        """See `Index.search`."""
         check_queries(queries, self.manifest.dimension)
         rows = None
         if where:
@@ -158,15 +150,10 @@ class LocalIndex(Index):
             raise self._damaged_matrix(str(error)) from error
 
     def search_words(self, words: Sequence[str], k: int, where: Filter | None = None) -> Ranking:
-        """Return at most `k` quotes that hold any of `words`, best first by BM25 (SQLite's FTS5); ties by row.
-
-        A score is in (0, 1]: BM25 as a share of what it could reach at most, the sum over all words of idf (k1 + 1), so
-        that one word found counts much where one was asked for, and little where ten were. BM25: Robertson and
-        Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009.
-        """
+        """See `Index.search_words`."""
         if not words:
             return Ranking(np.empty(0, np.int64), np.empty(0, np.float64))
-        # In quotation marks, every word is only text; none is an operator. A NUL would end the expression.
+        # In quotation marks a word is only text, and no operator. A NUL would end the expression.
         phrases = [f'"{word.translate({0: None, 34: None})}"' for word in words]
         rows: list[int] = []
         scores: list[float] = []
@@ -192,11 +179,7 @@ class LocalIndex(Index):
         return max(math.log((self.count - holding + 0.5) / (holding + 0.5)), 1e-6)
 
     def rows_where(self, where: Filter) -> NDArray[np.int64]:
-        """Return the rows (n,) of the quotes that satisfy `where`, ascending; without conditions, of all.
-
-        Raises:
-            IndexUnusableError: one of these rows is not what was written.
-        """
+        """See `Index.rows_where`."""
         if self._selected is None or self._selected[0] != where:
             with database.damage_reported(self.directory):
                 rows, checksums = matching_rows(self._connection, where)
@@ -208,7 +191,7 @@ class LocalIndex(Index):
         return self._selected[1]
 
     def _check_matrix(self) -> None:
-        """Look whether the matrix is what was written, the first time that all of it is needed."""
+        """Make sure that the matrix is what was written, the first time that all of it is needed."""
         if not self._whole:
             raise self._damaged_matrix("it is not what was written")
 
@@ -224,12 +207,12 @@ class LocalIndex(Index):
             raise self._damaged_matrix(f"row {rows[changed]} is not what was written")
 
     def vectors(self, rows: NDArray[np.int64]) -> Vectors:
-        """Return the vectors (n, d) of `rows`, which `search`, `rows_where` or `quotes` has given, and so checked."""
+        """See `Index.vectors`."""
         return np.asarray(self.matrix[rows])
 
     def digest(self, rows: NDArray[np.int64]) -> str:
-        """Return the SHA-256, in hexadecimal, of what decides the vectors of `rows` (n,): the model, and each row."""
-        from hashlib import sha256  # loads OpenSSL, which a search does not need
+        """See `Index.digest`."""
+        from hashlib import sha256  # loads OpenSSL, which searches do not need
 
         with database.damage_reported(self.directory):
             stored = self._connection.execute("SELECT row, checksum FROM quotes ORDER BY row")
@@ -238,11 +221,7 @@ class LocalIndex(Index):
         return sha256(self.manifest.fingerprint.encode() + wanted.tobytes()).hexdigest()
 
     def quotes(self, rows: Iterable[int]) -> list[Quote]:
-        """Return the quotes in `rows`, in that order.
-
-        Raises:
-            IndexUnusableError: what the database holds of one, or its row of the matrix, is not what was written.
-        """
+        """See `Index.quotes`."""
         wanted = [int(row) for row in rows]
         found: dict[int, Quote] = {}
         with database.damage_reported(self.directory):
@@ -261,7 +240,7 @@ class LocalIndex(Index):
             raise self._damaged_database(f"row {error} of the matrix belongs to no quote") from error
 
     def row_of(self, quote_id: str) -> int | None:
-        """Return the row of the quote whose id is, or alone begins with, `quote_id`; None where there is none."""
+        """See `Index.row_of`."""
         beginning = quote_id.lower()
         with database.damage_reported(self.directory):
             found = self._connection.execute(
@@ -270,18 +249,18 @@ class LocalIndex(Index):
         return found[0][0] if len(found) == 1 else None
 
     def rows_with_text(self, text: str) -> list[int]:
-        """Return the rows of the quotes with exactly this normalised text, whoever is said to have written it."""
+        """See `Index.rows_with_text`."""
         with database.damage_reported(self.directory):
             found = self._connection.execute("SELECT row FROM quotes WHERE digest = ?", (text_digest(text),))
             return [row for (row,) in found]
 
     def rows_with_proposals(self) -> NDArray[np.int64]:
-        """Return the rows (n,) of the quotes that carry proposed tags, ascending."""
+        """See `Index.rows_with_proposals`."""
         with database.damage_reported(self.directory):
             return integers(self._connection.execute("SELECT row FROM quotes WHERE proposed <> '[]' ORDER BY row"))
 
     def ids_by_tag(self) -> dict[str, list[str]]:
-        """Return for each tag, folded, the ids of the quotes that carry it as their own."""
+        """See `Index.ids_by_tag`."""
         found: dict[str, list[str]] = {}
         with database.damage_reported(self.directory):
             for tag, name in self._connection.execute(
@@ -292,10 +271,7 @@ class LocalIndex(Index):
         return found
 
     def names(self, kind: str, beginning: str, limit: int = 50) -> list[str]:
-        """Return at most `limit` names with a word that starts as `beginning` does, by alphabet.
-
-        Case and accents do not matter, as in a filter; `kind` is "author", "work" or "tag".
-        """
+        """See `Index.names`."""
         table, column = _NAMES[kind]
         with database.damage_reported(self.directory):
             found = self._connection.execute(
@@ -305,7 +281,7 @@ class LocalIndex(Index):
             return [name for (name,) in found]
 
     def sources(self) -> list[SourceInfo]:
-        """Return the sources that it remembers, in the order in which they came."""
+        """See `Index.sources`."""
         with database.damage_reported(self.directory):
             return [
                 SourceInfo(*values)
@@ -317,7 +293,7 @@ class LocalIndex(Index):
             ]
 
     def statistics(self) -> dict[str, int]:
-        """Return how many authors, works, tags, texts cut by the encoder and quotes with proposed tags it holds."""
+        """See `Index.statistics`."""
         with database.damage_reported(self.directory):
             authors, works, truncated, proposed = self._connection.execute(
                 "SELECT count(DISTINCT author_id), count(DISTINCT work_id), coalesce(sum(truncated), 0),"
@@ -327,7 +303,7 @@ class LocalIndex(Index):
         return {"authors": authors, "works": works, "tags": tags, "truncated": truncated, "with_proposals": proposed}
 
     def storage(self) -> dict[str, Any]:
-        """Return what there is to say of how and in how many bytes it is stored; "bytes" is always among it."""
+        """See `Index.storage`."""
         return {
             "matrix": self.manifest.matrix,
             "rows": self.manifest.rows,
@@ -342,7 +318,7 @@ class LocalIndex(Index):
 
     @property
     def source_tables(self) -> sqlite3.Connection:
-        """The same: the whole database is in it."""
+        """See `Index.source_tables`."""
         return self._connection
 
     @cached_property

@@ -33,7 +33,7 @@ from quotefind.similarity import Vectors
 _CHUNK = 2048
 _WRITTEN = "SELECT coalesce(max(row) + 1, 0), count(*) FROM rewritten"
 
-# From the rows, their checksums and the texts of some quotes to their vectors, and whether each text was cut.
+# From the rows, their checksums and the texts of some quotes to their vectors, and whether each text was truncated.
 _Make = Callable[[list[int], list[int], list[str]], tuple[Vectors, list[bool] | None]]
 
 
@@ -120,7 +120,7 @@ def _rewrite(state: State, changes: dict[str, str | int], make: _Make, progress:
     with transaction(connection):
         if fingerprint != manifest.fingerprint:
             forgotten = forget(connection)
-        # A unique index is checked row by row, so it would forbid to exchange rows.
+        # A unique index is checked row by row, so it would forbid an exchange of rows.
         connection.execute("DROP INDEX quotes_row")
         connection.execute(
             "UPDATE quotes SET row = new.row, checksum = new.checksum, truncated = new.truncated"

@@ -1,4 +1,4 @@
-"""Every row and every hash of an index looked at."""
+"""Check every row and every checksum of a local index."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def verify(index: LocalIndex, progress: Progress = silent) -> int:
     Full-text search knows every quote.
 
     Raises:
-        IndexUnusableError: something is wrong; the message lists the first finds and says what mends them.
+        IndexUnusableError: something is wrong; the message lists the first problems and says how to fix them.
     """
     database_path = index.directory / FILE_NAME
     manifest, connection = index.manifest, index.connection
@@ -82,7 +82,7 @@ def _check_quotes(index: LocalIndex, progress: Progress) -> tuple[list[str], lis
             in_database.append(f"quote {values[5]} has row {row}, beyond the matrix")
             continue
         vector = index.matrix[row]
-        if not abs(float(np.linalg.norm(vector)) - 1) < _LENGTH:  # also where it is not a number
+        if not abs(float(np.linalg.norm(vector)) - 1) < _LENGTH:  # also if it is not a number
             in_matrix.append(f"row {row} is no unit vector")
         elif row_checksum(vector) != checksum:
             in_matrix.append(f"row {row} is not what was written")
@@ -119,14 +119,14 @@ def _check_names(connection: sqlite3.Connection) -> list[str]:
 
 
 def _words_are_whole(directory: Path) -> bool:
-    """Whether FTS5's own check finds nothing; it takes a writer's connection, and is left out where there is none."""
+    """Whether FTS5's own check finds nothing wrong; it needs a connection that may write, and else is skipped."""
     try:
         connection = sqlite3.connect(f"{address_of(directory)}?mode=rw", uri=True, timeout=0, isolation_level=None)
     except sqlite3.OperationalError:
         return True
     try:
         connection.execute("INSERT INTO words (words, rank) VALUES ('integrity-check', 1)")
-    except sqlite3.OperationalError:  # another process is writing, or nobody may
+    except sqlite3.OperationalError:  # another process is writing, or this one may not
         return True
     except sqlite3.DatabaseError:
         return False

@@ -221,7 +221,7 @@ def test_a_reader_keeps_the_state_it_opened(filled: Library) -> None:
 
 
 def test_a_second_writer_is_refused_with_the_name_of_the_first(library: Library) -> None:
-    """While one process writes, another is told which one, since when, and how to wait."""
+    """While one process writes, another is told which one, and since when."""
     with writer_lock(library.directory):
         with pytest.raises(IndexUnusableError, match=rf"process {os.getpid()} on .* since 20"):
             library.update(library.write("a.txt", *LINES))

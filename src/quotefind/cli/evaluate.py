@@ -81,8 +81,9 @@ def evaluate(
         quotefind evaluate judged.jsonl --json
     """
     _check(judged, topics, qrels, tags=tags, of_tags=bool(template or min_quotes != 8))
+    from quotefind.tagging import TEMPLATES
     from quotefind.training.evaluation import require_measures
-    from quotefind.training.judgements import TEMPLATES, from_json_lines, from_tags, from_trec
+    from quotefind.training.judgements import from_json_lines, from_tags, from_trec
     from quotefind.training.trec import make_directory, write_runs
 
     require_measures()

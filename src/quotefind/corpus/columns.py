@@ -157,10 +157,12 @@ def proposal(rows: Sequence[Mapping[str, object]], columns: Columns) -> str:
     lengths: dict[str, list[int]] = {}
     for row in rows:
         for name, value in row.items():
-            if isinstance(value, str) and any(map(str.isalpha, value)):
+            if name.strip() and isinstance(value, str) and any(map(str.isalpha, value)):
                 lengths.setdefault(name, []).append(len(value))
     taken = {name for field, names in columns.items() for name in names if field != "text"}
-    free = {name: sum(found) / len(found) for name, found in lengths.items() if name not in taken and name.strip()}
+    free = {
+        name: sum(found) / len(found) for name, found in lengths.items() if name not in taken and name.isprintable()
+    }
     text = max(free, key=lambda name: free[name], default=None)
     if text is None:
         return ""

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from itertools import islice
 
+from quotefind.text import is_unicode
+
 # "a, b", "a;b", "a|b", and "a #b", as people write tags into one cell.
 _TAG_SEPARATOR = re.compile(r"[,;|，、；]|\s#")
 # How Python writes a list, and so do programs that put one into a cell: "['a', 'b']".
@@ -110,11 +112,16 @@ def split_tags(cell: str) -> list[str]:
             parts = json.loads(cell)
         except (ValueError, RecursionError):
             parts = None
-        if isinstance(parts, list) and all(isinstance(part, str) for part in parts):
+        if isinstance(parts, list) and all(map(_is_usable, parts)):
             return parts
     if written := _LIST.fullmatch(cell):
         return [part.strip().strip("'\"") for part in _TAG_SEPARATOR.split(written["parts"] or "")]
     return _TAG_SEPARATOR.split(cell)
+
+
+def _is_usable(part: object) -> bool:
+    """Whether `part` is a string of valid characters: JSON can escape others."""
+    return isinstance(part, str) and "\0" not in part and is_unicode(part)
 
 
 def as_year(value: object) -> int | None:

@@ -1,10 +1,10 @@
-"""An example of each format, as short as it can show what is read."""
+"""An example of each format, as short as possible."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-# What stands in such a file; where that is no text, the command that reads one.
+# The content of such a file; if that is not text, the command that reads one.
 EXAMPLES: Mapping[str, str] = {
     "txt": "Know thyself. — Thales, Sayings",
     "fortune": "Know thyself.\n\t\t-- Thales\n%\nNothing in excess.\n\t\t-- Solon\n%",

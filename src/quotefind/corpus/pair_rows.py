@@ -19,8 +19,8 @@ from quotefind.text import normalise
 
 FORMATS = ("tsv", "csv", "jsonl")
 _BATCH = 1024
-_LONGEST_ROW = 1_000_000  # characters: what has no end is refused before it fills the memory
-# Names that say which two columns are meant; otherwise it is the first two.
+_LONGEST_ROW = 1_000_000  # characters; a row without an end is refused before it fills the memory
+# Names that say which two columns are meant; otherwise the first two are.
 KNOWN_COLUMNS = (
     ("sentence_0", "sentence_1"),
     ("query", "quote"),
@@ -29,7 +29,7 @@ KNOWN_COLUMNS = (
     ("sentence_1", "sentence_2"),
     ("a", "b"),
 )
-# A first line is a header where each of its cells is a name, without blanks or marks.
+# A first line is a header if each of its cells is a name, without blanks or marks.
 _COLUMN_NAME = re.compile(r"[\w-]+")
 
 
@@ -47,7 +47,7 @@ def format_of(path: Path | None, input_format: str | None) -> str:
     """Return "tsv", "csv" or "jsonl" for the file at `path` (None: standard input, TSV unless said otherwise).
 
     Raises:
-        UsageError: it is none of these.
+        UsageError: it is something else.
     """
     suffix = "tsv" if path is None else path.suffix.lower().lstrip(".")
     kind = input_format or ("jsonl" if suffix == "ndjson" else suffix)
@@ -59,13 +59,13 @@ def format_of(path: Path | None, input_format: str | None) -> str:
 def read_rows(
     source: Path | BinaryIO, kind: str, *, header: bool = True, tell: Callable[[str], None] | None = None
 ) -> Iterator[PairRow]:
-    """Yield the rows of a file, or of a stream that is called standard input.
+    """Yield the rows of a file, or of standard input.
 
     Args:
         source: where to read.
         kind: "tsv", "csv" or "jsonl".
-        header: False where the first line is a pair, whatever it looks like.
-        tell: told which columns are taken where their names do not say it.
+        header: False if the first line is a pair, whatever it looks like.
+        tell: called with which columns are used, if their names do not say it.
 
     Raises:
         SourceError: the file cannot be read, or a row has no two texts or more than 1,000,000 characters.
@@ -88,7 +88,7 @@ def in_batches(rows: Iterator[PairRow]) -> Iterator[list[PairRow]]:
 
 
 def _opened(source: Path | BinaryIO) -> TextIO:
-    # Bytes that are no UTF-8 become lone surrogates, so that the row can be named by its line.
+    # Bytes that are not UTF-8 become lone surrogates, so that the message can name the line.
     raw = source.open("rb") if isinstance(source, Path) else source
     return io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
 

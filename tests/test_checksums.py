@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_encoder import FakeEncoder
+from fake_encoder import FakeEncoder, StoppedError
 from library import Library
 
 from quotefind.errors import IndexUnusableError
 from quotefind.index.filters import Filter
+from quotefind.index.local import rewrite
 from quotefind.stores import open_index, open_lookup, verify
 
 DIM = 32
@@ -193,3 +194,56 @@ def test_the_next_file_decides_when_the_first_is_gone(tmp_path: Path, store: str
     library.write("a.jsonl", json.dumps({"text": "other", "author": "Ann"}))
     library.update()
     assert ("Second", "b.jsonl") in works(library)
+
+
+def test_an_unattributed_repeat_belongs_to_the_first_author(tmp_path: Path) -> None:
+    """A quote without author repeats the first one with the same text that has one, wherever it comes in the file."""
+    library = Library(tmp_path / "index", tmp_path / "sources", FakeEncoder())
+    records = [{"text": "hope"}, {"text": "hope", "author": "Ann"}, {"text": "hope", "author": "Bob"}]
+    library.update(library.write("a.jsonl", *map(json.dumps, records)))
+    assert [(quote.author, quote.line) for quote in library.quotes()] == [("Ann", 1), ("Bob", 3)]
+
+
+def test_the_first_of_two_repeats_decides(tmp_path: Path) -> None:
+    """If a file holds a quote twice, the first time decides its work and its line."""
+    library = Library(tmp_path / "index", tmp_path / "sources", FakeEncoder())
+    records = [{"text": "hope", "author": "Ann", "work": work} for work in ("First", "Second")]
+    library.update(library.write("a.jsonl", *map(json.dumps, records)))
+    assert [(quote.work, quote.line) for quote in library.quotes()] == [("First", 1)]
+
+
+def test_an_unattributed_quote_joins_the_first_author(tmp_path: Path) -> None:
+    """A new file with a stored text and no author holds the quote of the author who was stored first."""
+    library = Library(tmp_path / "index", tmp_path / "sources", FakeEncoder())
+    records = [{"text": "hope", "author": author} for author in ("Ann", "Bob")]
+    library.update(library.write("a.jsonl", *map(json.dumps, records)))
+    path = library.write("b.jsonl", '{"text": "hope"}')
+    assert library.update(path).added == 0
+    with sqlite3.connect(library.directory / "index.sqlite") as connection:
+        found = connection.execute(
+            "SELECT authors.name FROM places JOIN files ON files.id = file_id JOIN quotes ON quotes.id = quote_id"
+            " JOIN authors ON authors.id = author_id WHERE path = ?",
+            (str(path),),
+        ).fetchall()
+    connection.close()
+    assert found == [("Ann",)]
+
+
+def test_a_damaged_copy_is_thrown_away(filled: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A matrix that is damaged while it is written never replaces the old one; the next run writes it again."""
+    monkeypatch.setattr(rewrite, "_CHUNK", 20)
+    filled.encoder.fail_at_call = filled.encoder.calls + 2
+    with filled.writer() as writer, pytest.raises(StoppedError):
+        writer.rebuild()
+    filled.encoder.fail_at_call = None
+    with (filled.directory / "vectors-2.npy").open("r+b") as file:
+        file.seek(128)
+        byte = file.read(1)[0]
+        file.seek(128)
+        file.write(bytes([byte ^ 1]))
+    with filled.writer() as writer, pytest.raises(IndexUnusableError, match="damaged while it was written"):
+        writer.rebuild()
+    assert len(filled.quotes()) == MANY
+    with filled.writer() as writer:
+        assert writer.rebuild().encoded == MANY
+    assert len(filled.quotes()) == MANY

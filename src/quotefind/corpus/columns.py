@@ -79,6 +79,7 @@ USUAL_NAMES: Mapping[str, tuple[str, ...]] = {
 # The fields that an option names, in the order in which messages list them.
 FIELDS = ("text", "author", "work", "year", "tags", "note")
 _MANY = "tags"
+_LONGEST_NAME = 60  # of a column that a message proposes
 
 # Field -> the columns that hold it.
 Columns = Mapping[str, tuple[str, ...]]
@@ -157,7 +158,7 @@ def proposal(rows: Sequence[Mapping[str, object]], columns: Columns) -> str:
     lengths: dict[str, list[int]] = {}
     for row in rows:
         for name, value in row.items():
-            if name.strip() and isinstance(value, str) and any(map(str.isalpha, value)):
+            if name.strip() and len(name) <= _LONGEST_NAME and isinstance(value, str) and any(map(str.isalpha, value)):
                 lengths.setdefault(name, []).append(len(value))
     taken = {name for field, names in columns.items() for name in names if field != "text"}
     free = {

@@ -178,7 +178,7 @@ _TABLE = (
         (".md", ".markdown"),
         "block quotes and quote call-outs, `— Author` at their end or below them; notes of Obsidian",
         ("markdown", "read_markdown"),
-        longest=10_000_000,
+        longest=20_000_000,
     ),
     Format("org", (".org",), "quote blocks, `--- Author` at their end or below them", ("org", "read_org")),
     Format(

@@ -17,7 +17,7 @@ from quotefind.records import Quote
 _BLANKS = re.compile(r"[ \t\r\n]*")
 _EXPECTED = "expected an array of strings or objects, or an object that holds one"
 # Values in a file, which take some 100 bytes each in memory.
-_MOST_VALUES = 5_000_000
+_MOST_VALUES = 6_000_000
 
 
 def read_json(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord | Remark]:
@@ -49,7 +49,7 @@ def check_values(text: str, name: str) -> None:
     """Refuse a text that would take gigabytes of memory as values.
 
     Raises:
-        SourceError: it holds more than 5,000,000 values.
+        SourceError: it holds more than 6,000,000 values.
     """
     if len(text) > _MOST_VALUES and sum(map(text.count, ",[{")) > _MOST_VALUES:
         raise SourceError(

@@ -382,6 +382,7 @@ def test_skip_bad_skips_records_that_do_not_decode(cli: Cli) -> None:
         (["--device", "toaster", "b.txt"], 2, "toaster"),
         (["missing.txt"], 3, "missing.txt: No such file or directory"),
         (["empty.txt", "--index", "new"], 3, "No quotes were found in"),
+        (["list.md", "--index", "new"], 3, "add --input-format txt"),
         (["unknown.xyz"], 3, "--input-format"),
         (["folder"], 3, "holds no file of a known format"),
         (["latin.txt", "--encoding", "ascii"], 3, "latin.txt:1"),
@@ -398,6 +399,7 @@ def test_what_cannot_be_indexed(cli: Cli, arguments: list[str], code: int, says:
     cli("index", "a.txt", "-q")
     write("b.txt", "War.\n")
     write("b.csv", "text;author\nWar.;Ann\n")
+    write("list.md", "# Shopping\n\n- bread\n- milk\n")
     write("unknown.xyz", "War.\n")
     write("folder/notes.xyz", "War.\n")
     write("empty.txt", "")

@@ -82,7 +82,9 @@ def _begins(pattern: bytes) -> re.Pattern[bytes]:
 
 
 _TABLE = (
-    Format("txt", (".txt",), "one quote per line, ` — Author, Work` or ` -- Author` after it", ("plain", "read_plain")),
+    Format(
+        "txt", (".txt",), "one quote per line, `— Author, Work` after it or on the line below", ("plain", "read_plain")
+    ),
     Format(
         "fortune",
         (),
@@ -176,11 +178,16 @@ _TABLE = (
     Format(
         "md",
         (".md", ".markdown"),
-        "block quotes and quote call-outs, `— Author` at their end or below them; notes of Obsidian",
+        "block quotes, the author at their end, below or in a heading; Obsidian, Readwise, KOReader; lists of quotes",
         ("markdown", "read_markdown"),
         longest=20_000_000,
     ),
-    Format("org", (".org",), "quote blocks, `--- Author` at their end or below them", ("org", "read_org")),
+    Format(
+        "org",
+        (".org",),
+        "quote and verse blocks, `--- Author` at their end or below, or in a headline",
+        ("org", "read_org"),
+    ),
     Format(
         "html",
         (".html", ".htm", ".xhtml"),

@@ -1,4 +1,4 @@
-"""The quote file of jotquote: a line a quote, four fields between upright strokes."""
+"""The quote file of jotquote: one quote per line, in four fields that vertical bars separate."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _EXPECTED = "expected quote | author | publication | tag, tag"
 
 
 def read_jotquote(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
-    """Yield the quotes of a jotquote file: `quote | author | publication | tag, tag`, the last two may be missing.
+    """Yield the quotes of a jotquote file: `quote | author | publication | tag, tag`; the last two may be missing.
 
-    Blank lines and lines that begin with `#` are skipped. There is no way to write an upright stroke in a field.
+    Blank lines and lines that begin with `#` are skipped. A field cannot contain a vertical bar.
     """
     for number, line in each_line(stream):
         if isinstance(line, FlawError):

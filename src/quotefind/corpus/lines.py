@@ -1,4 +1,4 @@
-"""The lines of a stream, of which none, and no record of several, goes on for ever."""
+"""The lines of a stream, with a limit on the length of a line and of a record of several lines."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TextIO
 
 from quotefind.corpus.fields import FlawError
 
-# Characters of a line, or of a record of several lines, that are held in memory at most. A text as long as a quote may
-# be (see `fields`) fits, also where JSON escapes every character of it.
+# The most characters of a line, or of a record of several lines, that are held in memory. The longest text of a quote
+# (see `fields`) fits, even if JSON escapes every character of it.
 LONGEST_RECORD = 2_000_000
 
 # Returns the tags of the entry that a line ends, or None where it does not end one.
@@ -17,12 +17,12 @@ Ends = Callable[[str], list[str] | None]
 
 _CHUNK = 1 << 16
 
-# One limit for the whole process, 128 KiB by default, which a long passage exceeds; `Lines` says what is too long.
+# It holds for the whole process; the default, 128 KiB, is less than a long passage. `Lines` says what is too long.
 csv.field_size_limit(LONGEST_RECORD)
 
 
 class Lines(Iterator[str]):
-    """The lines of a stream; where a record gets too long, `FlawError`, and then the line behind it.
+    """The lines of a stream; where a record gets too long, `FlawError`, and then the line after it.
 
     Attributes:
         number: of the last line, counted from 1.
@@ -33,7 +33,7 @@ class Lines(Iterator[str]):
         self.number = 0
         self._stream = stream
         self._longest = self._left = longest
-        self._within = False  # a line that was refused, whose end was not reached yet
+        self._within = False  # in a line that was refused, before its end
 
     def __next__(self) -> str:
         """Return the next line, with its end.
@@ -59,7 +59,7 @@ class Lines(Iterator[str]):
 
 
 def each_line(stream: TextIO, longest: int = LONGEST_RECORD) -> Iterator[tuple[int, str | FlawError]]:
-    """Yield the number of each line of `stream`, every one a record, and the line, or why it is none."""
+    """Yield the number of each line of `stream` and the line, or what is wrong with it; each line is a record."""
     lines = Lines(stream, longest)
     while True:
         lines.begin()
@@ -72,7 +72,7 @@ def each_line(stream: TextIO, longest: int = LONGEST_RECORD) -> Iterator[tuple[i
 
 
 def entries(stream: TextIO, ends: Ends) -> Iterator[tuple[int, list[str] | FlawError, list[str]]]:
-    """Yield each entry that is not blank: the number of its first line, its lines, or why it is none, and its tags.
+    """Yield each entry that is not blank: the number of its first line, its lines or what is wrong, and its tags.
 
     `ends` returns the tags of the entry that a line ends, None where it does not end one.
     """
@@ -87,7 +87,7 @@ def entries(stream: TextIO, ends: Ends) -> Iterator[tuple[int, list[str] | FlawE
             break
         except FlawError as error:
             first = first or source.number
-            lines, flaw = [], error  # the rest of the entry is passed over
+            lines, flaw = [], error  # the rest of the entry is skipped
             source.begin()
             continue
         if (tags := ends(line)) is not None:

@@ -265,9 +265,15 @@ def _unless_nothing(store: Store, sources: list[Source], changes: Changes, stage
     if not sources or staged.records or not read:
         return []
     bad = f" ({_skipped(staged)})" if staged.bad else ""
+    hint = "; to read each line of a Markdown file as a quote, add --input-format txt" if _is_markdown(read) else ""
     if store.count() == 0:
-        raise SourceError(f"No quotes were found in {', '.join(read)}{bad}.")
-    return [f"no quotes were found in {', '.join(read)}{bad}"]
+        raise SourceError(f"No quotes were found in {', '.join(read)}{bad}{hint}.")
+    return [f"no quotes were found in {', '.join(read)}{bad}{hint}"]
+
+
+def _is_markdown(locations: Collection[str]) -> bool:
+    """Whether some of the files are Markdown, in which lists and paragraphs are quotes only where that is plain."""
+    return any(location.lower().endswith((".md", ".markdown")) for location in locations)
 
 
 def _skipped(staged: Staged) -> str:

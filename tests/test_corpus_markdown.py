@@ -40,6 +40,7 @@ def credits_of(text: str, name: str = "-", input_format: str = "md") -> list[tup
         ("> Hi.\n> — [Ann Alpha](https://example.org/x), *Work*\n", "Ann Alpha", "Work", None),
         ("> Hi.\n> — Ann Alpha (https://example.org)\n", "Ann Alpha", None, None),
         ("> Hi.\n> — *Ann Alpha*, Work, p. 12\n", "Ann Alpha", "Work", "p. 12"),
+        ('> "Hi."\n>\n> Ann Alpha\n', "Ann Alpha", None, None),
         ("> hi – Ann Alpha\n", "Ann Alpha", None, None),
         ("> hi - Ann Alpha\n", "Ann Alpha", None, None),
         ("> [!quote] Ann Alpha — Work\n> Hi.\n", "Ann Alpha", "Work", None),
@@ -338,6 +339,8 @@ def test_a_list_is_one_of_quotes_where_the_file_says_so() -> None:
     """Its name or its heading does; in any other note, and beside code, items are no quotes."""
     assert [quote.text for quote in quotes("# Quotes\n\n- One.\n- Two.\n")] == ["One.", "Two."]
     assert [quote.text for quote in quotes("- One.\n- Two.\n", "my quotes.md")] == ["One.", "Two."]
+    tagged = "---\ntags: [quotes]\n---\n**Seneca**\n\n- One.\n"
+    assert credits_of(tagged) == [("One.", "Seneca", None)]
     assert quotes("# Shopping\n\n- bread\n- milk\n", "list.md") == []
     assert quotes("# Quotes\n\nA program.\n\n```\ncode\n```\n", "README.md") == []
 

@@ -31,6 +31,14 @@ def test_text_is_one_quote_a_line() -> None:
     ]
 
 
+def test_tags_below_a_quote_that_was_copied_are_its_tags() -> None:
+    """A line of tags right below an attribution, as a web page of quotes shows them, and its likes are no quotes."""
+    text = "“One.”\n― Ann Alpha\ntags: love, long life\n1,234 likes\nLike\n\n“Two.”\n― Ben Beta\n"
+    one, two = read_stream(io.BytesIO(text.encode()), "-", ReadOptions(input_format="txt"))
+    assert one == Quote("One.", "Ann Alpha", tags=("love", "long life"), source="-", line=1)
+    assert two == Quote("Two.", "Ben Beta", source="-", line=7)
+
+
 def test_text_without_words_is_no_quote() -> None:
     """A line of signs, a line with a NUL, and an attribution alone are bad records that say why."""
     records = facts("***\na\0b\n-- Oscar Wilde\n-- he left.\n", "txt")
@@ -46,6 +54,8 @@ def test_text_without_words_is_no_quote() -> None:
     ("text", "expected"),
     [
         ("“One.”\n― Ann Alpha, Letters\n\n“Two.”\n― Ben Beta\n", [("One.", "Ann Alpha"), ("Two.", "Ben Beta")]),
+        ("Ann said:\n“One.”\n― Ann Alpha\n", [("Ann said:", None), ("One.", "Ann Alpha")]),
+        ("「道は長い。」―松尾芭蕉\n", [("道は長い。", "松尾芭蕉")]),
         ("One.\n- Ann Alpha\n\nTwo.\n– Ben Beta\n", [("One.", "Ann Alpha"), ("Two.", "Ben Beta")]),
         ("One.\n~ Ann Alpha\nTwo.\n—— Ben Beta\n", [("One.", "Ann Alpha"), ("Two.", "Ben Beta")]),
         ("One.\n(Ann Alpha)\n\nTwo.\nby Ben Beta\n", [("One.", "Ann Alpha"), ("Two.", "Ben Beta")]),

@@ -14,7 +14,7 @@ from quotefind.corpus.author_names import is_likely_name
 
 _DASH = r"(?:—|―|--|~)"
 _LAST_DASH = re.compile(rf"(?P<words>.*)\s{_DASH}[—―~-]*\s*", re.DOTALL)  # greedy, hence the last
-_LAST_DASH_AFTER_MARK = re.compile(rf"(?P<words>.*[\"”»])\s?{_DASH}[—―~-]*\s*", re.DOTALL)
+_LAST_DASH_AFTER_MARK = re.compile(rf"(?P<words>.*[\"”»」』])\s?{_DASH}[—―~-]*\s*", re.DOTALL)
 _LAST_HYPHEN = re.compile(r"(?P<words>.*)\s[-–][-–]*\s*(?=\S)", re.DOTALL)
 _LAST_HYPHEN_AFTER_STOP = re.compile(r"(?P<words>.*[.!?…\"”“’'»«›‹」』。！？)*_\]])\s+[-–][-–]*\s*(?=\S)", re.DOTALL)
 _IN_BRACKETS = re.compile(r"(?P<words>.*\S)\s*\((?P<credit>[^()]*(?:\([^()]*\)[^()]*)?)\)\.?\s*", re.DOTALL)

@@ -34,6 +34,7 @@ _LOCATION_LAST = re.compile(
 )
 _LINK_LAST = re.compile(r"\s*(?:\(?(?:View (?:Highlight|Tweet)|Open in \w+|View in book)\)?|🔗|¶)\s*$", re.IGNORECASE)
 _LINKED_NUMBER = re.compile(r"\(\[(?P<number>[0-9]{1,7}(?:[-–][0-9]{1,7})?)\]\([^()\s]*\)\)")
+_OPENING, _CLOSING = ('"', "“", "„", "«"), ('"', "”", "“", "»")
 _TIME = re.compile(r"Time [0-9:]+|[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?")
 
 
@@ -209,6 +210,10 @@ def _cut(body: list[list[Line]]) -> tuple[list[list[Line]], Attribution | None]:
     if attribution is None and last.marked:
         others = [line.marked for paragraph in body for line in paragraph][:-1]
         attribution = name_attribution(last.text, least=2 if all(others) else 1)
+    if attribution is None and is_likely_name(last.text.strip(), least=2):
+        before = " ".join(line.text.strip() for paragraph in body for line in paragraph).removesuffix(last.text.strip())
+        if before.strip()[:1] in _OPENING and before.strip()[-1:] in _CLOSING:
+            attribution = name_attribution(last.text, least=2)
     if attribution is None:
         return body, None
     return [*body[:-1], *([lines[:-1]] if len(lines) > 1 else [])], attribution

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePath
 
+from quotefind.corpus.attribution import name_attribution
 from quotefind.corpus.blocks import Block, Line, credit_after, field_of, split_block
-from quotefind.corpus.fields import FlawError
+from quotefind.corpus.fields import LONGEST_NAME, FlawError
 from quotefind.corpus.front_matter import About
 from quotefind.corpus.headings import credit_by_headings
 from quotefind.corpus.markdown_text import Texts, heading_words
@@ -30,6 +31,7 @@ def listed_quotes(nodes: Sequence[Node], texts: Texts, name: str, about: About) 
     """
     found: dict[int, list[Found]] = {}
     used: set[int] = set()
+    nodes = [_as_heading(node, texts) for node in nodes]
     for at, node in enumerate(nodes[:_MOST_PARAGRAPHS]):
         if at in used or node.kind not in ("list", "paragraph"):
             continue
@@ -42,9 +44,18 @@ def listed_quotes(nodes: Sequence[Node], texts: Texts, name: str, about: About) 
         found[at] = [quote] if quote else []
     quotes = [quote for several in found.values() for quote in several]
     credited = sum(isinstance(quote.block, Block) and _is_credited(quote.block) for quote in quotes)
-    if not _is_plain(nodes) or not (2 * credited >= len(quotes) or _is_about_quotes(nodes, texts, name)):
+    if not _is_plain(nodes) or not (2 * credited >= len(quotes) or _is_about_quotes(nodes, texts, name, about)):
         return []
     return credit_by_headings(nodes, found, used, heading_words(nodes, texts), about)
+
+
+def _as_heading(node: Node, texts: Texts) -> Node:
+    """Return a heading instead of a paragraph that is nothing but a name in bold; any other node as it is."""
+    if node.kind == "paragraph" and node.inline.content[:2] in ("**", "__") and len(node.inline.content) < LONGEST_NAME:
+        lines = texts.lines(node.inline)
+        if len(lines) == 1 and lines[0].marked and name_attribution(lines[0].text):
+            return replace(node, kind="heading", level=6)
+    return node
 
 
 def _is_credited(block: Block) -> bool:
@@ -56,9 +67,9 @@ def _is_plain(nodes: Sequence[Node]) -> bool:
     return all(node.kind != "other" for node in nodes)
 
 
-def _is_about_quotes(nodes: Sequence[Node], texts: Texts, name: str) -> bool:
-    """Whether the name of the file, or its first headings, announce quotes."""
-    names = [PurePath(name).name.partition(".")[0].replace("_", " ")]
+def _is_about_quotes(nodes: Sequence[Node], texts: Texts, name: str, about: About) -> bool:
+    """Whether the name of the file, its tags or its first headings announce quotes."""
+    names = [PurePath(name).name.partition(".")[0].replace("_", " "), *about.tags]
     for node in [node for node in nodes if node.kind == "heading" and node.tokens][:3]:
         if len(node.inline.content) < 1_000:
             names.append(texts.plain(node.inline))

@@ -5,24 +5,28 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from itertools import chain, islice, pairwise
 from typing import TextIO
 
 from quotefind.corpus.attribution import Attribution, is_closed, own_line_attribution, split_attribution
 from quotefind.corpus.author_names import is_likely_name
 from quotefind.corpus.columns import find_columns
-from quotefind.corpus.fields import FlawError, bad, make_quote, raw_problem
+from quotefind.corpus.fields import LONGEST_NAME, FlawError, bad, checked_tags, make_quote, raw_problem
 from quotefind.corpus.lines import each_line
 from quotefind.corpus.options import BadRecord, ReadOptions
 from quotefind.corpus.verse import is_verse, join_lines
 from quotefind.records import Quote
 
-_SAMPLED = 1_000  # lines, from which the habits of the file are told
+_SAMPLED = 1_000  # lines that show how most lines of the file are written
 _MOST_LINES = 60  # of one quote
 _BULLET = re.compile(r"\s*(?:[*•‣◦▪·]|[-–+])\s+(?=\S)")
 _NUMBERED = re.compile(r"\s*(?P<number>[0-9]{1,4})[.)]\s+(?=\S)")
 _OPENING = {"“": "”", '"': '"', "„": "“”", "«": "»", "「": "」", "『": "』"}
+# Below quotes that were copied from a web page.
+_TAGS = re.compile(r"\s*tags:\s*(?P<tags>\S.*)\s*", re.IGNORECASE)
+_LIKES = re.compile(r"\s*(?:[0-9][0-9,.]{0,12} )?likes?\s*", re.IGNORECASE)
 _BULLET_ONLY = re.compile(r"\s*[*•‣◦▪·]")
 _LONGEST_ATTRIBUTION = 1_000  # characters
 _MOST_QUOTED = 20  # lines between two quotation marks
@@ -90,12 +94,20 @@ class _Entries:
         self._habits = habits
         self._lines: list[tuple[int, str]] = []  # those of the last paragraph without an attribution yet
         self._ended = False  # a blank line came after them
+        self._last: Quote | BadRecord | None = None  # the last quote, whose tags may follow
 
     def add(self, number: int, line: str) -> Iterator[Quote | BadRecord]:
         """Take the next line and yield the quotes that it completes."""
         if line.isspace():
             self._ended = bool(self._lines)
             return
+        if isinstance(self._last, Quote) and (tags := _TAGS.fullmatch(line)):
+            with suppress(FlawError):
+                self._last = replace(self._last, tags=checked_tags(tags["tags"][:LONGEST_NAME]))
+            return
+        if self._last is not None and _LIKES.fullmatch(line):
+            return
+        yield from self._complete()
         if (attribution := self._attribution(line)) is not None:
             if self._lines:
                 yield from self._attributed(attribution)
@@ -120,8 +132,15 @@ class _Entries:
             number, words = above[0][0], join_lines([*(text for _, text in above), words])
         yield self._quote(number, words, found)
 
+    def _complete(self) -> Iterator[Quote | BadRecord]:
+        """Yield the last quote, which nothing more is said of."""
+        if self._last is not None:
+            yield self._last
+            self._last = None
+
     def flush(self) -> Iterator[Quote | BadRecord]:
         """Yield the quotes of the lines that have no attribution below them."""
+        yield from self._complete()
         lines, self._lines, self._ended = self._lines, [], False
         last = len(lines)
         quotes: list[Quote | BadRecord] = []
@@ -148,13 +167,13 @@ class _Entries:
         """Yield the quotes of the lines above an attribution; the last of them has it."""
         lines, self._lines, self._ended = self._lines, [], False
         texts = [text for _, text in lines]
-        first = 0
+        first = len(texts) - 1 if _is_quotation(texts[-1].strip()) else 0
         poem = is_verse(texts) and not all(is_closed(text.rstrip()) for text in texts)
-        if len(lines) > 2 and not self._habits.paragraphs and not poem:
+        if not first and len(lines) > 2 and not self._habits.paragraphs and not poem:
             first = _first_line(texts[:-1], texts[-1])
         self._lines = lines[:first]
         yield from self.flush()
-        yield self._quote(lines[first][0], join_lines(texts[first:]), attribution)
+        self._last = self._quote(lines[first][0], join_lines(texts[first:]), attribution)
 
     def _unmarked(self, line: str) -> str:
         """Return `line` without the marker that makes it an item of a list."""
@@ -211,6 +230,12 @@ def _is_attributed_by_hyphen(line: str) -> bool:
     words, attribution = split_attribution(line, loose=True)
     rest = line[len(words) :].lstrip()
     return bool(attribution and attribution.author) and rest[:1] in ("-", "–", "(") and rest[1:2] != "-"
+
+
+def _is_quotation(line: str) -> bool:
+    """Whether the marks of one quotation enclose all of `line`."""
+    closing = _OPENING.get(line[:1])
+    return closing is not None and len(line) > 2 and line[-1] in closing and not any(m in line[1:-1] for m in closing)
 
 
 def _first_line(lines: Sequence[str], last: str) -> int:

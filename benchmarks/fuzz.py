@@ -59,6 +59,10 @@ _FORMATS = {
         "# T\n> Be *yourself* [a](b) `c`\n> — **Oscar Wilde**, *Letters*\n\n- x\n  > > y<br>&amp; ![z](w)\n\n-- Me\n",
         "---\nauthor: \"[[A|b]]\"\ntags: [x, 'y']\nbook:\n  - c # d\n---\n"
         "> [!quote]- T, *W*\n> a ==b== %%c%% [[d#e]] ^f-1\n",
+        "# T\n## Metadata\n- Author: [[A]]\n## Highlights\n- x ([Page 3](y))\n    - Tags: [[b]] #c\n    - Note: n\n",
+        "# T\n##### A, B\n## C\n### Page 3 @ 01 March 2022 05:19 PM\n*x*\n\n---\nn\n",
+        "+++\nauthor = 'A'\n[b]\ntags = ['c d']\n+++\n### W by A. B\n> x  \n> y\n\n- C D\n#### E F\n",
+        "x — location: [1](kindle://y) ^r-1\n\nn\n---\n1. a - B\n   - C\n",
     ],
     "org": [
         "#+title: T\n#+author: A\n#+filetags: :a:b:\n#+begin_quote\n/a/ [[b][c]]\\\\\n,* d[fn:1]\n- E\n#+end_quote\n"

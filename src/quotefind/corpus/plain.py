@@ -167,7 +167,8 @@ class _Entries:
         """Yield the quotes of the lines above an attribution; the last of them has it."""
         lines, self._lines, self._ended = self._lines, [], False
         texts = [text for _, text in lines]
-        first = len(texts) - 1 if _is_quotation(texts[-1].strip()) else 0
+        apart = len(texts) > 1 and texts[-2].rstrip()[-1] in ".!?:" and _is_quotation(texts[-1].strip())
+        first = len(texts) - 1 if apart and not self._habits.paragraphs else 0
         poem = is_verse(texts) and not all(is_closed(text.rstrip()) for text in texts)
         if not first and len(lines) > 2 and not self._habits.paragraphs and not poem:
             first = _first_line(texts[:-1], texts[-1])

@@ -29,10 +29,11 @@ from quotefind.paths import bundled_quotes
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *(page for page in sorted((ROOT / "docs").glob("*.md")) if page.name != "reference.md")]
+_INSTALLS = "installs; .ci/run runs exactly this"
 # Examples that are not run here, each with the reason.
 NOT_RUN = {
-    'pip install . && quotefind find "quotes about family"': "installs; .ci/run runs exactly this",
-    "pip install '.[dev]' && pytest": "installs; .ci/run runs exactly this",
+    'python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/quotefind find "quotes about family"': _INSTALLS,
+    "python3 -m venv .venv && .venv/bin/pip install '.[dev]' && .venv/bin/python -m pytest": _INSTALLS,
 }
 # These run in one process, which has torch; they train with few pairs, and a tiny model in the place of the base.
 TRAINING = re.compile(r"quotefind (train|evaluate)\b|--model \./my-model|model show \./my-model")
@@ -98,7 +99,11 @@ def fill(folder: Path) -> None:
         notes.mkdir(parents=True)
         (notes / "a.md").write_text("> Hope and love.\n> — Dora\n", encoding="utf-8")
     (folder / "user" / "fortunes").mkdir()
-    (folder / "export.csv").write_text("Zitat,Wer,Thema\nSo and so.,Fay,love\n", encoding="utf-8")
+    (folder / "export.csv").write_text("Worte,Wer,Art\nSo and so.,Fay,love\n", encoding="utf-8")
+    if find_spec("pyarrow") is not None:
+        from pyarrow import parquet, table
+
+        parquet.write_table(table({"quote": ["Time and the sea."], "who": ["Hal"]}), folder / "quotes.parquet")
     (folder / "notes.log").write_text("Été. -- Guy\n", encoding="latin-1")
     write_records(folder / "quotes.jsonl", [{"text": "A king in love.", "author": "Eve"}])
     (folder / "topics.txt").write_text("hope\nlove and war\n", encoding="utf-8")
@@ -130,8 +135,9 @@ def need(line: str) -> None:
     for tool in TOOLS:
         if re.search(rf"\b{tool}\b", line) and shutil.which(tool) is None:
             pytest.skip(f"{tool} is not installed")
-    if "--mcp" in line and find_spec("mcp") is None:
-        pytest.skip("mcp is not installed")
+    for word, module in (("--mcp", "mcp"), (".parquet", "pyarrow")):
+        if word in line and find_spec(module) is None:
+            pytest.skip(f"{module} is not installed")
     program: Any = typer.main.get_command(app)
     for name in re.findall(r"\bquotefind ([a-z]+)\b", line):
         if name not in program.commands:

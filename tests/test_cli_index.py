@@ -574,7 +574,7 @@ def test_an_index_of_a_later_version_ends_with_4(cli: Cli, command: list[str]) -
     connection.close()
     done = cli(*command)
     assert (done.code, done.out) == (4, "")
-    assert "has format 999; this version of quotefind reads format 3. Update quotefind, or delete" in done.err
+    assert "has format 999; this version of quotefind reads format 4. Update quotefind, or delete" in done.err
 
 
 def test_a_locked_index_ends_with_4(cli: Cli) -> None:

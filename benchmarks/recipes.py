@@ -1,8 +1,8 @@
 """Recipes for the quote model, compared on the authors that are held out in quotes/pairs.jsonl.
 
 Each recipe fine-tunes all-MiniLM-L6-v2, in a process of its own, with pairs of the training authors, and is measured on
-the quotations of the held-out authors alone: requests for each theme that at least four of them carry, in the three
-ways of the model card; paraphrases and free requests of the held-out pairs. The last columns say what became of
+the quotations of the held-out authors alone: queries for each tag that at least four of them carry, in the three
+ways of the model card; paraphrases and free queries of the held-out pairs. The last columns say what became of
 the model as a general encoder: the rank correlation (Spearman) of its similarities of the ordinary sentence pairs in
 sentence_pairs.tsv with those of the base model, the lowest similarity of a duplicate, the mean of the unrelated.
 
@@ -65,9 +65,9 @@ BASE = "base model"
 STRENGTHS = {f"the shipped adapter at strength {strength}": strength for strength in (0.5, 0.65, 0.8, 0.9, 1.0)}
 _COLUMNS = {
     "pairs": "pairs",
-    "themes": "themes",
+    "tags": "tags",
     "paraphrase": "paraphrases",
-    "request": "requests",
+    "free": "free queries",
     "mean": "mean",
     "order": "order kept",
     "duplicate": "duplicates",
@@ -98,7 +98,7 @@ def main() -> None:
         "Recipes, measured on held-out authors (nDCG@10)",
         ["recipe", *_COLUMNS.values()],
         rows,
-        ["mean: of themes, paraphrases and requests, by which the recipe is chosen."],
+        ["mean: of tags, paraphrases and free queries, by which the recipe is chosen."],
     )
 
 
@@ -173,11 +173,11 @@ def _training_pairs(trial: Trial) -> Iterator[Any]:
     pairs = [pair for pair in read_pairs(_QUOTES / "pairs.jsonl") if not pair.held_out]
     draw = random.Random(0)
     draw.shuffle(pairs)
-    ways = (_QUOTES / "requests.txt").read_text(encoding="utf-8").splitlines()
+    ways = (_QUOTES / "templates.txt").read_text(encoding="utf-8").splitlines()
     for pair in pairs[: trial.pairs]:
         yield pair
-        for _ in range(trial.augmented if pair.theme else 0):
-            yield dataclasses.replace(pair, query=draw.choice(ways).replace("{}", pair.theme))
+        for _ in range(trial.augmented if pair.tag else 0):
+            yield dataclasses.replace(pair, query=draw.choice(ways).replace("{}", pair.tag))
 
 
 def _measured(model: Any, base: Any) -> dict[str, float]:
@@ -193,30 +193,31 @@ def _measured(model: Any, base: Any) -> dict[str, float]:
 
     (result,) = evaluate([System("cosine", rank)], judged)
     values = dict(result.groups)
-    values["mean"] = sum(values[group] for group in ("themes", "paraphrase", "request")) / 3
+    values["mean"] = sum(values[group] for group in ("tags", "paraphrase", "free")) / 3
     return values | _general(model, base)
 
 
 def _held_out() -> tuple[list[str], list[Any]]:
-    """Return the texts of the held-out authors, and the requests for them, judged by their places."""
-    from quotefind.training.judgements import TEMPLATES, JudgedQuery
+    """Return the texts of the held-out authors, and the queries for them, judged by their places."""
+    from quotefind.tagging import TEMPLATES
+    from quotefind.training.judgements import JudgedQuery
 
     pairs = [json.loads(line) for line in (_QUOTES / "pairs.jsonl").read_text(encoding="utf-8").splitlines()]
     held_out = [pair for pair in pairs if pair["split"] == "held-out"]
     place = {text: str(number) for number, text in enumerate(dict.fromkeys(pair["quote"] for pair in held_out))}
-    themes: dict[str, dict[str, int]] = {}
+    tags: dict[str, dict[str, int]] = {}
     for line in (_QUOTES / "quotes.jsonl").read_text(encoding="utf-8").splitlines():
         quote = json.loads(line)
         text = " ".join(quote["text"].split())
         for tag in quote["tags"] if text in place else []:
-            themes.setdefault(tag.replace("-", " "), {})[place[text]] = 1
+            tags.setdefault(tag.replace("-", " "), {})[place[text]] = 1
     judged = [
-        JudgedQuery(f"{theme}.{way}", template.replace("{}", theme), relevant, topic=theme, group="themes")
-        for theme, relevant in themes.items()
+        JudgedQuery(f"{tag}.{way}", template.replace("{}", tag), relevant, topic=tag, group="tags")
+        for tag, relevant in tags.items()
         if len(relevant) >= _MIN_QUOTES
         for way, template in enumerate(TEMPLATES[1:])
     ]
-    for kind in ("paraphrase", "request"):
+    for kind in ("paraphrase", "free"):
         asked: dict[str, dict[str, int]] = {}
         for pair in held_out:
             if pair["kind"] == kind:

@@ -1,4 +1,4 @@
-"""The pairs of request and quotation that the model is trained with, as quotes/README.md states their rules."""
+"""The pairs of query and quotation that the model is trained with, as quotes/README.md states their rules."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from quotefind.training.pairs_file import read_pairs
 
 QUOTES = Path(__file__).resolve().parent.parent / "quotes"
-KEYS = ["query", "quote", "author", "kind", "theme", "tags", "split"]
+KEYS = ["query", "quote", "author", "kind", "tag", "tags", "split"]
 # The openings of the model card that this program started from.
 CARD = [
     "I need a quote about",
@@ -42,7 +42,7 @@ def quotes() -> dict[str, dict[str, Any]]:
 @pytest.fixture(scope="module")
 def ways() -> list[str]:
     """Return the ways of asking."""
-    return (QUOTES / "requests.txt").read_text(encoding="utf-8").splitlines()
+    return (QUOTES / "templates.txt").read_text(encoding="utf-8").splitlines()
 
 
 def words(text: str) -> list[str]:
@@ -51,15 +51,15 @@ def words(text: str) -> list[str]:
 
 
 def test_each_pair_is_about_a_bundled_quotation(pairs: list[dict[str, Any]], quotes: dict[str, dict[str, Any]]) -> None:
-    """Every record has its keys in order, and a quotation of the collection with its author and themes."""
+    """Every record has its keys in order, and a quotation of the collection with its author and tags."""
     for pair in pairs:
         assert list(pair) == KEYS
         quote = quotes[pair["quote"]]
         assert pair["author"] == quote["author"]
         assert {tag.replace("-", " ") for tag in quote["tags"]} <= set(pair["tags"])
-        assert (pair["kind"] == "theme") == (pair["theme"] is not None)
-        assert pair["theme"] is None or pair["theme"] in pair["tags"]
-        assert pair["kind"] in ("theme", "paraphrase", "request")
+        assert (pair["kind"] == "tag") == (pair["tag"] is not None)
+        assert pair["tag"] is None or pair["tag"] in pair["tags"]
+        assert pair["kind"] in ("tag", "paraphrase", "free")
         assert pair["query"] == " ".join(pair["query"].split()) != ""
 
 
@@ -84,23 +84,23 @@ def test_no_author_is_on_both_sides(pairs: list[dict[str, Any]]) -> None:
 
 def test_there_are_sixty_ways_of_asking(pairs: list[dict[str, Any]], ways: list[str]) -> None:
     """Every way of asking in the list is used, at least sixty of them, the model card's among them."""
-    used = {way for pair in pairs if pair["theme"] for way in ways if way.replace("{}", pair["theme"]) == pair["query"]}
+    used = {way for pair in pairs if pair["tag"] for way in ways if way.replace("{}", pair["tag"]) == pair["query"]}
     assert used == set(ways)
     assert len(used) >= 60
     for opening in CARD:
         assert any(way.startswith(opening) for way in used), opening
 
 
-def test_free_requests_begin_in_many_ways(pairs: list[dict[str, Any]]) -> None:
-    """No three words open more than a fiftieth of the free requests, and hardly any request is asked twice."""
-    requests = [pair["query"] for pair in pairs if pair["kind"] == "request"]
-    openings = Counter(" ".join(words(request)[:3]) for request in requests)
-    assert max(openings.values()) < len(requests) / 50
-    assert len(set(requests)) > 0.99 * len(requests)
+def test_free_queries_begin_in_many_ways(pairs: list[dict[str, Any]]) -> None:
+    """No three words open more than a fiftieth of the free queries, and hardly any query is asked twice."""
+    queries = [pair["query"] for pair in pairs if pair["kind"] == "free"]
+    openings = Counter(" ".join(words(query)[:3]) for query in queries)
+    assert max(openings.values()) < len(queries) / 50
+    assert len(set(queries)) > 0.99 * len(queries)
 
 
-def test_no_request_gives_its_quotation_away(pairs: list[dict[str, Any]], ways: list[str]) -> None:
-    """A request shares no five words in a row with its quotation, and no more than two of its longer words."""
+def test_no_query_gives_its_quotation_away(pairs: list[dict[str, Any]], ways: list[str]) -> None:
+    """A query shares no five words in a row with its quotation, and no more than two of its longer words."""
     asking = {word for way in ways for word in words(way)}
     for pair in pairs:
         said, asked = words(pair["quote"]), words(pair["query"])
@@ -109,16 +109,16 @@ def test_no_request_gives_its_quotation_away(pairs: list[dict[str, Any]], ways: 
         assert len({word for word in set(said) & set(asked) - asking if len(word) > 5}) <= 2, pair
 
 
-def test_no_request_names_the_author(pairs: list[dict[str, Any]]) -> None:
-    """A request does not name who wrote the quotation."""
+def test_no_query_names_the_author(pairs: list[dict[str, Any]]) -> None:
+    """A query does not name who wrote the quotation."""
     for pair in pairs:
         name = words(pair["author"])[-1]
         assert len(name) < 5 or name not in words(pair["query"]), pair
 
 
 def test_the_file_can_be_trained_with(pairs: list[dict[str, Any]]) -> None:
-    """`quotefind train` reads the file, with its split, its themes and the themes of the quotations."""
+    """`quotefind train` reads the file, with its split, its tags and the tags of the quotations."""
     read = read_pairs(QUOTES / "pairs.jsonl")
     assert len(read) == len(pairs)
     assert [pair.held_out for pair in read] == [pair["split"] == "held-out" for pair in pairs]
-    assert [pair.theme for pair in read] == [pair["theme"] for pair in pairs]
+    assert [pair.tag for pair in read] == [pair["tag"] for pair in pairs]

@@ -32,7 +32,7 @@ from quotefind.training.evaluation import (
     Score,
     System,
     bm25,
-    encoded_anew,
+    encoded_with,
     evaluate,
     systems_of,
 )
@@ -397,7 +397,7 @@ def test_another_model_is_compared_on_a_copy(two: Library, temporary: Path) -> N
     """The copy holds the same quotes with the vectors of the other model; it is private, and gone afterwards."""
     before = files_of(two.directory)
     other = two.models("other", None)
-    with open_index(two.directory) as index, encoded_anew(index, "other", two.models, silent) as anew:
+    with open_index(two.directory) as index, encoded_with(index, "other", two.models, silent) as anew:
         verify(anew)
         assert (anew.manifest.model, anew.manifest.dimension, anew.count) == ("other", 8, len(TEXTS))
         assert anew.directory.is_relative_to(temporary)
@@ -413,7 +413,7 @@ def test_another_model_is_compared_on_a_copy(two: Library, temporary: Path) -> N
 
 def test_a_model_may_be_compared_with_itself(two: Library, temporary: Path) -> None:
     """The model of the index, named once more, gives the same figures, and p is 1."""
-    with open_index(two.directory) as index, encoded_anew(index, "fake", two.models, silent) as anew:
+    with open_index(two.directory) as index, encoded_with(index, "fake", two.models, silent) as anew:
         queries = [
             JudgedQuery(text, text, dict.fromkeys(bm25(index).rank([text])[0], 1), text) for text in ("hope", "love")
         ]
@@ -455,7 +455,7 @@ def test_the_copy_is_gone_after_an_error(
     with open_index(two.directory) as index:
         with (
             pytest.raises(raised),
-            encoded_anew(index, "other", stop_while_encoding(two, error), silent),
+            encoded_with(index, "other", stop_while_encoding(two, error), silent),
         ):
             pass
         assert list(temporary.iterdir()) == []
@@ -469,7 +469,7 @@ def test_the_copy_is_gone_after_an_error_of_whoever_uses_it(
 ) -> None:
     """An error while systems are compared leaves no copy behind either."""
     with open_index(two.directory) as index:
-        with pytest.raises(error), encoded_anew(index, "other", two.models, silent):
+        with pytest.raises(error), encoded_with(index, "other", two.models, silent):
             raise error
         assert list(temporary.iterdir()) == []
 
@@ -478,7 +478,7 @@ def test_the_copy_is_of_the_state_that_is_open(two: Library) -> None:
     """What another process commits meanwhile is not in the copy: all systems are asked the same quotes."""
     with open_index(two.directory) as index:
         two.update(two.write("a.txt", *TEXTS, "later"))
-        with encoded_anew(index, "other", two.models, silent) as anew:
+        with encoded_with(index, "other", two.models, silent) as anew:
             assert anew.count == index.count == len(TEXTS)
 
 
@@ -494,7 +494,7 @@ def test_a_full_disk_is_no_bug(two: Library, temporary: Path) -> None:
     with open_index(two.directory) as index, closing(sqlite3.connect(":memory:", factory=Full)) as full:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(index, "_connection", full)
-            copying = encoded_anew(index, "other", two.models, silent)
+            copying = encoded_with(index, "other", two.models, silent)
             with pytest.raises(IndexUnusableError, match="the disk is full"):
                 copying.__enter__()
         assert list(temporary.iterdir()) == []

@@ -397,7 +397,7 @@ OTHER = {
     "order": {"pairs": small_pairs()[::-1]},
     "negatives": {"pairs": small_pairs(1)},
     "split": {"pairs": [replace(pair, held_out=False) for pair in small_pairs()]},
-    "themes": {"pairs": [replace(pair, theme=pair.query) for pair in small_pairs()]},
+    "tag asked for": {"pairs": [replace(pair, tag=pair.query) for pair in small_pairs()]},
     "tags": {"pairs": [replace(pair, tags=frozenset({pair.quote})) for pair in small_pairs()]},
 }
 
@@ -452,7 +452,7 @@ def test_nothing_to_resume(tmp_path: Path, tiny: ModelSource) -> None:
 
 def test_pairs_that_cannot_be_kept_apart(tmp_path: Path, tiny: ModelSource) -> None:
     """Where most pairs would sit out each epoch, it is an error that says what mends it, before anything is made."""
-    pairs = [replace(pair, theme="hope") for pair in small_pairs()]
+    pairs = [replace(pair, tag="hope") for pair in small_pairs()]
     output = tmp_path / "model"
     with pytest.raises(UsageError, match=r"Only 5 of 40 pairs find a place in batches of 8.*--batch-size, or --mixed"):
         fine_tuning.train(pairs, output, RECIPE, base=tiny)

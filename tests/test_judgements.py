@@ -13,8 +13,9 @@ from library import Library
 from quotefind.errors import SourceError, UsageError
 from quotefind.index.interface import Index
 from quotefind.stores import open_index
+from quotefind.tagging import TEMPLATES
 from quotefind.text import quote_id
-from quotefind.training.judgements import TEMPLATES, JudgedQuery, from_json_lines, from_tags, from_trec
+from quotefind.training.judgements import JudgedQuery, from_json_lines, from_tags, from_trec
 
 QUOTES = [
     {"text": "Love and war.", "author": "Ann Ash", "tags": ["love", "War"]},
@@ -142,10 +143,10 @@ def test_requests_for_one_quote_are_one_topic(index: Index, tmp_path: Path) -> N
         ({"query": "q", "relevant": []}, "expected an object with query and relevant"),
         ({"query": "q", "relevant": None}, "expected an object with query and relevant"),
         ({"query": "q", "relevant": {LOVE: 1}}, "expected an object with query and relevant"),
-        ({"query": "q", "relevant": [LOVE, 5]}, "'5' is no text"),
-        ({"query": "q", "relevant": [None]}, "'None' is no text"),
-        ({"query": "q\ud800", "relevant": [LOVE]}, "is no text"),
-        ({"query": "q", "relevant": ["\udfff"]}, "is no text"),
+        ({"query": "q", "relevant": [LOVE, 5]}, "'5' is not a text"),
+        ({"query": "q", "relevant": [None]}, "'None' is not a text"),
+        ({"query": "q\ud800", "relevant": [LOVE]}, "is not a text"),
+        ({"query": "q", "relevant": ["\udfff"]}, "is not a text"),
         ({"query": "q", "relevant": [LOVE, "Love."]}, "no quote of this index has the id or the text 'Love.'"),
         ({"query": "q", "relevant": ["0123456789abcdef"]}, "has the id or the text '0123456789abcdef'"),
         ({"query": "q", "relevant": [LOVE[:5]]}, "no quote of this index has the id"),
@@ -279,8 +280,8 @@ def test_grades_are_kept(index: Index, tmp_path: Path) -> None:
         ("1 0 0123456789abcdef 1", "no quote of this index has the id '0123456789abcdef'"),
         (f"1 0 {LOVE[:8]} 1", f"no quote of this index has the id '{LOVE[:8]}'"),
         ("1 0 \x1b[31m 1", r"no quote of this index has the id '\x1b[31m'"),
-        (f"1 0 {SEA} 2", "had another grade for topic 1 before"),
-        (f"1 0 {SEA} 0", "had another grade for topic 1 before"),
+        (f"1 0 {SEA} 2", "already has another grade for topic 1"),
+        (f"1 0 {SEA} 0", "already has another grade for topic 1"),
     ],
 )
 def test_a_bad_judgement_is_named(index: Index, tmp_path: Path, line: str, says: str) -> None:
@@ -306,11 +307,11 @@ def test_a_judgement_may_be_repeated(index: Index, tmp_path: Path) -> None:
         ("1\tlove\n\n2 sea\n", 3, "expected the number of a topic, a tab and its text"),
         ("1\tlove\n2\t \n", 2, "expected the number of a topic, a tab and its text"),
         ("1\tlove\n\tsea\n", 2, "expected the number of a topic, a tab and its text"),
-        ("1\tlove\n2\tsea\n1\twar\n", 3, "topic 1 was there before"),
+        ("1\tlove\n2\tsea\n1\twar\n", 3, "topic 1 occurs twice"),
         ("<top>\n<num> 1\n<title> love\n</top>\n\n<top>\n<num> 2\n</top>\n", 6, "without <num> or <title>"),
         ("\n\n<top>\n<title> love\n</top>\n", 3, "without <num> or <title>"),
         ("<top><num>1<title></top>", 1, "without <num> or <title>"),
-        ("<top><num>1<title>a</top>\n<top><num>1<title>b</top>", 2, "topic 1 was there before"),
+        ("<top><num>1<title>a</top>\n<top><num>1<title>b</top>", 2, "topic 1 occurs twice"),
         ("<topics>\n<topic number='1'><query>love</query></topic>\n</topics>", 1, "expected <top> elements"),
     ],
 )
@@ -331,7 +332,7 @@ def test_topics_without_any_answer_are_an_error(index: Index, tmp_path: Path, ju
     topics = lines(tmp_path / "topics", "1\tlove")
     qrels = tmp_path / "qrels"
     qrels.write_text(judged.replace("ID", LOVE), encoding="utf-8")
-    with pytest.raises(SourceError, match=f"{qrels}: knows no answer to any of the topics in {topics}"):
+    with pytest.raises(SourceError, match=f"{qrels}: has no answer to any topic in {topics}"):
         from_trec(topics, qrels, index)
 
 

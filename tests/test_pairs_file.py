@@ -119,11 +119,11 @@ def test_tags(tmp_path: Path, tags: object, expected: set[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("theme", "expected"), [(None, None), ("", None), ("  ", None), (" Growing \n OLDER", "growing older")]
+    ("tag", "expected"), [(None, None), ("", None), ("  ", None), (" Growing \n OLDER", "growing older")]
 )
-def test_a_theme(tmp_path: Path, theme: object, expected: str | None) -> None:
-    """A theme is compared without case and without superfluous blanks; an empty one is none."""
-    assert one(tmp_path, theme=theme).theme == expected
+def test_a_tag(tmp_path: Path, tag: object, expected: str | None) -> None:
+    """A tag is compared without case and without superfluous blanks; an empty one is none."""
+    assert one(tmp_path, tag=tag).tag == expected
 
 
 @pytest.mark.parametrize(
@@ -171,19 +171,19 @@ BAD_LINES = {
     "Latin-1": (b'{"query": "caf\xe9", "quote": "Hope."}', "'query' is not valid UTF-8"),
     "a surrogate negative": (ROW + b', "negative": "\\udfff"}', "'negative' is not valid UTF-8"),
     "a Latin-1 negative": (ROW + b', "negatives": ["War.", "caf\xe9"]}', "'negatives' is not valid UTF-8"),
-    "a surrogate theme": (ROW + b', "theme": "\\ud800"}', "'theme' is not valid UTF-8"),
-    "a surrogate tag": (ROW + b', "tags": ["hope", "\\ud800"]}', "'tags' is not valid UTF-8"),
+    "a surrogate tag": (ROW + b', "tag": "\\ud800"}', "'tag' is not valid UTF-8"),
+    "a surrogate among tags": (ROW + b', "tags": ["hope", "\\ud800"]}', "'tags' is not valid UTF-8"),
     "a number as negative": (ROW + b', "negative_1": 7}', "expected a text in 'negative_1'"),
     "an object as negatives": (ROW + b', "negatives": {"a": "b"}}', "expected a text in 'negatives'"),
     "a number in the negatives": (ROW + b', "negatives": [7]}', "expected a text in 'negatives'"),
     "the quote as negative": (ROW + b', "negatives": ["War.", " HOPE."]}', "the quote is among its own negatives"),
     "one negative more": (ROW + b', "negative": "War."}', r"expected as many negatives.*first row \(0\), found 1"),
-    "a list as theme": (ROW + b', "theme": ["hope"]}', "expected a text in 'theme'"),
+    "a list as tag": (ROW + b', "tag": ["hope"]}', "expected a text in 'tag'"),
     "a number as tags": (ROW + b', "tags": 7}', "the tags are a number; expected a list of strings or one string"),
     "a number in the tags": (ROW + b', "tags": ["a", 7]}', "a tag is a number; expected a string"),
-    "another split": (ROW + b', "split": "Hold-out"}', "there is no split 'Hold-out'; expected train or held-out"),
-    "a list as split": (ROW + b', "split": ["train"]}', r"there is no split \['train'\]; expected train or held-out"),
-    "a split here only": (ROW + b', "split": "train"}', "a split in some rows only"),
+    "another split": (ROW + b', "split": "Hold-out"}', "unknown split 'Hold-out'; expected train or held-out"),
+    "a list as split": (ROW + b', "split": ["train"]}', r"unknown split \['train'\]; expected train or held-out"),
+    "a split here only": (ROW + b', "split": "train"}', "only some rows have a split"),
 }
 
 
@@ -200,7 +200,7 @@ def test_a_bad_line_of_json(tmp_path: Path, name: str) -> None:
 def test_a_split_that_ends(tmp_path: Path) -> None:
     """A row without split behind rows that have one is an error, too."""
     path = written(tmp_path / "pairs.csv", ["query", "quote", "split"], [("a", "A.", "train"), ("b", "B.", "")])
-    with pytest.raises(SourceError, match=rf"^{path}:3: a split in some rows only"):
+    with pytest.raises(SourceError, match=rf"^{path}:3: only some rows have a split"):
         read_pairs(path)
 
 

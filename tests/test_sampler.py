@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from quotefind.training.pairs_file import TrainingPair
 
-THEMES = [f"theme {n}" for n in range(100)]
+TAGS = [f"tag {n}" for n in range(100)]
 
 
 def batches(pairs: Sequence[TrainingPair], size: int, *, seed: int = 42, epoch: int = 0) -> list[list[int]]:
@@ -33,21 +33,21 @@ def quarrel(a: TrainingPair, b: TrainingPair) -> bool:
     """Whether one of two pairs makes a false negative of the other, as the sampler's description says it."""
     return bool(
         {a.query.casefold(), a.quote.casefold()} & {b.query.casefold(), b.quote.casefold()}
-        or (a.theme is not None and (a.theme == b.theme or a.theme in b.tags))
-        or (b.theme is not None and b.theme in a.tags)
+        or (a.tag is not None and (a.tag == b.tag or a.tag in b.tags))
+        or (b.tag is not None and b.tag in a.tags)
         or a.quote.casefold() in map(str.casefold, b.negatives)
         or b.quote.casefold() in map(str.casefold, a.negatives)
     )
 
 
 def natural(count: int) -> list[TrainingPair]:
-    """Return pairs as a collection has them: a quote carries a few of 100 themes, and is asked for by one of these."""
+    """Return pairs as a collection has them: a quote carries a few of 100 tags, and is asked for by one of these."""
     chance = random.Random(1)
     pairs = []
     for number in range(count):
-        tags = chance.sample(THEMES, chance.randint(1, 4))
+        tags = chance.sample(TAGS, chance.randint(1, 4))
         quote = f"quote {number // 3}"
-        pairs.append(TrainingPair(f"request {number}", quote, theme=chance.choice([None, *tags]), tags=frozenset(tags)))
+        pairs.append(TrainingPair(f"request {number}", quote, tag=chance.choice([None, *tags]), tags=frozenset(tags)))
     return pairs
 
 
@@ -58,7 +58,7 @@ pairs_of_few = st.lists(
         query=st.sampled_from(["q1", "Q1", "q2", "q3", "q4", "q5", "a"]),
         quote=st.sampled_from(["a", "A", "b", "c", "d", "e", "f", "g"]),
         negatives=st.lists(st.sampled_from("ABcdxyz"), max_size=2).map(tuple),
-        theme=st.none() | few,
+        tag=st.none() | few,
         tags=st.frozensets(few, max_size=2),
     ),
     min_size=1,
@@ -87,7 +87,7 @@ def test_nothing_is_lost_where_nothing_is_in_the_way(count: int, size: int) -> N
 
 
 def test_nearly_nothing_is_lost_of_a_collection() -> None:
-    """Of pairs with three requests a quote and a hundred themes, 99 of 100 are drawn in each epoch, all in a few."""
+    """Of pairs with three requests a quote and a hundred tags, 99 of 100 are drawn in each epoch, all in a few."""
     pairs = natural(2000)
     epochs = [{row for rows in batches(pairs, 32, epoch=epoch) for row in rows} for epoch in range(4)]
     assert min(map(len, epochs)) >= 1980
@@ -96,7 +96,7 @@ def test_nearly_nothing_is_lost_of_a_collection() -> None:
 
 def test_what_has_no_place_is_another_pair_each_time() -> None:
     """Of pairs that all ask for the same, a batch holds one; each epoch draws others."""
-    pairs = [TrainingPair(f"request {n}", f"quote {n}", theme="hope") for n in range(40)]
+    pairs = [TrainingPair(f"request {n}", f"quote {n}", tag="hope") for n in range(40)]
     epochs = [batches(pairs, 8, epoch=epoch) for epoch in range(3)]
     assert [[len(rows) for rows in drawn] for drawn in epochs] == [[1] * 5] * 3
     assert len({row for drawn in epochs for rows in drawn for row in rows}) > 10
@@ -131,15 +131,15 @@ def test_the_batches_do_not_depend_on_other_chances() -> None:
         (TrainingPair("hope", "A."), TrainingPair("fear", "B."), False),
         (TrainingPair("hope", "A."), TrainingPair("Hope", "B."), True),
         (TrainingPair("hope", "A."), TrainingPair("fear", "a."), True),
-        (TrainingPair("hope", "A.", theme="x"), TrainingPair("fear", "B.", theme="x"), True),
-        (TrainingPair("hope", "A.", theme="x"), TrainingPair("fear", "B.", tags=frozenset("x")), True),
-        (TrainingPair("hope", "A.", theme="x"), TrainingPair("fear", "B.", theme="y", tags=frozenset("yz")), False),
+        (TrainingPair("hope", "A.", tag="x"), TrainingPair("fear", "B.", tag="x"), True),
+        (TrainingPair("hope", "A.", tag="x"), TrainingPair("fear", "B.", tags=frozenset("x")), True),
+        (TrainingPair("hope", "A.", tag="x"), TrainingPair("fear", "B.", tag="y", tags=frozenset("yz")), False),
         (TrainingPair("hope", "A.", tags=frozenset("x")), TrainingPair("fear", "B.", tags=frozenset("x")), False),
         (TrainingPair("hope", "A.", ("b.",)), TrainingPair("fear", "B."), True),
         (TrainingPair("hope", "A.", ("C.",)), TrainingPair("fear", "B.", ("C.",)), False),
     ],
 )
 def test_who_is_kept_apart(a: TrainingPair, b: TrainingPair, apart: bool) -> None:
-    """Two pairs are kept apart by a request, quote or theme in common, and where a quote answers or is a negative."""
+    """Two pairs are kept apart by a request, quote or tag in common, and where a quote answers or is a negative."""
     for pairs in ([a, b], [b, a]):
         assert [len(rows) for rows in batches(pairs, 2)] == ([1] if apart else [2])

@@ -13,7 +13,7 @@ from quotefind.training.pairs_file import TrainingPair
 if TYPE_CHECKING:
     import torch
 
-THEMES = ("hope", "fear", "dust", "road", "sea", "love")
+TAGS = ("hope", "fear", "dust", "road", "sea", "love")
 LETTERS = "abcdefgh"
 
 
@@ -22,12 +22,12 @@ def small_pairs(negatives: int = 0) -> list[TrainingPair]:
     chance = random.Random(0)
     pairs = []
     for number in range(48):
-        theme, letter = THEMES[number % 6], LETTERS[number // 6]
-        others = chance.sample([other for other in THEMES if other != theme], 4)
+        tag, letter = TAGS[number % 6], LETTERS[number // 6]
+        others = chance.sample([other for other in TAGS if other != tag], 4)
         pairs.append(
             TrainingPair(
-                f"the {theme} {letter}",
-                f"{theme} and {' '.join(others)} of {letter}",
+                f"the {tag} {letter}",
+                f"{tag} and {' '.join(others)} of {letter}",
                 tuple(f"{other} of the {letter}" for other in others[:negatives]),
                 held_out=number >= 40,
             )

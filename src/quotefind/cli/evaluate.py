@@ -134,7 +134,7 @@ def _results(index: Index, queries: Sequence[JudgedQuery], models: Sequence[str]
         systems = evaluation.systems_of(index, opener(index.manifest.model, index.manifest.fingerprint))
         systems.append(evaluation.bm25(index))
         for model in dict.fromkeys(models):
-            copy = copies.enter_context(evaluation.encoded_anew(index, model, opener, progress))
+            copy = copies.enter_context(evaluation.encoded_with(index, model, opener, progress))
             encoder = opener(copy.manifest.model, copy.manifest.fingerprint)
             systems += evaluation.systems_of(copy, encoder, prefix=f"{copy.manifest.model} ")
         return evaluation.evaluate(systems, queries, progress)

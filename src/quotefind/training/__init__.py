@@ -1,1 +1,1 @@
-"""Training: from (request, quote) pairs to a fine-tuned model with its card, and the measuring of what it is worth."""
+"""Fine-tune a model on (query, quote) pairs, and evaluate how well models answer queries."""

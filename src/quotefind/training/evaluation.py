@@ -1,4 +1,4 @@
-"""How well requests are answered: rankings, what they are worth, and how sure that is."""
+"""Evaluate how well queries are answered: rankings, measures, confidence intervals and tests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from quotefind.training.judgements import JudgedQuery
 if TYPE_CHECKING:
     from quotefind.index.interface import OpenEncoder
 
-# As ir-measures names them; RR is the reciprocal rank whose mean is MRR, R the recall, P the precision.
+# Names of ir-measures: RR is the reciprocal rank (its mean is MRR), R is recall, P is precision.
 MEASURES = ("nDCG@10", "RR@10", "R@10", "R@100", "P@10")
 MAIN_MEASURE = "nDCG@10"
 DEPTH = 100
@@ -38,7 +38,7 @@ _BATCH = 256
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """A way to rank: `rank` returns, for each request, the ids of quotes, best first, `DEPTH` at most."""
+    """A way to rank: `rank` returns for each query the ids of at most `DEPTH` quotes, best first."""
 
     name: str
     rank: Callable[[Sequence[str]], list[list[str]]]
@@ -46,9 +46,9 @@ class System:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A mean over queries, in [0, 1], its 95 % interval, and the two-sided p of its difference from the first system's.
+    """A mean over queries in [0, 1], its 95 % interval, and the two-sided p of its difference to the first system.
 
-    Without other topics to draw, the interval of a single one is all of [0, 1]. `p` is None for the first system.
+    The interval of a single topic is [0, 1]. `p` is None for the first system.
     """
 
     mean: float
@@ -59,7 +59,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a system is worth: `scores` by measure, `groups` the mean nDCG@10 by way of asking, `run` what it ranked."""
+    """The result of a system: `scores` by measure, `groups` with the mean nDCG@10 by group, and its `run`."""
 
     system: str
     scores: dict[str, Score]
@@ -68,7 +68,7 @@ class Result:
 
 
 def systems_of(index: Index, encoder: Encoder, *, prefix: str = "") -> list[System]:
-    """Return the two ways to rank that `find` has, by the cosine alone and hybrid."""
+    """Return the two ways in which `find` ranks: by cosine alone, and hybrid."""
     return [
         System(prefix + "cosine", partial(_find, index, encoder, FindOptions(top=DEPTH))),
         System(prefix + "hybrid", partial(_find, index, encoder, FindOptions(top=DEPTH, hybrid=True))),
@@ -76,7 +76,7 @@ def systems_of(index: Index, encoder: Encoder, *, prefix: str = "") -> list[Syst
 
 
 def bm25(index: Index) -> System:
-    """Return the ranking by shared words alone."""
+    """Return the system that ranks only by shared words."""
 
     def rank(queries: Sequence[str]) -> list[list[str]]:
         return [
@@ -88,7 +88,7 @@ def bm25(index: Index) -> System:
 
 
 def require_measures() -> None:
-    """Make sure that ir-measures is there, before anything is encoded in vain.
+    """Check that ir-measures is installed, before anything is encoded in vain.
 
     Raises:
         ModelError: it is not installed.
@@ -97,14 +97,14 @@ def require_measures() -> None:
 
 
 @contextmanager
-def encoded_anew(index: Index, model: str, open_encoder: OpenEncoder, progress: Progress) -> Iterator[Index]:
-    """Give a copy of `index` encoded with `model`; it is gone at the end, and `index` is not touched."""
+def encoded_with(index: Index, model: str, open_encoder: OpenEncoder, progress: Progress) -> Iterator[Index]:
+    """Yield a temporary copy of `index` encoded with `model`; `index` itself is not changed."""
     import sqlite3
 
     if not isinstance(index, LocalIndex):
         raise UsageError(
-            f"Another model is measured on a copy of the index, which is made of one in a directory; {index.location} "
-            "is shared by machines. Index a sample of its sources under a name of its own, and measure there."
+            f"Another model is evaluated on a copy of the index, which is possible only for a local index; "
+            f"{index.location} is a Lance dataset. Index a sample of its sources under another name and evaluate that."
         )
     with tempfile.TemporaryDirectory(prefix="quotefind-") as temporary:
         directory = Path(temporary, "index")
@@ -117,19 +117,19 @@ def encoded_anew(index: Index, model: str, open_encoder: OpenEncoder, progress: 
                 copy.close()
         with open_to_write(directory, open_encoder) as writer:
             writer.rebuild(model=model, progress=progress)
-        with LocalIndex(directory) as anew:
-            yield anew
+        with LocalIndex(directory) as copied:
+            yield copied
 
 
 def evaluate(systems: Sequence[System], judged: Sequence[JudgedQuery], progress: Progress = silent) -> list[Result]:
-    """Return what each of `systems` is worth on the `judged` queries.
+    """Return the result of each of `systems` on the `judged` queries.
 
-    The mean is over queries, as trec_eval has it. The interval is the percentile bootstrap (Efron 1979) over topics:
-    all requests for one topic are drawn together. p is that of Fisher's randomisation test (Smucker, Allan and
-    Carterette, "A Comparison of Statistical Significance Tests for Information Retrieval Evaluation", CIKM 2007)
-    against the first system, where the signs of all differences of a topic turn together; it is not corrected for the
-    number of systems. Both take the topics for a sample of what could be asked of these quotes, and say nothing of
-    other quotes.
+    Means are over queries, as in trec_eval. The interval is a percentile bootstrap (Efron 1979) over topics: all
+    queries for one topic are drawn together. p is from Fisher's randomisation test against the first system (Smucker,
+    Allan and Carterette, "A Comparison of Statistical Significance Tests for Information Retrieval Evaluation", CIKM
+    2007), in which all differences of a topic change their sign together; it is not corrected for the number of
+    systems. Both treat the topics as a sample of what could be asked of these quotes; they say nothing about other
+    quotes.
 
     Raises:
         ModelError: ir-measures is not installed.
@@ -145,7 +145,7 @@ def evaluate(systems: Sequence[System], judged: Sequence[JudgedQuery], progress:
             batch = judged[start : start + _BATCH]
             ranked = system.rank([query.text for query in batch])
             run.update({query.id: ids for query, ids in zip(batch, ranked, strict=True)})
-            progress("asking", number * len(judged) + len(run), len(systems) * len(judged))
+            progress("ranking", number * len(judged) + len(run), len(systems) * len(judged))
         values = _measured(judged, run)
         scores = {measure: _score(value, of_topic, reference.get(measure)) for measure, value in values.items()}
         reference = reference or values
@@ -162,7 +162,7 @@ def _measured(judged: Sequence[JudgedQuery], run: dict[str, list[str]]) -> dict[
     import ir_measures
 
     qrels = {query.id: dict(query.relevant) for query in judged}
-    # Falling scores, so that the order is ours: equal ones would be ordered by the names of the quotes.
+    # Decreasing scores keep our order: equal ones would be ordered by the ids of the quotes.
     ranked = {query: {name: 1 / rank for rank, name in enumerate(ids, 1)} for query, ids in run.items()}
     place = {query.id: number for number, query in enumerate(judged)}
     values = {measure: np.zeros(len(judged)) for measure in MEASURES}
@@ -173,17 +173,17 @@ def _measured(judged: Sequence[JudgedQuery], run: dict[str, list[str]]) -> dict[
 
 
 def _score(values: NDArray[np.float64], of_topic: NDArray[np.int64], reference: NDArray[np.float64] | None) -> Score:
-    """Return what the `values` (n,) of the queries come to; `of_topic` (n,) numbers the topic of each from 0."""
+    """Return the score for the `values` (n,) of the queries; `of_topic` (n,) is the number of each topic, from 0."""
     mean = float(values.mean())
     low, high = _interval(np.bincount(of_topic, values), np.bincount(of_topic))
     if reference is None:
         return Score(mean, low, high)
     differences = np.bincount(of_topic, values - reference)
-    return Score(mean, low, high, _p_value(differences.round(12)))  # what adds up to 0 is 0
+    return Score(mean, low, high, _p_value(differences.round(12)))  # a sum of 0 must be exactly 0
 
 
 def _interval(totals: NDArray[Any], counts: NDArray[np.int64]) -> tuple[float, float]:
-    """Return the interval of the mean over queries, from the `totals` (t,) and `counts` (t,) of the topics' queries."""
+    """Return the interval of the mean over queries, from the `totals` (t,) and `counts` (t,) of queries per topic."""
     from scipy import stats
 
     if len(totals) == 1:
@@ -191,7 +191,7 @@ def _interval(totals: NDArray[Any], counts: NDArray[np.int64]) -> tuple[float, f
     interval = stats.bootstrap(
         (totals, counts),
         lambda totals, counts, axis: totals.sum(axis) / counts.sum(axis),
-        paired=True,  # of a topic that is drawn, the total and the count
+        paired=True,  # the total and the count of a topic are drawn together
         vectorized=True,
         n_resamples=_RESAMPLES,
         confidence_level=_CONFIDENCE,
@@ -203,7 +203,7 @@ def _interval(totals: NDArray[Any], counts: NDArray[np.int64]) -> tuple[float, f
 
 
 def _p_value(differences: NDArray[Any]) -> float:
-    """Return how probable a mean as far from 0 as that of `differences` (t,) is, if their signs come by chance."""
+    """Return the probability of a mean as far from 0 as that of `differences` (t,) if their signs are random."""
     from scipy import stats
 
     if len(differences) == 1 or not differences.any():

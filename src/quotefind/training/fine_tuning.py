@@ -1,4 +1,4 @@
-"""Fine-tuning by sentence-transformers' own trainer."""
+"""Fine-tune a model with the trainer of sentence-transformers."""
 
 from __future__ import annotations
 
@@ -36,30 +36,30 @@ if TYPE_CHECKING:
 ADAPTER = "adapter"
 _CHECKPOINTS = "checkpoints"
 _PLAN = "plan.json"
-# A killed run loses at most so many steps.
+# A killed run loses at most this many steps.
 _STEPS_BETWEEN_CHECKPOINTS = 50
-# The layers that an adapter is trained on: all that multiply, in a BERT.
+# The layers that an adapter is trained on: all linear layers of a BERT.
 _ADAPTED = ["query", "key", "value", "dense"]
-# Where fewer of the pairs find a place in an epoch, keeping them apart costs more than it is worth.
+# If a smaller fraction of the pairs fits into an epoch, keeping them apart costs more than it gains.
 _FEWEST_PLACED = 0.5
-# How the system, safetensors and torch say that the disk is full or fails.
+# How the system, safetensors and torch report that the disk is full or fails.
 _DISK_ERRORS = (errno.ENOSPC, errno.EIO, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
-_SAID_OF_DISK = ("No space left", "Input/output error", "inline_container")
+_DISK_MESSAGES = ("No space left", "Input/output error", "inline_container")
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingReport:
-    """What a training did.
+    """The result of a training.
 
     Attributes:
         output: the directory of the model.
-        pairs: how many pairs it was trained with.
-        held_out: how many were held out.
-        steps: how many batches it saw.
-        seconds: how long this run took, without what a run before it had done.
+        pairs: the number of pairs trained on.
+        held_out: the number of held-out pairs.
+        steps: the number of batches.
+        seconds: the duration of this run, without earlier runs that it resumed.
         losses: the loss of each step of this run.
-        before: the metrics on the held-out pairs before; empty where none were held out.
-        after: the same after.
+        before: the metrics on the held-out pairs before the training; empty if there are none.
+        after: the metrics after the training.
     """
 
     output: Path
@@ -82,22 +82,22 @@ def train(
     resume: bool = False,
     progress: Progress = silent,
 ) -> TrainingReport:
-    """Fine-tune the model `base` with `pairs` by `recipe`, into the directory `output`.
+    """Fine-tune the model `base` on `pairs`, and save it in the directory `output`.
 
-    The directory then holds a model that sentence-transformers opens, with its card; where an adapter was trained, it
-    is merged into the model, and also kept by itself in `adapter`.
+    The directory then holds a model for sentence-transformers, with its card. An adapter is merged into the model, and
+    also saved by itself in the subdirectory `adapter`.
 
     Args:
-        pairs: what to train with, and what to measure with (`held_out`).
-        output: where the model goes; it must be empty unless `resume`.
+        pairs: the pairs to train on, and the held-out pairs to evaluate with.
+        output: the directory of the model; it must be empty unless `resume` is true.
         recipe: how to train.
-        base: the model to begin with; None for all-MiniLM-L6-v2.
-        resume: go on from the last checkpoint of a run that was killed.
-        progress: told the steps.
+        base: the model to start from; None for all-MiniLM-L6-v2.
+        resume: continue from the last checkpoint of a killed run.
+        progress: called after each step.
 
     Raises:
-        UsageError: `output` holds something, there is nothing to resume, the pairs cannot be kept apart, or the
-            training diverges.
+        UsageError: `output` is not empty, there is nothing to resume, the pairs cannot be kept apart, or the training
+            diverges.
         ModelError: the model cannot be opened, or a library that training needs is not installed.
     """
     require("Training", "train", "datasets", "accelerate", *(["peft"] if recipe.lora_rank else []))
@@ -106,10 +106,10 @@ def train(
     if not trained:
         raise UsageError("There are no pairs to train with.")
     plan = _plan(pairs, recipe, base)
-    checkpoint = _begun(output, plan, resume=resume)
+    checkpoint = _checkpoint_in(output, plan, resume=resume)
     started = time.monotonic()
     progress("loading the model")
-    with _only_errors(), _failures_told(output):
+    with _only_errors(), _failures_reported(output):
         if recipe.keep_apart:
             _check_apart(trained, recipe)
         checkpoints = _begin(output, plan)
@@ -134,7 +134,7 @@ def train(
         if recipe.lora_rank:
             model = _merged(model, base, checkpoints / ADAPTER, recipe.strength)
         elif recipe.strength < 1:
-            _bring_nearer(model, base, recipe.strength)
+            _interpolate(model, base, recipe.strength)
         progress("measuring the held-out pairs")
         after = _measured(model, pairs, "after")
         model.save_pretrained(str(output))
@@ -153,27 +153,27 @@ def train(
     )
 
 
-def _begun(output: Path, plan: dict[str, Any], *, resume: bool) -> Path | None:
-    """Return the last checkpoint in `output` to go on from, or None; check that a run may go there."""
+def _checkpoint_in(output: Path, plan: dict[str, Any], *, resume: bool) -> Path | None:
+    """Return the last checkpoint in `output`, or None; check that a run may write there."""
     checkpoints = output / _CHECKPOINTS
-    begun = _json_in(checkpoints / _PLAN)
-    if not (begun and resume) and output.exists() and (not output.is_dir() or any(output.iterdir())):
-        what = "a run that was not finished; go on with --resume, or name" if begun else "files already; name"
+    unfinished = _json_in(checkpoints / _PLAN)
+    if not (unfinished and resume) and output.exists() and (not output.is_dir() or any(output.iterdir())):
+        what = "an unfinished run; continue it with --resume, or choose" if unfinished else "files; choose"
         raise UsageError(f"{output} holds {what} another directory with --output.")
-    if resume and not begun:
-        raise UsageError(f"There is no unfinished run in {output} to resume; train without --resume.")
-    if resume and begun != plan:
+    if resume and not unfinished:
+        raise UsageError(f"There is no unfinished run in {output}; train without --resume.")
+    if resume and unfinished != plan:
         raise UsageError(
-            f"The unfinished run in {output} has other pairs, another model or another recipe; say the same to resume "
-            "it, or name another directory with --output."
+            f"The unfinished run in {output} has other pairs, another model or another recipe. Use the same options to "
+            "resume it, or choose another directory with --output."
         )
-    # The state is written last, so that a checkpoint without it is not whole.
+    # The state is written last: a checkpoint without it is incomplete.
     found = [path.parent for path in checkpoints.glob("checkpoint-*/trainer_state.json") if _json_in(path)]
     return max(found, key=lambda path: int(path.name.partition("-")[2]), default=None)
 
 
 def _begin(output: Path, plan: dict[str, Any]) -> Path:
-    """Make the directory of checkpoints, for this user alone, in `output`, which is as the user's files are."""
+    """Make `output` with the usual permissions, and in it a directory of checkpoints for this user alone."""
     output.mkdir(parents=True, exist_ok=True)
     checkpoints = make_private(output / _CHECKPOINTS)
     (checkpoints / _PLAN).write_text(json.dumps(plan), encoding="utf-8")
@@ -181,7 +181,7 @@ def _begin(output: Path, plan: dict[str, Any]) -> Path:
 
 
 def _json_in(path: Path) -> Any:
-    """Return what the file at `path` holds, or None where it is not there or was not written to its end."""
+    """Return the content of the JSON file at `path`, or None if it is missing or incomplete."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -194,19 +194,16 @@ def _check_apart(pairs: Sequence[TrainingPair], recipe: Recipe) -> None:
     placed = sum(map(len, ApartBatchSampler(pairs, pairs, recipe.batch_size, False, seed=recipe.seed)))
     if placed < _FEWEST_PLACED * len(pairs):
         raise UsageError(
-            f"Only {placed} of {len(pairs)} pairs find a place in batches of {recipe.batch_size} without false "
-            "negatives: too many share a request, a quote or a theme. Take a smaller --batch-size, or --mixed to let "
-            "false negatives in."
+            f"Only {placed} of {len(pairs)} pairs fit into batches of {recipe.batch_size} without false negatives: too "
+            "many share a query, a quote or a tag. Lower --batch-size, or allow false negatives with --mixed."
         )
 
 
 def _plan(pairs: Sequence[TrainingPair], recipe: Recipe, base: ModelSource) -> dict[str, Any]:
-    """Return what must be the same for a run to be the same, as JSON holds it."""
+    """Return everything that must be equal for a run to be resumed, as JSON values."""
     seen = hashlib.sha256()
     for pair in pairs:
-        seen.update(
-            repr((pair.query, pair.quote, pair.negatives, pair.theme, sorted(pair.tags), pair.held_out)).encode()
-        )
+        seen.update(repr((pair.query, pair.quote, pair.negatives, pair.tag, sorted(pair.tags), pair.held_out)).encode())
     return {"recipe": asdict(recipe), "pairs": seen.hexdigest(), "base": fingerprint_of(base)}
 
 
@@ -224,7 +221,7 @@ def _trainer(
     from sentence_transformers.base.sampler import BatchSamplers, MultiDatasetBatchSamplers
     from transformers import PrinterCallback
 
-    from quotefind.training.callbacks import TellingCallback
+    from quotefind.training.callbacks import ProgressCallback
     from quotefind.training.sampler import ApartBatchSampler
 
     columns = {"sentence_0": [pair.query for pair in trained], "sentence_1": [pair.quote for pair in trained]}
@@ -251,13 +248,13 @@ def _trainer(
         dataloader_pin_memory=False,
     )
     loss = _loss(model, recipe, base)
-    with redirect_stderr(io.StringIO()):  # a bar over examples for the card has no switch
+    with redirect_stderr(io.StringIO()):  # one progress bar cannot be switched off
         trainer = SentenceTransformerTrainer(
             model=model,
             args=arguments,
             train_dataset=Dataset.from_dict(columns),
             loss=loss,
-            callbacks=[TellingCallback(losses, progress)],
+            callbacks=[ProgressCallback(losses, progress)],
         )
     trainer.remove_callback(PrinterCallback)
     return trainer
@@ -289,13 +286,13 @@ def _add_adapter(model: SentenceTransformer, base: ModelSource, rank: int) -> No
         )
     except ValueError as error:
         raise ModelError(
-            f"No adapter can be trained on {base.name}: it has no layers called {', '.join(_ADAPTED)}. Train all "
-            "weights, without --lora-rank."
+            f"{base.name} has no layers called {', '.join(_ADAPTED)}, so an adapter cannot be trained. Train all "
+            "weights: leave out --lora-rank."
         ) from error
 
 
-def _bring_nearer(model: SentenceTransformer, base: ModelSource, strength: float) -> None:
-    """Move all weights of `model` back towards those of `base`, of which the rest of 1 is then left."""
+def _interpolate(model: SentenceTransformer, base: ModelSource, strength: float) -> None:
+    """Interpolate the weights of `model` with those of `base`, whose share becomes 1 - `strength`."""
     import torch
 
     before = load(base, "cpu").state_dict()
@@ -306,14 +303,14 @@ def _bring_nearer(model: SentenceTransformer, base: ModelSource, strength: float
 
 
 def _merged(model: SentenceTransformer, base: ModelSource, adapter: Path, strength: float) -> SentenceTransformer:
-    """Save the adapter of `model`, and return `base` with it merged: by the code that also prepares a model."""
+    """Save the adapter of `model`, and return `base` with the adapter merged by the code that prepares models."""
     transformer: Any = model[0].auto_model
     transformer.save_pretrained(str(adapter))
     for config in transformer.peft_config.values():
-        # Not before: where this is no directory, PEFT asks the hub for it.
+        # Only now: PEFT looks it up on the hub if it is not a directory.
         config.base_model_name_or_path = BASE_REPOSITORY if base.name == BASE_MODEL else base.name
         config.lora_alpha *= strength
-        config.target_modules = _ADAPTED  # PEFT makes it a set, which is written in another order each time
+        config.target_modules = _ADAPTED  # PEFT makes it a set, whose order changes
         config.save_pretrained(str(adapter))
     merged = load(base, "cpu")
     merge_adapter(merged, adapter)
@@ -323,9 +320,9 @@ def _merged(model: SentenceTransformer, base: ModelSource, adapter: Path, streng
 
 
 def _measured(model: SentenceTransformer, pairs: Sequence[TrainingPair], when: str) -> dict[str, float]:
-    """Return the metrics of `model` on the held-out pairs: each request against all held-out quotes.
+    """Return the metrics of `model` on the held-out pairs: each query against all held-out quotes.
 
-    They also go into its card, under a name that says `when`.
+    They also go into its card, under a name that contains `when`.
     """
     from sentence_transformers.sentence_transformer.evaluation import InformationRetrievalEvaluator
     from sentence_transformers.util import cos_sim
@@ -334,19 +331,19 @@ def _measured(model: SentenceTransformer, pairs: Sequence[TrainingPair], when: s
     if not held_out:
         return {}
     number = {quote: str(place) for place, quote in enumerate(dict.fromkeys(pair.quote for pair in held_out))}
-    requests: dict[str, set[str]] = {}
+    answers: dict[str, set[str]] = {}
     for pair in held_out:
-        requests.setdefault(pair.query, set()).add(number[pair.quote])
-    queries: dict[str, Any] = {str(place): query for place, query in enumerate(requests)}
+        answers.setdefault(pair.query, set()).add(number[pair.quote])
+    queries: dict[str, Any] = {str(place): query for place, query in enumerate(answers)}
     corpus: dict[str, Any] = {place: quote for quote, place in number.items()}
     evaluator = InformationRetrievalEvaluator(
         queries=queries,
         corpus=corpus,
-        relevant_docs={place: requests[query] for place, query in queries.items()},
+        relevant_docs={place: answers[query] for place, query in queries.items()},
         accuracy_at_k=[1, 10],
         precision_recall_at_k=[10],
         name=f"held-out-{when}",
-        score_functions={"cosine": cos_sim},  # by which we rank, whatever the model was made for
+        score_functions={"cosine": cos_sim},  # the score that quotefind ranks by
         show_progress_bar=False,
         write_csv=False,
     )
@@ -355,7 +352,7 @@ def _measured(model: SentenceTransformer, pairs: Sequence[TrainingPair], when: s
 
 @contextmanager
 def _only_errors() -> Iterator[None]:
-    """Keep what the libraries tell about themselves from the user; errors come as exceptions."""
+    """Hide the logs and warnings of the libraries; errors are raised."""
     previous = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -376,8 +373,8 @@ def _only_errors() -> Iterator[None]:
 
 
 @contextmanager
-def _failures_told(output: Path) -> Iterator[None]:
-    """Turn what libraries raise where memory or disk is short into an error that says what to do."""
+def _failures_reported(output: Path) -> Iterator[None]:
+    """Turn the exceptions for a lack of memory or disk space into errors that name the fix."""
     try:
         yield
     except QuotefindError:
@@ -386,10 +383,10 @@ def _failures_told(output: Path) -> Iterator[None]:
         lacking = shortage(error)
         if lacking is not None:
             raise ModelError(
-                f"{lacking} A smaller --batch-size or --max-tokens, or --loss cached-mnrl, needs less."
+                f"{lacking} A smaller --batch-size or --max-tokens, or --loss cached-mnrl, needs less memory."
             ) from error
-        if getattr(error, "errno", None) in _DISK_ERRORS or any(words in str(error) for words in _SAID_OF_DISK):
+        if getattr(error, "errno", None) in _DISK_ERRORS or any(words in str(error) for words in _DISK_MESSAGES):
             raise UsageError(
-                f"{output} cannot be written: the disk is full or fails. Make room, then go on with --resume."
+                f"{output} cannot be written: the disk is full or fails. Free some space, then continue with --resume."
             ) from error
         raise

@@ -1,4 +1,4 @@
-"""Judged queries: requests with the quotes of an index that answer them."""
+"""Judged queries: queries with the quotes of an index that answer them."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from quotefind.index.interface import Index
 from quotefind.tagging import TEMPLATES
 from quotefind.text import is_unicode, normalise
 
-# A tag that more than a tenth of a collection carries, and at least so many quotes, says nothing about any of them.
+# A tag that more than this many quotes have, and more than a tenth of the collection, is too common to ask for.
 _COMMON = 50
 _ID = re.compile(r"[0-9a-fA-F]{6,16}")
 _WHOLE_ID = re.compile(r"[0-9a-f]{16}")
-# In TREC's own files neither <num> nor <title> is closed: a field goes on until the next tag.
+# In TREC's own files <num> and <title> are not closed: a field ends at the next element.
 _TOP = re.compile(r"<top(?:\s[^>]*)?>", re.IGNORECASE)
 _FIELD = re.compile(r"<(num|title)>\s*(?:Number:|Topic:)?((?:[^<]|<(?![a-z/]))*)", re.IGNORECASE)
-# trec_eval counts the quotes of each grade up to the highest, so that a grade of a billion would take all memory.
+# trec_eval allocates memory for every grade up to the highest, so grades are limited.
 _GRADE = re.compile(r"-?[0-9]{1,4}")
 
 
 @dataclass(frozen=True, slots=True)
 class JudgedQuery:
-    """A request whose answers are known.
+    """A query whose answers are known.
 
     Attributes:
         id: its name in TREC files.
-        text: the request.
+        text: the query.
         relevant: the grade, 1 or more, of each quote that answers it, by the quote's id.
-        topic: what it asks for; requests for one topic are not independent of each other.
-        group: the way or the kind of asking.
+        topic: what it asks for; queries for one topic are not independent of each other.
+        group: the kind of query, or its template.
     """
 
     id: str
@@ -46,15 +46,15 @@ class JudgedQuery:
 
 
 def from_tags(index: Index, *, templates: Sequence[str] = TEMPLATES, min_quotes: int = 8) -> list[JudgedQuery]:
-    """Return requests for each tag that at least `min_quotes` quotes of `index` carry, which are what answers it.
+    """Return queries for each tag that at least `min_quotes` quotes of `index` have; these quotes answer them.
 
-    Tags that more than a tenth of the quotes (and more than 50) carry are left out.
+    Tags that more than a tenth of the quotes (and more than 50) have are left out.
 
     Raises:
-        UsageError: there is no template, one has no place for the tag, or no tag has enough quotes.
+        UsageError: there is no template, one has no {} for the tag, or no tag has enough quotes.
     """
     if not templates:
-        raise UsageError("There is no template to ask with.")
+        raise UsageError("There is no template for queries.")
     for template in templates:
         if "{}" not in template:
             raise UsageError(f'The template {template!r} has no {{}} for the tag, as in "quotes about {{}}".')
@@ -62,8 +62,7 @@ def from_tags(index: Index, *, templates: Sequence[str] = TEMPLATES, min_quotes:
     tags = {tag: ids for tag, ids in index.ids_by_tag().items() if min_quotes <= len(ids) <= most}
     if not tags:
         raise UsageError(
-            f"No tag of this index is carried by at least {min_quotes} quotes and by at most {most:.0f} of them; "
-            "--min-quotes sets the least."
+            f"No tag of this index has at least {min_quotes} quotes and at most {most:.0f}; see --min-quotes."
         )
     return [
         JudgedQuery(
@@ -82,12 +81,12 @@ def from_json_lines(path: Path, index: Index) -> list[JudgedQuery]:
     """Return the judged queries in a JSON Lines file, one object a line.
 
     An object has `query`, and `relevant` (ids or texts of quotes) or `quote` (one text, as in a file of pairs); lines
-    with the same query are put together. Of a file of pairs with a `split`, what is not held out is passed over.
-    `kind` groups the queries. `topic` says which of them ask for the same; where it is missing, those with the same
-    `quote` do, since a quote that is hard to find is so for all of its requests.
+    with the same query are combined. In a file of pairs with a `split`, only held-out pairs count. `kind` groups the
+    queries. `topic` says which of them ask for the same; without it, queries for the same `quote` do, because a quote
+    that is hard to find is hard to find for all of them.
 
     Raises:
-        SourceError: the file cannot be read, a line is no such object, or a quote is not in `index`.
+        SourceError: the file cannot be read, a line is not such an object, or a quote is not in `index`.
     """
     relevant: dict[str, dict[str, int]] = {}
     labels: dict[str, tuple[str, str]] = {}
@@ -109,12 +108,12 @@ def from_json_lines(path: Path, index: Index) -> list[JudgedQuery]:
 
 
 def from_trec(topics: Path, qrels: Path, index: Index) -> list[JudgedQuery]:
-    """Return the queries of `topics` to which `qrels` knows an answer; both as trec_eval and its relatives read them.
+    """Return the queries of `topics` that have an answer in `qrels`, both in the formats of trec_eval.
 
     Args:
-        topics: a line each with number, tab and text; or TREC's own <top> elements with <num> and <title>.
+        topics: lines of number, tab and text; or TREC's own <top> elements with <num> and <title>.
         qrels: lines of number, an ignored column, id of the quote, grade; a grade above 0 is relevant.
-        index: holds the quotes.
+        index: the index with the quotes.
 
     Raises:
         SourceError: a file cannot be read, a line is wrong, an answer is not in `index`, or no topic has one.
@@ -129,21 +128,21 @@ def from_trec(topics: Path, qrels: Path, index: Index) -> list[JudgedQuery]:
         if int(grade) > 0 and not (_WHOLE_ID.fullmatch(name) and index.row_of(name) is not None):
             raise SourceError(f"{where}: no quote of this index has the id {name[:60]!r}.")
         if grades.setdefault(topic, {}).setdefault(name, int(grade)) != int(grade):
-            raise SourceError(f"{where}: {name} had another grade for topic {topic} before.")
+            raise SourceError(f"{where}: {name} already has another grade for topic {topic}.")
     judged: dict[str, JudgedQuery] = {}
     for where, topic, text in _topics(topics):
         if topic in judged:
-            raise SourceError(f"{where}: topic {topic} was there before.")
+            raise SourceError(f"{where}: topic {topic} occurs twice.")
         answers = {name: grade for name, grade in grades.get(topic, {}).items() if grade > 0}
         judged[topic] = JudgedQuery(topic, text, answers, topic=topic)
     answered = [query for query in judged.values() if query.relevant]
     if not answered:
-        raise SourceError(f"{qrels}: knows no answer to any of the topics in {topics}.")
+        raise SourceError(f"{qrels}: has no answer to any topic in {topics}.")
     return answered
 
 
 def _topics(path: Path) -> Iterator[tuple[str, str, str]]:
-    """Yield for each topic where it stands, its number and its text."""
+    """Yield for each topic its position in the file, its number and its text."""
     lines = _lines(path)
     if lines and lines[0][1].lstrip().startswith("<"):
         yield from _elements(path, lines)
@@ -180,7 +179,7 @@ def _judgement(row: dict[str, Any], where: str) -> tuple[str, list[str]]:
         raise SourceError(f"{where}: expected an object with query and relevant (ids or texts), or query and quote.")
     for text in (query, *answers):
         if not isinstance(text, str) or not is_unicode(text):
-            raise SourceError(f"{where}: {str(text)[:60]!r} is no text.")
+            raise SourceError(f"{where}: {str(text)[:60]!r} is not a text.")
     return query, answers
 
 
@@ -207,7 +206,7 @@ def _lines(path: Path) -> list[tuple[int, str]]:
 
 
 def _ids_of(answer: str, where: str, index: Index) -> list[str]:
-    """Return the ids of the quotes that `answer`, an id, the beginning of one, or a text, stands for."""
+    """Return the ids of the quotes that `answer` names: by an id, the beginning of one, or a text."""
     row = index.row_of(answer) if _ID.fullmatch(answer) else None
     rows = [row] if row is not None else index.rows_with_text(normalise(answer))
     if not rows:

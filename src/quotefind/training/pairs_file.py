@@ -1,4 +1,4 @@
-"""Pairs to train with, read from a file and checked."""
+"""Read and check a file of pairs to train with."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ _NEGATIVE = re.compile(r"negative(_\d+)?|negatives")
 
 @dataclass(frozen=True, slots=True)
 class TrainingPair:
-    """A request and a quote that answers it.
+    """A query and a quote that answers it.
 
     Attributes:
-        query: the request.
+        query: the query.
         quote: the quote that answers it.
-        negatives: quotes that do not.
-        theme: the theme that the request asks for, where it is known.
-        tags: the themes that the quote carries, where they are known.
-        held_out: whether it is for measuring only.
+        negatives: quotes that do not answer it.
+        tag: the tag that the query asks for, if known.
+        tags: the tags of the quote, if known.
+        held_out: whether the pair is only for evaluation.
     """
 
     query: str
     quote: str
     negatives: tuple[str, ...] = ()
-    theme: str | None = None
+    tag: str | None = None
     tags: frozenset[str] = frozenset()
     held_out: bool = False
 
@@ -52,15 +52,15 @@ def read_pairs(path: Path, *, input_format: str | None = None, held_out: float =
 
     Args:
         path: JSON Lines, CSV or TSV with the columns sentence_0 and sentence_1, query and quote, or anchor and
-            positive; and, if they are there, negative, negative_1, ... or negatives (a list in JSON), theme, tags (as
-            in a source of quotes: a list, or separated by commas, semicolons or bars) and split (train or held-out).
-        input_format: jsonl, csv or tsv where the name of the file does not say it.
-        held_out: the share of the quotes that is held out where the file has no split; which these are is decided by a
-            hash of their text, so that it is the same in every run.
+            positive; optionally negative, negative_1, ... or negatives (a list in JSON), tag, tags (as in a source of
+            quotes: a list, or separated by commas, semicolons or bars) and split (train or held-out).
+        input_format: jsonl, csv or tsv; None for what the file name says.
+        held_out: the fraction of the quotes that is held out if the file has no split; a hash of the text decides
+            which, so it is the same in every run.
 
     Raises:
-        SourceError: the file cannot be read, a row is no pair, or nothing is left to train with.
-        UsageError: the format is not known.
+        SourceError: the file cannot be read, a row is not a pair, or nothing is left to train with.
+        UsageError: the format is unknown.
     """
     rows = read_rows(path, format_of(path, input_format))
     pairs: list[TrainingPair] = []
@@ -75,7 +75,7 @@ def read_pairs(path: Path, *, input_format: str | None = None, held_out: float =
         has_split = bool(row.values.get("split"))
         if split_given not in (None, has_split):
             raise SourceError(
-                f"{row.where}: a split in some rows only; expected one (train, held-out) in all, or none."
+                f"{row.where}: only some rows have a split; expected train or held-out in all of them, or in none."
             )
         split_given = has_split
         if pairs and len(pair.negatives) != len(pairs[0].negatives):
@@ -91,24 +91,24 @@ def read_pairs(path: Path, *, input_format: str | None = None, held_out: float =
 
 def _pair(row: PairRow) -> TrainingPair:
     query, quote = map(normalise, row.texts)
-    theme = _text(row, "theme", row.values.get("theme"))
+    tag = _text(row, "tag", row.values.get("tag"))
     negatives = tuple(_negatives(row))
     if quote.casefold() in map(str.casefold, negatives):
         raise SourceError(f"{row.where}: the quote is among its own negatives.")
-    return TrainingPair(query, quote, negatives, theme.casefold() or None, _tags(row), _is_held_out(row))
+    return TrainingPair(query, quote, negatives, tag.casefold() or None, _tags(row), _is_held_out(row))
 
 
 def _is_held_out(row: PairRow) -> bool:
     split = row.values.get("split") or "train"
     if not isinstance(split, str) or split not in _SPLITS:
-        raise SourceError(f"{row.where}: there is no split {split!r}; expected train or held-out.")
+        raise SourceError(f"{row.where}: unknown split {split!r}; expected train or held-out.")
     return _SPLITS[split]
 
 
 def _negatives(row: PairRow) -> Iterator[str]:
     for column, value in row.values.items():
         if _NEGATIVE.fullmatch(column):
-            # A text is one negative in any column: quotes are full of commas.
+            # A string is one negative in any column: quotes are full of commas.
             items = value if column == "negatives" and isinstance(value, list) else [value]
             yield from filter(None, (_text(row, column, item) for item in items))
 
@@ -133,5 +133,5 @@ def _text(row: PairRow, column: str, value: object) -> str:
 
 
 def _drawn(quote: str) -> float:
-    """Return a number from 0 to below 1 that depends on the text alone."""
+    """Return a number in [0, 1) that depends only on the text."""
     return int.from_bytes(hashlib.sha256(quote.encode()).digest()[:6], "big") / 2**48

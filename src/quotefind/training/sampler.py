@@ -13,17 +13,17 @@ from quotefind.training.pairs_file import TrainingPair
 if TYPE_CHECKING:
     from datasets import Dataset
 
-# How many of the batches that have room are tried before a pair waits for the end.
+# The most open batches that are tried before a pair must wait for the end.
 _TRIES = 64
 
 
 class ApartBatchSampler(DefaultBatchSampler):
-    """Draws batches in which no quote answers the request of another pair, as far as the pairs tell.
+    """Draws batches in which no quote answers the query of another pair, as far as the pairs can tell.
 
-    Two pairs are kept apart where they share a request, a quote or a theme that is asked for, where one asks for a
-    theme that the quote of the other carries, and where the quote of one is a negative of the other: in a batch, the
-    negatives of each pair are those of all. There are always as many batches as the pairs fill; the few pairs that fit
-    into none sit out the epoch, other ones in each.
+    Two pairs are kept apart if they share a query, a quote or the tag that is asked for, if one asks for a tag of the
+    other's quote, or if the quote of one is a negative of the other: in a batch, the negatives of each pair are those
+    of all pairs. The number of batches is fixed; the few pairs that fit into none are left out of an epoch, different
+    ones each time.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class ApartBatchSampler(DefaultBatchSampler):
         generator: torch.Generator | None = None,
         seed: int = 0,
     ) -> None:
-        """Draw from `pairs`, the rows of `dataset`; the rest is what sentence-transformers' trainer hands over."""
+        """Draw from `pairs`, the rows of `dataset`; sentence-transformers' trainer passes the other arguments."""
         super().__init__(dataset, batch_size, drop_last, valid_label_columns, generator, seed)
         self._pairs = pairs
 
@@ -55,7 +55,7 @@ class ApartBatchSampler(DefaultBatchSampler):
                 if batch.take(row, self._pairs[row]):
                     if len(batch.rows) == self.batch_size:
                         del open_batches[place]
-                    else:  # the next pair begins with the next batch, so that all fill alike
+                    else:  # the next pair tries the next batch first, so that all fill evenly
                         open_batches.append(open_batches.pop(place))
                     break
             else:
@@ -75,19 +75,19 @@ class _Batch:
         self._carried: set[str] = set()
 
     def take(self, row: int, pair: TrainingPair) -> bool:
-        """Take `row` if there is room and nothing in the way; return whether it was taken."""
+        """Add `row` if there is room and no conflict; return whether it was added."""
         texts = {pair.query.casefold(), pair.quote.casefold()}
         negatives = set(map(str.casefold, pair.negatives))
         if len(self.rows) == self._size or texts & self._texts or pair.tags & self._asked:
             return False
         if texts & self._negatives or negatives & self._texts:
             return False
-        if pair.theme is not None and (pair.theme in self._carried or pair.theme in self._asked):
+        if pair.tag is not None and (pair.tag in self._carried or pair.tag in self._asked):
             return False
         self.rows.append(row)
         self._texts |= texts
         self._negatives |= negatives
         self._carried |= pair.tags
-        if pair.theme is not None:
-            self._asked.add(pair.theme)
+        if pair.tag is not None:
+            self._asked.add(pair.tag)
         return True

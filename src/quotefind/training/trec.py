@@ -1,4 +1,4 @@
-"""TREC files, for trec_eval and its relatives."""
+"""TREC files, for trec_eval and similar tools."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from quotefind.errors import UsageError
 from quotefind.training.evaluation import Result
 from quotefind.training.judgements import JudgedQuery
 
-# Characters of a name of a run; file systems allow some 250, trec_eval's relatives fewer.
+# The most characters in the name of a run; file systems allow about 250, similar tools fewer.
 _LONGEST = 100
 
 
 def make_directory(directory: Path) -> None:
-    """Make the directory for `write_runs`, so that nothing is measured in vain where it cannot be.
+    """Make the directory for `write_runs`, before anything is measured in vain.
 
     Raises:
         UsageError: it cannot be made.
@@ -27,12 +27,12 @@ def make_directory(directory: Path) -> None:
 
 
 def write_runs(directory: Path, judged: Sequence[JudgedQuery], results: Sequence[Result]) -> None:
-    """Write `topics.tsv`, `qrels.txt` and one `SYSTEM.run` for each result into `directory`, made if it is not there.
+    """Write `topics.tsv`, `qrels.txt` and a `SYSTEM.run` for each result into `directory`, which is made if missing.
 
-    The score in a run is 1 / rank, so that equal scores keep their order.
+    The score in a run is 1 / rank, so that ties keep their order.
 
     Raises:
-        UsageError: it cannot be written there.
+        UsageError: a file cannot be written.
     """
     files = {
         "topics.tsv": "".join(f"{query.id}\t{' '.join(query.text.split())}\n" for query in judged),
@@ -55,10 +55,10 @@ def write_runs(directory: Path, judged: Sequence[JudgedQuery], results: Sequence
 
 
 def _tags(systems: Sequence[str]) -> list[str]:
-    """Return for each system a name that a file can have and a run can hold, all different, whatever their case."""
+    """Return for each system a name that is valid in a file name and in a run; all differ, also in lower case."""
     tags: list[str] = []
     for system in systems:
-        # The end says how a model ranks; what comes before may be a long path.
+        # The end says how a model ranks; the beginning may be a long path.
         base = re.sub(r"[^\w.-]+", "-", system, flags=re.ASCII)[-_LONGEST:].strip("-.") or "system"
         tag, number = base, 1
         while tag.lower() in map(str.lower, tags):

@@ -380,7 +380,7 @@ def test_a_theme_is_neither_rare_nor_common(library: Library, quotes: int, tagge
     records = ({"text": f"Quote {number}.", "tags": ["hope"] * (number < tagged)} for number in range(quotes))
     library.update(library.write("quotes.jsonl", *map(json.dumps, records)))
     most = max(50, quotes // 10)
-    says = f"at least 8 quotes and by at most {most} of them; --min-quotes sets the least"
+    says = f"at least 8 quotes and at most {most}; see --min-quotes"
     with open_index(library.directory) as opened, nullcontext() if asked else pytest.raises(UsageError, match=says):
         (query,) = from_tags(opened, templates=["{}"])
         assert len(query.relevant) == tagged

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from quotefind.corpus.fields import FlawError, checked_tags
+from quotefind.corpus.fields import FlawError, checked_tags, kind
 from quotefind.corpus.pair_rows import KNOWN_COLUMNS, PairRow, format_of, read_rows
 from quotefind.errors import SourceError
 from quotefind.text import is_unicode, normalise
@@ -114,8 +114,15 @@ def _negatives(row: PairRow) -> Iterator[str]:
 
 
 def _tags(row: PairRow) -> frozenset[str]:
+    value = row.values.get("tags")
+    # Stricter than a source of quotes: a wrong tag would silently become a wrong negative.
+    if value is not None and not isinstance(value, str | list):
+        raise SourceError(f"{row.where}: the tags are {kind(value)}; expected a list of strings or one string.")
+    for item in value if isinstance(value, list) else []:
+        if not isinstance(item, str):
+            raise SourceError(f"{row.where}: a tag is {kind(item)}; expected a string.")
     try:
-        tags = checked_tags(row.values.get("tags"))
+        tags = checked_tags(value)
     except FlawError as flaw:
         raise SourceError(f"{row.where}: {flaw}.") from flaw
     return frozenset(_text(row, "tags", tag).casefold() for tag in tags)

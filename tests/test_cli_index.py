@@ -38,6 +38,7 @@ SUMMARY_KEYS = [
     "remarks",
     "read",
     "without_author",
+    "skipped",
 ]
 
 
@@ -145,6 +146,7 @@ def test_the_summary_as_json(cli: Cli) -> None:
         "remarks": [],
         "read": 3,
         "without_author": 1,
+        "skipped": 0,
     }
 
 
@@ -160,13 +162,14 @@ def test_quiet_is_silent_but_for_warnings(cli: Cli) -> None:
 
 
 def test_warnings_go_to_stderr_and_into_the_json(cli: Cli) -> None:
-    """Files that were passed over are named on stderr, and under `warnings` in JSON."""
+    """A file of a folder that holds no quotes is named on stderr, and under `warnings` in JSON."""
     write("folder/a.txt", "Love.\n")
-    write("folder/b.pdf", "")
+    write("folder/b.yml", "[")
     done = cli("index", "folder", "--json")
-    warning = "skipped 1 file of unknown format (b.pdf)"
-    assert done.json["warnings"] == [warning]
+    (warning,) = done.json["warnings"]
+    assert warning.startswith("skipped 1 file: b.yml:")
     assert done.err == f"quotefind: {warning}\n"
+    assert done.json["skipped"] == 1
 
 
 @pytest.mark.parametrize(
@@ -263,15 +266,14 @@ def test_a_source_has_one_name(cli: Cli, spelt: str) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only here a name may be any bytes")
 def test_a_file_whose_name_is_no_text(cli: Cli) -> None:
-    """A name that is not UTF-8 is left out of a folder with a warning, and refused where it is named itself."""
+    """A name that is not UTF-8 is skipped in a folder with a warning, and refused if the user names it."""
     write("folder/a.txt", "Love.\n")
     bad = Path("folder") / os.fsdecode(b"b\xff.txt")
     bad.write_text("War.\n", encoding="utf-8")
     done = run(FAKE_PROGRAM, "index", "folder", "--json", home=cli.home)
     assert (done.code, done.json["added"]) == (0, 1)
-    assert done.err.startswith("quotefind: skipped 1 file")
+    assert done.err.startswith("quotefind: skipped 1 file whose name is not valid UTF-8 (b")
     assert done.err.count("\n") == 1
-    assert "of unknown format" in done.err
     assert cli("info", "--json").json["stale"] is False
     folder = Path(os.fsdecode(b"f\xff"))
     folder.mkdir()

@@ -268,20 +268,19 @@ def test_a_vanished_file_that_is_named_is_an_error(library: Library) -> None:
 def test_a_bad_record_changes_nothing(library: Library) -> None:
     """Without --skip-bad a record that does not decode is the error, with its line and the way out; all is as before.
 
-    It is in the last of three changed files, so that all before it was read already.
+    It is in the last of three named files, so that all before it was read already.
     """
-    library.write("a.txt", HOPE)
-    library.update(library.folder)
+    a = library.write("a.txt", HOPE)
+    library.update(a)
     before = state(library.directory)
     library.write("a.txt", DUST)
-    library.write("b.txt", ROAD)
+    b = library.write("b.txt", ROAD)
     bad = library.write("z.jsonl")
     bad.write_bytes('{"text": "fine «»"}\n{"text": "caf\udce9"}'.encode("utf-8", "surrogateescape"))
-    for sources_ in ([library.folder], []):
-        with pytest.raises(SourceError, match=r"z\.jsonl:2: .*Nothing was changed. .* --skip-bad") as error:
-            library.update(*sources_)
-        assert str(bad) in str(error.value)
-        assert state(library.directory) == before
+    with pytest.raises(SourceError, match=r"z\.jsonl:2: .*Nothing was changed. .* --skip-bad") as error:
+        library.update(a, b, bad)
+    assert str(bad) in str(error.value)
+    assert state(library.directory) == before
     assert library.encoder.encoded == [HOPE]
 
 

@@ -141,13 +141,31 @@ def test_nothing_is_refreshed_where_that_is_not_wanted(filled: Library, told: li
 
 @pytest.mark.parametrize("name", ["b.jsonl", "b.txt"])
 def test_a_source_that_cannot_be_read_does_not_stop_an_answer(filled: Library, told: list[str], name: str) -> None:
-    """Where a source has become bad, the old index answers, and the user is told what is wrong where."""
-    filled.update(filled.folder)
-    (filled.folder / name).write_bytes(b"\xff\xfe nonsense\n")
+    """Where a file that was named has become bad, the old index answers, and the user is told what is wrong where."""
+    bad = filled.write(name, '"hope"' if name == "b.jsonl" else "hope")
+    filled.update(bad)
+    bad.write_bytes('"«sound»"\n"caf\udce9"\n'.encode("utf-8", "surrogateescape"))
     assert texts(filled, told) == ["fear", "hope"]
     (line,) = told
     assert "answers as it is" in line
-    assert f"{name}:1" in line
+    assert f"{name}:2" in line
+
+
+def test_a_stray_file_in_a_folder_is_told_once(library: Library, told: list[str]) -> None:
+    """A new file without quotes in a folder does not stop a refresh; it is named once, then nothing is stale."""
+    library.write("a.txt", "hope")
+    library.update(library.folder)
+    library.write("package.json", '{"name": "site"}')
+    library.write("b.txt", "sea")
+    assert texts(library, told) == ["hope", "sea"]
+    assert [line.partition(":")[0] for line in told] == [
+        "The index was out of date and has been refreshed",
+        "Skipped 1 file",
+    ]
+    told.clear()
+    with writer_lock(library.directory):  # nobody may write, and nobody needs to
+        assert texts(library, told) == ["hope", "sea"]
+    assert told == []
 
 
 def test_another_writer_does_not_stop_an_answer(filled: Library, told: list[str]) -> None:

@@ -104,6 +104,11 @@ def history_file() -> Path:
     return _home("history")
 
 
+def own_locations() -> list[Path]:
+    """Return the directories in which the program keeps what it makes; quotes are never read from them."""
+    return [_home("indexes"), _home("cache")]
+
+
 def bundled_quotes() -> Path:
     """Return the file of the bundled quotes."""
     return _bundled("quotes.jsonl")

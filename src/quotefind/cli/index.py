@@ -12,6 +12,7 @@ from quotefind.cli.options import (
     DelimiterOption,
     DeviceOption,
     EncodingOption,
+    ExcludeOption,
     IndexOption,
     InputFormatOption,
     JsonOption,
@@ -62,6 +63,7 @@ def index(
     delimiter: DelimiterOption = None,
     max_bytes: MaxBytesOption = 1_000_000_000,
     skip_bad: SkipBadOption = False,
+    exclude: ExcludeOption = None,
     remove: RemoveOption = None,
     prune: PruneOption = False,
     rebuild: RebuildOption = False,
@@ -96,8 +98,8 @@ def index(
         return
     columns = (text_column, author_column, work_column, year_column, tags_column, note_column)
     options = ReadOptions(input_format, encoding, *columns, delimiter, max_bytes)
-    given = [Source(location_of(source), options, skip_bad) for source in sources or []]
-    if not given and (options != ReadOptions() or skip_bad):
+    given = [Source(location_of(source), options, skip_bad, tuple(exclude or ())) for source in sources or []]
+    if not given and (options != ReadOptions() or skip_bad or exclude):
         raise UsageError("These options say how to read a source, so name the source as well: quotefind index SOURCE…")
     supervisor.supervise(ray, name)
     cluster = session.ray_cluster(ray, workers, device)

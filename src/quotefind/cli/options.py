@@ -239,7 +239,16 @@ MaxBytesOption = Annotated[
     int,
     typer.Option("--max-bytes", min=1, metavar="N", help="Refuse a file that is larger than N bytes, uncompressed."),
 ]
-SkipBadOption = Annotated[bool, typer.Option("--skip-bad", help="Skip invalid records and list them.")]
+SkipBadOption = Annotated[bool, typer.Option("--skip-bad", help="Skip and list records whose bytes do not decode.")]
+ExcludeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude",
+        metavar="PATTERN",
+        help="Leave out files and folders that match PATTERN, written as in a .gitignore, such as 'drafts/' or "
+        "'*.json'. Repeatable. Patterns in .quotefindignore and .gitignore files also count.",
+    ),
+]
 RemoveOption = Annotated[
     list[str] | None,
     typer.Option("--remove", metavar="SOURCE", help="Remove this source and its quotes from the index. Repeatable."),

@@ -1,6 +1,6 @@
 """Reading sources: files, folders and streams become quotes; a module per format, one table of formats."""
 
-from quotefind.corpus.files import files_of
+from quotefind.corpus.files import Listing, Reason, Skipped, files_of
 from quotefind.corpus.formats import FORMATS, Format, format_of
 from quotefind.corpus.opening import open_regular
 from quotefind.corpus.options import BadRecord, ReadOptions, Remark
@@ -10,8 +10,11 @@ __all__ = [
     "FORMATS",
     "BadRecord",
     "Format",
+    "Listing",
     "ReadOptions",
+    "Reason",
     "Remark",
+    "Skipped",
     "files_of",
     "format_of",
     "open_regular",

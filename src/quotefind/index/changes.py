@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from quotefind.corpus import BadRecord, Remark, files_of, format_of, open_regular, read_file, read_stream
+from quotefind.corpus import (
+    BadRecord,
+    Listing,
+    Reason,
+    Remark,
+    Skipped,
+    files_of,
+    format_of,
+    open_regular,
+    read_file,
+    read_stream,
+)
 from quotefind.errors import SourceError
 from quotefind.index.sources import STANDARD_INPUT, Source, remembered
 from quotefind.paths import BUNDLED, bundled_quotes
@@ -21,11 +33,24 @@ if TYPE_CHECKING:
     from quotefind.index.interface import Index
 
 _CHUNK = 1 << 20
+# Takes the place of the SHA-256 of a file in a folder that could not be read, or holds no quotes. Such a file is not
+# read again by a search while its size and time are the same.
+SKIPPED = b""
 
 
 @dataclass(frozen=True, slots=True)
 class ChangedFile:
-    """A file whose quotes must be read again; `path` is None for standard input."""
+    """A file whose quotes must be read again.
+
+    Attributes:
+        source: the source that it is in.
+        name: what the index calls it.
+        path: where it is; None for standard input.
+        size, modified: in bytes, and in nanoseconds since the epoch; None if unknown.
+        digest: its SHA-256, or `SKIPPED`; None for standard input.
+        problem: why it is skipped; '' if it is not.
+        known: whether it was skipped before, and has not changed.
+    """
 
     source: Source
     name: str
@@ -33,6 +58,17 @@ class ChangedFile:
     size: int | None = None
     modified: int | None = None
     digest: bytes | None = None
+    problem: str = ""
+    known: bool = False
+
+    @property
+    def in_folder(self) -> bool:
+        """Whether the user named a folder that it is in, not the file itself."""
+        return self.name != self.source.location
+
+    def skipped(self, problem: object) -> ChangedFile:
+        """Return this file as one that is skipped because of `problem`."""
+        return replace(self, digest=SKIPPED, problem=str(problem))
 
 
 @dataclass(slots=True)
@@ -40,20 +76,22 @@ class Changes:
     """What has happened to the remembered sources since the last update.
 
     Attributes:
-        changed: files that are new or have other content.
+        changed: files that are new or have other content, those among them that cannot be read included.
         touched: files with another modification time but the same content.
         gone: files (id, path) that are no longer in any source.
         vanished: locations of whole sources that are missing (perhaps a disk that is not mounted).
-        passed_over: files in folders whose format is unknown.
-        unchanged: how many files are unchanged.
+        skipped: the location of a folder, and what in it is not read.
+        kept: folders that cannot be listed, from which there are quotes in the index.
+        settled: locations of sources with a file that is unchanged or only touched.
     """
 
     changed: list[ChangedFile] = field(default_factory=list)
     touched: list[ChangedFile] = field(default_factory=list)
     gone: list[tuple[int, str]] = field(default_factory=list)
     vanished: list[str] = field(default_factory=list)
-    passed_over: list[Path] = field(default_factory=list)
-    unchanged: int = 0
+    skipped: list[tuple[str, Skipped]] = field(default_factory=list)
+    kept: list[Path] = field(default_factory=list)
+    settled: set[str] = field(default_factory=set)
 
     def __bool__(self) -> bool:
         """Whether the index may differ from its sources."""
@@ -63,7 +101,7 @@ class Changes:
 def is_stale(index: Index) -> bool:
     """Whether a file of `index` was added, removed or changed in size or modification time; no file is read.
 
-    A file that cannot be accessed counts as changed, so that the next update reports what is wrong with it.
+    A source that cannot be accessed counts as changed, so that the next update reports what is wrong with it.
     """
     try:
         changes = find_changes(index.source_tables, remembered(index.source_tables), named=set(), by_content=False)
@@ -88,18 +126,26 @@ def mark_of(index: Index) -> str:
 
 
 def find_changes(
-    connection: sqlite3.Connection, sources: list[Source], *, named: set[str], by_content: bool = True
+    connection: sqlite3.Connection,
+    sources: list[Source],
+    *,
+    named: set[str],
+    by_content: bool = True,
+    retry: bool = False,
 ) -> Changes:
     """Compare `sources` with what the index knows of their files; only files with another size or time are read.
+
+    A file in a folder that cannot be read is skipped, and stops nothing. What was indexed of it is kept.
 
     Args:
         connection: to the index.
         sources: those to check.
         named: locations that the user has named; it is an error if one of them is missing.
         by_content: read files with another size or time, to see whether their content has changed.
+        retry: count files that were skipped before as changed, because it may now be possible to read them.
 
     Raises:
-        SourceError: a named source is missing or cannot be read.
+        SourceError: a named source is missing, or a source cannot be read.
     """
     changes = Changes()
     stored = {source.location: source for source in remembered(connection)}
@@ -114,28 +160,39 @@ def find_changes(
                 (source.location,),
             )
         }
-        read_otherwise = source.location in stored and stored[source.location] != source
+        before = stored.get(source.location, source)
+        read_otherwise = (before.options, before.skip_bad) != (source.options, source.skip_bad)
         if source.location == STANDARD_INPUT:
             if source.location in named:
                 changes.changed.append(ChangedFile(source, STANDARD_INPUT, None))
             continue
-        found = _files(source, changes, must_exist=source.location in named)
-        if found is None:
+        listing = _listing(source, changes, must_exist=source.location in named)
+        if listing is None:
             continue
-        if known and not found and source.location not in named:
+        for folder in _unlisted(listing):
+            below = [name for name in known if name.startswith(os.path.join(folder, ""))]  # noqa: PTH118
+            for name in below:
+                del known[name]
+            changes.kept += [folder] * bool(below)
+        if known and not (listing.files or _explained(listing)) and source.location not in named:
             # A folder that is suddenly empty is more likely a disk that is not mounted.
             changes.vanished.append(source.location)
             continue
-        for name, path in found.items():
+        for path in listing.files:
+            name = BUNDLED if source.location == BUNDLED else str(path)
             _, size, modified, digest = known.pop(name, (None, None, None, None))
-            _compare(source, name, path, (size, modified, None if read_otherwise else digest), changes, by_content)
+            state = _Known(size, modified, None if read_otherwise else digest)
+            _compare(source, name, path, state, changes, by_content=by_content, retry=retry)
         changes.gone += [(file_id, path) for path, (file_id, *_) in known.items()]
     return changes
 
 
 def is_there(source: Source) -> bool:
     """Whether `source` has any file that can be read again."""
-    return source.location != STANDARD_INPUT and bool(_files(source, Changes(), must_exist=False))
+    if source.location == STANDARD_INPUT:
+        return False
+    listing = _listing(source, Changes(), must_exist=False)
+    return listing is not None and bool(listing.files)
 
 
 def quotes_of(
@@ -150,44 +207,72 @@ def quotes_of(
     return read_stream(stream, STANDARD_INPUT, file.source.options, tell=tell)
 
 
-def _files(source: Source, changes: Changes, *, must_exist: bool) -> dict[str, Path] | None:
-    """Return the files of `source` by the names that are remembered; None if it is missing."""
+def _listing(source: Source, changes: Changes, *, must_exist: bool) -> Listing | None:
+    """Return what there is in `source`; None if it is missing."""
     if source.location == BUNDLED:
-        return {BUNDLED: bundled_quotes()}
+        return Listing([bundled_quotes()])
     path = Path(source.location)
     if not path.exists() and not must_exist:
         changes.vanished.append(source.location)
         return None
-    files, passed_over = files_of(path)
-    if path.is_file():
+    listing = files_of(path, source.exclude)
+    if listing.files == [path]:
         format_of(path, source.options)
-    named = [file for file in files if is_unicode(str(file))]
-    changes.passed_over += passed_over + [file for file in files if not is_unicode(str(file))]
-    return {str(file): file for file in named}
+    changes.skipped += [(source.location, skipped) for skipped in listing.skipped]
+    return listing
+
+
+def _unlisted(listing: Listing) -> list[Path]:
+    return [skipped.path for skipped in listing.skipped if skipped.reason is Reason.UNLISTED]
+
+
+def _explained(listing: Listing) -> bool:
+    """Whether it is known why a folder gives no files: the user excludes them, or a folder in it cannot be listed."""
+    reasons = {Reason.EXCLUDED, Reason.GIT, Reason.UNLISTED}
+    return any(skipped.reason in reasons for skipped in listing.skipped)
+
+
+class _Known(NamedTuple):
+    """What the index knows of a file."""
+
+    size: int | None
+    modified: int | None
+    digest: bytes | None
 
 
 def _compare(
-    source: Source,
-    name: str,
-    path: Path,
-    known: tuple[int | None, int | None, bytes | None],
-    changes: Changes,
-    by_content: bool,
+    source: Source, name: str, path: Path, known: _Known, changes: Changes, *, by_content: bool, retry: bool
 ) -> None:
-    size, modified, digest = known
+    """Compare a file with what is `known` of it, and note it in `changes`.
+
+    Raises:
+        SourceError: it cannot be read, and the user named it.
+    """
+    size = modified = digest = None
+    problem = ""
     try:
         status = path.stat()
-        if digest is not None and (size, modified) == (status.st_size, status.st_mtime_ns):
-            changes.unchanged += 1
+        size, modified = status.st_size, status.st_mtime_ns
+        if known.digest is not None and known[:2] == (size, modified) and not (retry and known.digest == SKIPPED):
+            if known.digest != SKIPPED:
+                changes.settled.add(source.location)
             return
-        if not by_content:
-            changes.changed.append(ChangedFile(source, name, path, status.st_size, status.st_mtime_ns))
-            return
-        now = _digest(path, min(status.st_size, source.options.max_bytes + 1))  # more will not be read
-    except OSError as error:
-        raise SourceError(f"{path} cannot be read: {error.strerror or error}.") from error
-    file = ChangedFile(source, name, path, status.st_size, status.st_mtime_ns, now)
-    (changes.touched if now == digest else changes.changed).append(file)
+        if by_content:
+            digest = _digest(path, min(size, source.options.max_bytes + 1))  # more will not be read
+    except (OSError, SourceError) as error:
+        problem = f"{path}: cannot be read: {error.strerror or error}" if isinstance(error, OSError) else str(error)
+        if name == source.location:
+            raise SourceError(problem) from error
+        digest = SKIPPED
+    again = known == (size, modified, SKIPPED)
+    if problem and (not by_content or (again and not retry)):
+        return
+    file = ChangedFile(source, name, path, size, modified, digest, problem, again)
+    if digest is not None and digest == known.digest and not problem:
+        changes.touched.append(file)
+        changes.settled.add(source.location)
+    else:
+        changes.changed.append(file)
 
 
 def _digest(path: Path, size: int) -> bytes:

@@ -302,7 +302,8 @@ class Merge:
             " GROUP BY file, quote_id ON CONFLICT DO UPDATE SET line = excluded.line"
         )
         for file, file_id in zip(self.changes.changed, self._file_ids, strict=True):
-            if file.name != STANDARD_INPUT:  # standard input adds to what came before
+            # Standard input adds to what came before, and what cannot be read keeps it.
+            if file.name != STANDARD_INPUT and not file.problem:
                 self._drop_places(
                     "file_id = ? AND quote_id NOT IN (SELECT quote_id FROM staged WHERE file = ?)", (file_id, file_id)
                 )

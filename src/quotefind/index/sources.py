@@ -23,12 +23,14 @@ class Source:
     Attributes:
         location: a path, which is made absolute, "bundled", or "-" for standard input.
         options: how it is read.
-        skip_bad: whether invalid records are counted and skipped.
+        skip_bad: whether records that do not decode are skipped, like other invalid records.
+        exclude: patterns, as in a `.gitignore`, for what is left out of a folder.
     """
 
     location: str
     options: ReadOptions = field(default_factory=ReadOptions)
     skip_bad: bool = False
+    exclude: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Make a path absolute: an index remembers it, whatever the current directory is then."""
@@ -50,7 +52,8 @@ def remembered(connection: sqlite3.Connection) -> list[Source]:
         try:
             options = json.loads(text)
             skip_bad = options.pop("skip_bad")
-            sources.append(Source(location, ReadOptions(**options), skip_bad))
+            exclude = tuple(options.pop("exclude", ()))
+            sources.append(Source(location, ReadOptions(**options), skip_bad, exclude))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise sqlite3.DatabaseError(f"the options of a source cannot be read: {error}") from error
     return sources
@@ -58,7 +61,8 @@ def remembered(connection: sqlite3.Connection) -> list[Source]:
 
 def options_text(source: Source) -> str:
     """Return how `source` is read, in the form that is stored."""
-    return json.dumps({**asdict(source.options), "skip_bad": source.skip_bad})
+    options = {**asdict(source.options), "skip_bad": source.skip_bad}
+    return json.dumps({**options, "exclude": source.exclude} if source.exclude else options)
 
 
 def options_argument(source: Source) -> str:
@@ -68,7 +72,7 @@ def options_argument(source: Source) -> str:
         f" --{name.replace('_', '-')} {shlex.quote(str(value))}"
         for name, value in asdict(source.options).items()
         if value != usual[name]
-    )
+    ) + "".join(f" --exclude {shlex.quote(pattern)}" for pattern in source.exclude)
 
 
 def source_with(source_tables: sqlite3.Connection, file: Path) -> str | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from quotefind.corpus import BadRecord
-from quotefind.errors import SourceError
+from quotefind.errors import ModelError, SourceError
 from quotefind.index.changes import ChangedFile, quotes_of
 from quotefind.index.sources import options_argument
 from quotefind.progress import Progress
@@ -35,12 +35,19 @@ CREATE INDEX temp.staged_said ON staged (digest) WHERE author IS NOT NULL;
 
 @dataclass(slots=True)
 class Staged:
-    """What was read: how many quotes, how many bad records, the first of these, and what parsers remarked on files."""
+    """What was read.
 
-    records: int = 0
+    Attributes:
+        bad: how many records are not quotes.
+        first_bad: the first of these, with what is wrong.
+        remarks: what parsers remarked on files.
+        filled: locations of the sources that gave quotes.
+    """
+
     bad: int = 0
     first_bad: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    filled: set[str] = field(default_factory=set)
 
 
 def stage(
@@ -54,6 +61,8 @@ def stage(
 ) -> Staged:
     """Read `files` into the temporary table `staged`; its column `file` is the position in `files`.
 
+    A file in a folder that cannot be read, or holds no quotes, is skipped; what replaces it in `files` says why.
+
     Args:
         connection: to the index; only its temporary database is written.
         files: what to read.
@@ -63,18 +72,21 @@ def stage(
         give_up: asked now and then; if it says so, reading stops with TimeoutError.
 
     Raises:
-        SourceError: a file cannot be read, or holds a bad record and its source is not to skip these.
+        SourceError: a file that the user named cannot be read, or holds a record that does not decode and its source
+            is not to skip these.
         TimeoutError: `give_up` said so.
     """
     connection.executescript("DROP TABLE IF EXISTS temp.staged;" + _SCHEMA)
     staged = Staged()
+    reading = _Reading(staged, progress, stream, argument, give_up)
     connection.execute("BEGIN")
     try:
         connection.executemany(
             "INSERT INTO staged (file, line, name, digest, text, author, work, year, tags, note, place, added, verse)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            _rows(files, staged, progress, stream, argument, give_up),
+            reading.rows(files),
         )
+        connection.executemany("DELETE FROM staged WHERE file = ?", reading.failed)
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
@@ -83,25 +95,56 @@ def stage(
     return staged
 
 
-def _rows(
-    files: list[ChangedFile],
-    staged: Staged,
-    progress: Progress,
-    stream: BinaryIO | None,
-    argument: str,
-    give_up: Callable[[], bool],
-) -> Iterator[tuple[object, ...]]:
-    for number, file in enumerate(files):
-        for quote in quotes_of(file, stream, lambda remark: staged.remarks.append(remark.text)):
-            if isinstance(quote, BadRecord):
-                _count_bad(quote, file, staged, argument)
+@dataclass(slots=True)
+class _Reading:
+    """The reading of several files.
+
+    Attributes:
+        staged: what was read so far; a file that is skipped leaves nothing in it.
+        progress, stream, argument, give_up: see `stage`.
+        failed: the positions of files that were skipped after some of their quotes were read.
+        records: how many quotes were read.
+    """
+
+    staged: Staged
+    progress: Progress
+    stream: BinaryIO | None
+    argument: str
+    give_up: Callable[[], bool]
+    failed: list[tuple[int]] = field(default_factory=list)
+    records: int = 0
+
+    def rows(self, files: list[ChangedFile]) -> Iterator[tuple[object, ...]]:
+        """Yield the rows for all `files`, and replace those of them that are skipped."""
+        for number, file in enumerate(files):
+            if file.problem:
                 continue
-            staged.records += 1
-            if staged.records % _TELL_EVERY == 0:
-                progress("reading", staged.records)
-                if give_up():
+            bad, first_bad, remarks = self.staged.bad, len(self.staged.first_bad), len(self.staged.remarks)
+            records = self.records
+            try:
+                yield from self._rows_of(number, file)
+            except (SourceError, ModelError) as error:  # an extra may be missing
+                if not file.in_folder:
+                    raise
+                files[number] = file.skipped(error)
+                if self.records > records:
+                    self.failed.append((number,))
+                self.staged.bad = bad
+                del self.staged.first_bad[first_bad:], self.staged.remarks[remarks:]
+                continue
+            if self.records > records:
+                self.staged.filled.add(file.source.location)
+
+    def _rows_of(self, number: int, file: ChangedFile) -> Iterator[tuple[object, ...]]:
+        for quote in quotes_of(file, self.stream, lambda remark: self.staged.remarks.append(remark.text)):
+            if isinstance(quote, BadRecord):
+                _count_bad(quote, file, self.staged, self.argument)
+                continue
+            self.records += 1
+            if self.records % _TELL_EVERY == 0:
+                self.progress("reading", self.records)
+                if self.give_up():
                     raise TimeoutError
-            tags = json.dumps(quote.tags, ensure_ascii=False) if quote.tags else "[]"
             yield (
                 number,
                 quote.line,
@@ -111,7 +154,7 @@ def _rows(
                 quote.author,
                 quote.work,
                 quote.year,
-                tags,
+                json.dumps(quote.tags, ensure_ascii=False) if quote.tags else "[]",
                 quote.note,
                 quote.place,
                 quote.added,
@@ -122,6 +165,8 @@ def _rows(
 def _count_bad(record: BadRecord, file: ChangedFile, staged: Staged, argument: str) -> None:
     """Count a record that is skipped; bytes that do not decode mean that the whole file is read wrongly."""
     if record.is_undecodable and not file.source.skip_bad:
+        if file.in_folder:
+            raise SourceError(f"{record.where}: {record.problem}; or add --skip-bad to skip such records")
         raise SourceError(
             f"{record.where}: {record.problem}. Nothing was changed. To skip such records: "
             f"quotefind index {shlex.quote(file.source.location)}{options_argument(file.source)} --skip-bad{argument}"

@@ -26,10 +26,12 @@ class Summary:
         quotes: quotes in the index.
         seconds: how long it took.
         rate: texts encoded per second; 0 if none was.
-        warnings: sentences for the user.
-        remarks: what was decided for whole files: which columns were used, what separates cells, the encoding.
+        warnings: sentences that the user must know.
+        remarks: what was skipped because it cannot hold quotes, and what was decided for whole files: which columns
+            were used, what separates cells, the encoding.
         read: quotes in the files that were read, each once.
         without_author: how many of these have no author.
+        skipped: files in folders that were not read, and folders that were not searched, but for excluded ones.
     """
 
     sources: int = 0
@@ -49,6 +51,7 @@ class Summary:
     remarks: list[str] = field(default_factory=list)
     read: int = 0
     without_author: int = 0
+    skipped: int = 0
 
     def sentences(self) -> Iterator[str]:
         """Yield what a person wants to know: first what was added, then everything that is not zero."""

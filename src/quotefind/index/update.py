@@ -9,17 +9,17 @@ from functools import cache
 from typing import BinaryIO, NamedTuple, Protocol
 
 from quotefind.encoders import Encoder
-from quotefind.errors import IndexUnusableError, SourceError, UsageError
+from quotefind.errors import IndexUnusableError, UsageError
 from quotefind.index.changes import Changes, find_changes
 from quotefind.index.interface import Manifest, OpenEncoder
 from quotefind.index.merge import Added, Merge
+from quotefind.index.notices import Notices
 from quotefind.index.schema import transaction
 from quotefind.index.sources import Source, location_of, remembered
 from quotefind.index.staging import Staged, stage
 from quotefind.index.summary import Summary
 from quotefind.paths import Location
 from quotefind.progress import Progress, silent
-from quotefind.text import counted
 
 # Quotes per second that any machine encodes: assumed until the rate has been measured.
 _CAUTIOUS_RATE = 30.0
@@ -115,13 +115,13 @@ def update(
     known = {source.location: source for source in remembered(store.connection)}
     gone = _to_remove(remove, known, store.argument)
     checked = _to_check(sources, known, gone, begun.unfinished)
-    changes = find_changes(store.connection, checked, named=named)
+    changes = find_changes(store.connection, checked, named=named, retry=deadline is None)
     if prune:
         gone |= set(changes.vanished)
     staged = _stage(store, changes, progress, stream, deadline)
     store.load(changes, gone)
-    warnings = begun.warnings + _unless_nothing(store, sources, changes, staged)
-    warnings += _warnings(changes, staged, named=bool(sources), pruned=prune, argument=store.argument)
+    notices = Notices(store.connection, sources, changes, staged, pruned=prune, argument=store.argument)
+    warnings = begun.warnings + notices.unless_nothing(store.count()) + notices.warnings()
     if deadline is not None and store.manifest is not None:
         _check_time(store.connection, store.manifest.rate, deadline)
     encoder = _encoder(store, model)
@@ -142,7 +142,7 @@ def update(
     quotes = store.count()
     return Summary(
         sources=total,
-        files=len(changes.changed),
+        files=sum(not file.problem for file in changes.changed),
         added=added.quotes,
         reused=in_sources - added.quotes - len(updated),
         updated=len(updated),
@@ -155,9 +155,10 @@ def update(
         seconds=time.monotonic() - started,
         rate=added.rate,
         warnings=warnings,
-        remarks=staged.remarks,
+        remarks=notices.remarks() + staged.remarks,
         read=merges[0].read,
         without_author=merges[0].without_author,
+        skipped=notices.skipped,
     )
 
 
@@ -250,48 +251,3 @@ def _encoder(store: Store, model: str | None) -> Callable[[], Encoder]:
 
 def _known_rate(manifest: Manifest | None) -> float:
     return manifest.rate if manifest is not None else 0.0
-
-
-def _unless_nothing(store: Store, sources: list[Source], changes: Changes, staged: Staged) -> list[str]:
-    """Return a warning if the files that were read hold no quotes.
-
-    Raises:
-        SourceError: the named sources hold nothing to index, and nothing is indexed yet.
-    """
-    read = sorted({file.source.location for file in changes.changed})
-    if sources and not (read or changes.touched or changes.unchanged or changes.gone):
-        places = ", ".join(source.location for source in sources)
-        raise SourceError(f"{places} holds no file of a known format; name one with --input-format.")
-    if not sources or staged.records or not read:
-        return []
-    bad = f" ({_skipped(staged)})" if staged.bad else ""
-    hint = "; to read each line of a Markdown file as a quote, add --input-format txt" if _is_markdown(read) else ""
-    if store.count() == 0:
-        raise SourceError(f"No quotes were found in {', '.join(read)}{bad}{hint}.")
-    return [f"no quotes were found in {', '.join(read)}{bad}{hint}"]
-
-
-def _is_markdown(locations: Collection[str]) -> bool:
-    """Whether some of the files are Markdown, in which lists and paragraphs are quotes only where that is plain."""
-    return any(location.lower().endswith((".md", ".markdown")) for location in locations)
-
-
-def _skipped(staged: Staged) -> str:
-    """Return a sentence on the records that were skipped, with the first of them."""
-    more = staged.bad - len(staged.first_bad)
-    listed = "; ".join([*staged.first_bad, f"and {more:,} more"] if more else staged.first_bad)
-    return f"{counted(staged.bad, 'record')} skipped: {listed}"
-
-
-def _warnings(changes: Changes, staged: Staged, *, named: bool, pruned: bool, argument: str) -> list[str]:
-    warnings = [_skipped(staged)] if staged.bad else []
-    if not pruned:
-        warnings += [
-            f"{location} is missing; its quotes are kept. To drop them: quotefind index --prune{argument}"
-            for location in changes.vanished
-        ]
-    if changes.passed_over and named:
-        some = ", ".join(path.name for path in changes.passed_over[:3])
-        more = ", …" if len(changes.passed_over) > 3 else ""
-        warnings.append(f"skipped {counted(len(changes.passed_over), 'file')} of unknown format ({some}{more})")
-    return warnings

@@ -76,7 +76,7 @@ class SourceTables:
         connection.executemany("INSERT INTO sources VALUES (?, ?, ?)", self.sources)
         connection.executemany(
             "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?)",
-            ((*file[:-1], file.digest and bytes.fromhex(file.digest)) for file in self.files),
+            ((*file[:-1], None if file.digest is None else bytes.fromhex(file.digest)) for file in self.files),
         )
 
     def database(self) -> sqlite3.Connection:

@@ -1,0 +1,129 @@
+"""Which files and folders the user wants to leave out: `--exclude`, `.quotefindignore` and `.gitignore`.
+
+All three hold patterns as in a `.gitignore`. In one file the last pattern that matches decides, and a file in a deeper
+folder wins over one above it. `--exclude` wins over every `.quotefindignore`, which wins over every `.gitignore`.
+What is in a folder that is left out cannot be included again, because such a folder is not searched.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from quotefind.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
+
+OWN, GIT = ".quotefindignore", ".gitignore"
+
+
+class _Patterns(NamedTuple):
+    """Patterns for what is below `base`, a folder with a separator at its end; the last one comes first."""
+
+    base: str
+    patterns: tuple[GitIgnoreSpecPattern, ...]
+
+    def decide(self, path: str) -> bool | None:
+        """Return whether `path` is left out; None if no pattern matches it."""
+        relative = path[len(self.base) :].replace(os.sep, "/")
+        for pattern in self.patterns:
+            if _matches(pattern, relative):
+                return pattern.include
+        return None
+
+
+class Rules(NamedTuple):
+    """What is left out of a folder, by each kind of rule; the first that matches decides."""
+
+    excluded: tuple[_Patterns, ...] = ()
+    own: tuple[_Patterns, ...] = ()
+    git: tuple[_Patterns, ...] = ()
+
+    @classmethod
+    def of(cls, root: Path, exclude: Collection[str]) -> Self:
+        """Return the rules for the source `root`: the patterns `exclude`, and those of its Git repository above it.
+
+        Raises:
+            UsageError: a pattern is invalid.
+            OSError: a `.gitignore` cannot be read.
+        """
+        excluded = _Patterns(_base(root), _compiled(tuple(exclude)))
+        if len(excluded.patterns) < len([pattern for pattern in exclude if _is_pattern(pattern)]):
+            raise UsageError(f"--exclude needs patterns as in a .gitignore, not {' '.join(exclude)}.")
+        above = []
+        if not (root / ".git").exists():
+            for parent in root.absolute().parents:
+                above.append(parent)
+                if (parent / ".git").exists():
+                    break
+            else:
+                above = []  # in no repository
+        git = tuple(_patterns(parent, GIT) for parent in above if (parent / GIT).is_file())
+        return cls((excluded,) if excluded.patterns else (), (), git)
+
+    def inside(self, folder: Path, names: Collection[str]) -> Rules:
+        """Return the rules for what is in `folder`, which holds files with these `names`.
+
+        Raises:
+            OSError: a file of rules cannot be read.
+        """
+        own = (_patterns(folder, OWN), *self.own) if OWN in names else self.own
+        git = (_patterns(folder, GIT), *self.git) if GIT in names else self.git
+        return Rules(self.excluded, own, git)
+
+    def leaves_out(self, path: str, *, is_folder: bool) -> str | None:
+        """Return what leaves `path` out: "--exclude" or the name of a file of rules; None if it is kept."""
+        for name, several in (("--exclude", self.excluded), (OWN, self.own), (GIT, self.git)):
+            for patterns in several:
+                decided = patterns.decide(path + os.sep if is_folder else path)
+                if decided is not None:
+                    return name if decided else None
+        return None
+
+
+def _matches(pattern: GitIgnoreSpecPattern, path: str) -> bool:
+    """Whether a pattern matches `path` itself, not only a folder that it is in, which was decided before."""
+    assert pattern.regex is not None, "it is neither blank nor a comment"
+    for found in pattern.regex.finditer(path):
+        # pathspec's name for the slash after the folder that the pattern matches.
+        if found.groupdict().get("ps_d"):
+            if found.end("ps_d") == len(path):
+                return True
+        elif pattern.regex.search(path.rstrip("/")):  # "b/**" matches "b/", but means what is in it
+            return True
+    return False
+
+
+def _base(folder: Path) -> str:
+    return os.path.join(folder, "")  # noqa: PTH118 - with a separator at its end, which a Path has not
+
+
+def _patterns(folder: Path, name: str) -> _Patterns:
+    text = (folder / name).read_text(encoding="utf-8", errors="surrogateescape").removeprefix("\ufeff")
+    return _Patterns(_base(folder), _compiled(tuple(text.splitlines())))
+
+
+def _is_pattern(line: str) -> bool:
+    return bool(line.strip()) and not line.startswith("#")
+
+
+@lru_cache(maxsize=100)
+def _compiled(lines: Iterable[str]) -> tuple[GitIgnoreSpecPattern, ...]:
+    """Return the patterns in `lines`, the last one first; what is no pattern is left out, as Git does."""
+    if not any(map(_is_pattern, lines)):
+        return ()
+    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
+
+    patterns = []
+    for line in lines:
+        try:
+            pattern = GitIgnoreSpecPattern(line)
+        except ValueError:
+            continue
+        if pattern.include is not None:
+            patterns.append(pattern)
+    return tuple(reversed(patterns))

@@ -15,9 +15,9 @@ PAGES = sorted(DOCS.glob("*.md"))
 
 
 def test_the_examples_for_notebooks_run(bundled_home: Path, tmp_path: Path) -> None:
-    """The blocks of notebook.md run one after the other as they stand, with an index of the bundled quotes."""
+    """The blocks of notebook.md run one after the other, unchanged, with an index of the bundled quotes."""
     blocks = re.findall(r"^```python\n(.*?)^```$", (DOCS / "notebook.md").read_text(encoding="utf-8"), re.M | re.S)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     done = run((sys.executable, "-c", "\n".join(blocks)), home=bundled_home, cwd=tmp_path)
     assert (done.code, done.err) == (0, "")
     assert re.match(r"\(\d+, 384\) \w", done.lines[0])

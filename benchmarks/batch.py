@@ -69,7 +69,10 @@ def rank_with_peer(index: str, vectors: str) -> float:
     import torch
     from sentence_transformers import util
 
+    from quotefind.index.local.reader import LocalIndex
+
     with open_index(Path(index)) as opened:
+        assert isinstance(opened, LocalIndex)
         corpus = torch.from_numpy(np.array(opened.matrix))
     queries = torch.from_numpy(np.load(vectors))
     for _ in range(2):
@@ -92,7 +95,7 @@ def main() -> None:
         identity, _ = measure.in_own_process(synthetic.prepare_model)
         measure.in_own_process(synthetic.write_numbered, path=source, count=given.quotes)
         made, _ = measure.in_own_process(synthetic.add_source, directory=index, source=source, identity=identity)
-        measure.in_own_process(synthetic.write_queries, path=many, count=_REQUESTS)
+        measure.in_own_process(synthetic.write_queries, path=many, count=10 if given.smallest else _REQUESTS)
         requests = many.read_text(encoding="utf-8").splitlines()
         one.write_text(requests[0] + "\n", encoding="utf-8")
         measure.in_own_process(encode_requests, requests=many, identity=identity, vectors=vectors)
@@ -110,7 +113,7 @@ def main() -> None:
                 "peer": lambda: measure.in_own_process(rank_with_peer, index=index, vectors=vectors)[0],
             },
             given.runs,
-            warm_up=1,
+            warm_up=0 if given.smallest else 1,
         )
         shutil.rmtree(index)
         source.unlink()

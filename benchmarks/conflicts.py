@@ -14,7 +14,6 @@ of the same (recall; also by groups of kinds), of what is different, and how muc
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import random
@@ -27,6 +26,7 @@ from typing import Any
 import measure
 
 from quotefind.stores import open_index
+from quotefind.text import one_line
 
 _HERE = Path(__file__).parent
 _COSINES = (0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9)
@@ -139,20 +139,19 @@ class Rule:
 
 def main() -> None:
     """Make the pairs, measure them, and print the tables."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = measure.options_parser(__doc__ or "")
     parser.add_argument("--quotes", type=int, default=500, metavar="N", help="quotations that are varied (%(default)s)")
-    parser.add_argument("--home", type=Path, metavar="DIR", help="keep model and index here")
     given = parser.parse_args()
     with measure.home_directory(given.home) as home:
-        samples = _samples(_index(home), given.quotes)
+        sources = ["bundled"] if given.smallest else ["bundled", str(measure.fortunes_folder())]
+        samples = _samples(_index(home, sources), 10 if given.smallest else given.quotes)
     _print_cosines(samples)
     _print_rules(samples)
 
 
-def _index(home: Path) -> Path:
-    measure.say("indexing both collections")
+def _index(home: Path, sources: Sequence[str]) -> Path:
+    measure.say("indexing the collections")
     directory = home / "conflicts.index"
-    sources = ["bundled", str(measure.fortunes_folder())]
     measure.run([*measure.quotefind_command(), "index", *sources, "--index", str(directory), "--skip-bad", "--quiet"])
     return directory
 
@@ -212,7 +211,7 @@ def _same_by_hand(index: Any) -> Iterator[tuple[str, str]]:
             rows = [index.row_of(row["quotation"]), index.row_of(row["fortune"])]
             if None not in rows:
                 a, b = index.quotes(rows)
-                yield a.text, b.text
+                yield one_line(a.text), one_line(b.text)
 
 
 def _nearest(index: Any, quotations: Sequence[str], same: set[tuple[str, str]]) -> Iterator[tuple[str, str]]:
@@ -221,7 +220,8 @@ def _nearest(index: Any, quotations: Sequence[str], same: set[tuple[str, str]]) 
     for text in quotations:
         own = np.array(index.rows_with_text(text))
         (ranking,) = index.search(index.vectors(own[:1]), _NEAREST + len(own))
-        others = [quote.text for quote in index.quotes(ranking.rows.tolist()) if quote.text != text]
+        texts = [one_line(quote.text) for quote in index.quotes(ranking.rows.tolist())]
+        others = [other for other in texts if other != text]
         yield from ((text, other) for other in others[:_NEAREST] if (text, other) not in same)
 
 
@@ -259,7 +259,8 @@ def _print_rules(samples: Sequence[Sample]) -> None:
 
 
 def _share(found: Sequence[Sample], same: Sequence[Sample], kinds: Sequence[str]) -> str:
-    return f"{sum(sample.kind in kinds for sample in found) / sum(sample.kind in kinds for sample in same):.3f}"
+    count = sum(sample.kind in kinds for sample in same)
+    return f"{sum(sample.kind in kinds for sample in found) / count:.3f}" if count else ""
 
 
 if __name__ == "__main__":

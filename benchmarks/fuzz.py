@@ -152,17 +152,19 @@ _TOKENS = (
 
 def main() -> None:
     """Run the targets one after the other and print what was found."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--inputs", type=int, default=55_000, metavar="N", help="inputs of each target (%(default)s)")
     parser.add_argument("--targets", nargs="*", default=[*_FORMATS, *_OTHERS], metavar="NAME", help="only these")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the inputs of findings here")
+    parser.add_argument("--smallest", action="store_true", help="only the samples, as they are; needs no atheris")
     given = parser.parse_args()
-    if importlib.util.find_spec("atheris") is None:
+    if not given.smallest and importlib.util.find_spec("atheris") is None:
         sys.exit("The fuzzer needs atheris, which is no part of the program: pip install atheris")
-    rows, findings = [], {}
+    rows: list[list[str]] = []
+    findings: dict[str, str] = {}
     for target in given.targets:
         measure.say(f"{target}: {given.inputs:,} inputs")
-        found = _run(target, given.inputs, given.keep)
+        found = _run(target, 0 if given.smallest else given.inputs, given.keep)
         rows.append(
             [
                 target,
@@ -246,6 +248,11 @@ def _quoted(token: str) -> str:
 
 def _child(target: str, inputs: int, folder: Path) -> None:
     """Fuzz `target` in this process, which ends where all inputs were tried."""
+    if not inputs:
+        samples = sorted((folder / "seeds").iterdir())
+        watch = _Watch(target, len(samples), folder)
+        for sample in samples:
+            watch.try_it(sample.read_bytes())
     import atheris
 
     with atheris.instrument_imports(include=["quotefind", "markdown_it"]):

@@ -19,6 +19,7 @@ It needs 8 GB of disk, in --home or where temporary files go. Linux only.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
@@ -141,15 +142,20 @@ def ways_of_asking(named: dict[str, Any], known: str) -> dict[str, list[str]]:
     }
 
 
-def finding(quotefind: list[str], index: Path, named: dict[str, Any], runs: int) -> list[list[str]]:
+def finding(quotefind: list[str], index: Path, named: dict[str, Any], given: argparse.Namespace) -> list[list[str]]:
     """Return the rows of the table: `find` in each way."""
     read_through(index)
     find: list[str | Path] = [*quotefind, "find", _REQUEST, "--index", index, "--format", "jsonl"]
     first = checked(watch([*find, "-k", "1"])).output
     rows = []
-    for name, options in ways_of_asking(named, json.loads(first)["id"]).items():
+    ways = ways_of_asking(named, json.loads(first)["id"])
+    if given.smallest:
+        ways = {name: ways[name] for name in ("--hybrid", "--like ID")}
+    for name, options in ways.items():
         measure.say(f"find {name}")
-        done = [checked(watch([*find, *options]), 1) for _ in range(runs + 1)][1:]
+        done = [checked(watch([*find, *options]), 1) for _ in range(given.runs + (not given.smallest))]
+        if not given.smallest:
+            del done[0]
         rows.append(
             [
                 f"find {name}",
@@ -191,17 +197,17 @@ def leaving_reader(command: Sequence[str | Path], stdin: Path | None) -> tuple[f
         return seconds, code, errors.read().decode(errors="replace").strip()
 
 
-def mining(quotefind: list[str], index: Path) -> list[list[str]]:
+def mining(quotefind: list[str], index: Path, interruptions: int) -> list[list[str]]:
     """Return the rows of the table: mining without an interrupt, and with several."""
     pair: list[str | Path] = [*quotefind, "pair", "-k", "1000", "--index", index, "--format", "jsonl"]
     measure.say("mining pairs")
     whole = checked(watch(pair))
     rows = [["pair", measure.seconds(whole.seconds), measure.megabytes(whole.anonymous), ""]]
     spent, said, parts = 0.0, [], 0
-    step = whole.seconds / (_INTERRUPTIONS + 1)
+    step = whole.seconds / (interruptions + 1)
     while True:
         started = time.perf_counter()
-        done = watch(pair, interrupt_after=step if parts < 3 * _INTERRUPTIONS else None)
+        done = watch(pair, interrupt_after=step if parts < 3 * interruptions else None)
         spent += time.perf_counter() - started
         parts += 1
         if done.code == 0:
@@ -218,7 +224,8 @@ def mining(quotefind: list[str], index: Path) -> list[list[str]]:
 def interrupts(quotefind: list[str], home: Path, moments: int) -> list[list[str]]:
     """Return the rows of the table: each command, interrupted at moments spread over what it takes."""
     source = home / "interrupted.txt"
-    source.write_text("".join(f"A quote on hope and the sea, number {n}.\n" for n in range(_SMALL)), encoding="utf-8")
+    count = _SMALL if moments > 1 else 20
+    source.write_text("".join(f"A quote on hope and the sea, number {n}.\n" for n in range(count)), encoding="utf-8")
     index, mined = home / "interrupted", home / "mined"
     models, kept = home / "cache" / "models", home / "kept-models"
     commands: dict[str, list[str | Path]] = {
@@ -229,6 +236,8 @@ def interrupts(quotefind: list[str], home: Path, moments: int) -> list[list[str]
         "index --verify": ["index", "--verify", "--index", mined],
         "index --rebuild": ["index", "--rebuild", "--index", index],
     }
+    if moments == 1:
+        del commands["preparing the model"]
     rows = []
     for name, words in commands.items():
         command = [*quotefind, *words]
@@ -314,24 +323,25 @@ def main() -> None:
             ]
             for count, done in ((given.quotes // 10, first), (given.quotes, second))
         ]
-        rows += finding(quotefind, index, named, given.runs)
+        rows += finding(quotefind, index, named, given)
         shutil.rmtree(index)
         mined, _, _ = make(home, "mined", max(int(_MINED * scale), 100), identity)
         rows += many_requests(quotefind, mined, home, max(int(_REQUESTS * scale), 100))
-        for name, command, stdin in (
+        left: tuple[tuple[str, list[str | Path], Path | None], ...] = (
             ("find - | head -1", [*quotefind, "find", "-", "--index", mined], home / "requests.txt"),
             ("pair -k 100000 | head -1", [*quotefind, "pair", "-k", "100000", "--index", mined], None),
-        ):
+        )
+        for name, command, stdin in left:
             measure.say(name)
             seconds, code, said = leaving_reader(command, stdin)
             rows.append([name, measure.seconds(seconds), "", f"exit code {code}, stderr: {said or 'empty'}"])
-        rows += mining(quotefind, mined)
+        rows += mining(quotefind, mined, 1 if given.smallest else _INTERRUPTIONS)
         notes = [
             f"Medians of {given.runs} runs where a command was run more than once; times from start to end, or "
             "from the moment in which the reader left."
         ]
         measure.print_table(f"Load: {given.quotes:,} quotes", columns, rows, notes)
-        rows = interrupts(quotefind, home, max(int(_MOMENTS * scale), 2))
+        rows = interrupts(quotefind, home, 1 if given.smallest else max(int(_MOMENTS * scale), 2))
         columns = ["", "moments", "had ended", "before main", "later than 1 s", "otherwise wrong", "slowest end"]
         measure.print_table("Ctrl-C", columns, rows)
 

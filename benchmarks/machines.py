@@ -24,6 +24,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -72,7 +73,7 @@ def encode_fortunes(path: str) -> int:
 
     from quotefind import open_encoder
 
-    texts = [quote["text"] for quote in synthetic._fortunes()]
+    texts = [quote.text for quote in synthetic.fortunes()]
     np.save(path, open_encoder(device="cpu").encode_quotes(texts))
     return len(texts)
 
@@ -222,11 +223,7 @@ def _encoding(work: Path, address: str, runs: int) -> dict[str, dict[str, float]
         return time.monotonic() - started
 
     taken = measure.rounds(
-        {
-            f"{count} {way}": lambda count=count, way=way: index(count, *ways[way])
-            for way in ways
-            for count in _FORTUNES
-        },
+        {f"{count} {way}": partial(index, count, *ways[way]) for way in ways for count in _FORTUNES},
         runs,
     )
     rates = {}
@@ -262,7 +259,8 @@ def _searching(work: Path, size: int, identity: dict[str, Any], nodes: Any) -> d
 
 
 def _search(index: Path, vectors: Path, ray: str | None, *, exact: bool) -> dict[str, Any]:
-    return measure.in_own_process(search, index=index, vectors=vectors, ray=ray, exact=exact)[0]
+    found: dict[str, Any] = measure.in_own_process(search, index=index, vectors=vectors, ray=ray, exact=exact)[0]
+    return found
 
 
 def _recalls(work: Path, sentences: Path | None) -> list[dict[str, Any]]:

@@ -37,7 +37,7 @@ def compare(index: str) -> list[dict[str, Any]]:
 
     with open_index(Path(index)) as opened:
         vectors = opened.vectors(opened.rows_where(Filter()))
-    reduced = PCA(50, svd_solver="covariance_eigh").fit_transform(vectors)
+    reduced = PCA(min(50, len(vectors)), svd_solver="covariance_eigh").fit_transform(vectors)
 
     def near(places: Any) -> Any:
         found = NearestNeighbors(n_neighbors=_NEIGHBOURS).fit(places)
@@ -82,7 +82,10 @@ def main() -> None:
     with measure.home_directory(given.home) as home:
         fortunes = home / "fortunes.jsonl"
         count, _ = measure.in_own_process(synthetic.write_fortunes, path=fortunes, count=given.quotes)
-        for title, source in (("the bundled quotations", "bundled"), (f"{count:,} fortunes", str(fortunes))):
+        collections = {"the bundled quotations": "bundled", f"{count:,} fortunes": str(fortunes)}
+        if given.smallest:
+            del collections["the bundled quotations"]
+        for title, source in collections.items():
             index = home / f"map-of-{Path(source).stem}.index"
             measure.say(f"encoding {title}")
             measure.run([*measure.quotefind_command(), "index", source, "--index", str(index), "--quiet"])

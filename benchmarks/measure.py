@@ -1,8 +1,8 @@
-"""What the benchmarks share: processes measured from outside, functions run in processes of their own, tables.
+"""What the benchmarks share: measuring processes from outside, running functions in their own process, and tables.
 
-The process that measures imports nothing large. On Linux the peak memory that is reported for a process is never
-less than what its parent held when it started it, so whatever needs NumPy or a model runs in a child
-(`in_own_process`), and the parent stays at some 20 MB.
+The measuring process imports nothing large. On Linux the reported peak memory of a process is never less than what its
+parent held when it started it. So whatever needs NumPy or a model runs in a child (`in_own_process`), and the parent
+stays at about 20 MB.
 """
 
 from __future__ import annotations
@@ -25,13 +25,15 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-_FORTUNES = Path("/usr/share/games/fortunes")
+_FORTUNES = Path(os.environ.get("FORTUNES", "/usr/share/games/fortunes"))
 # One file of each of the two Debian packages.
 _FORTUNE_FILES = ("wisdom", "riddles")
 _PACKAGES = ("quotefind", "torch", "onnxruntime", "sentence-transformers", "numpy")
 # ru_maxrss counts KiB, on macOS bytes.
 _PEAK_UNIT = 1 if sys.platform == "darwin" else 1024
-# What would make a child another than the one a user starts: no byte code kept, every line written by itself.
+# Quotes of a run with --smallest.
+_SMALLEST = 40
+# What would make a child differ from the one that a user starts, as with no byte code kept.
 _UNUSUAL = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONWARNINGS", "PYTHONPROFILEIMPORTTIME")
 
 
@@ -44,17 +46,28 @@ class Cost:
     peak: int
 
 
+def options_parser(description: str) -> argparse.ArgumentParser:
+    """Return a parser of the options that every benchmark has: `home` and `smallest`."""
+    parser = argparse.ArgumentParser(description=description.partition("\n")[0])
+    parser.add_argument(
+        "--home", type=Path, metavar="DIR", help="keep model and indexes here, so that the next run starts at once"
+    )
+    parser.add_argument(
+        "--smallest", action="store_true", help="do as little as possible, to see that the script works"
+    )
+    return parser
+
+
 def options(
     description: str, *, quotes: int | None = None, quotes_help: str = "how many quotes (%(default)s)"
 ) -> argparse.Namespace:
-    """Return the options of a benchmark: `runs`, `home` and `quotes`, whose default is `quotes`."""
-    parser = argparse.ArgumentParser(description=description.partition("\n")[0])
+    """Return the options of a benchmark: `home`, `smallest`, `runs` and `quotes`, whose default is `quotes`."""
+    parser = options_parser(description)
     parser.add_argument("--runs", type=int, default=5, metavar="N", help="runs of each contestant (%(default)s)")
     parser.add_argument("--quotes", type=int, default=quotes, metavar="N", help=quotes_help)
-    parser.add_argument(
-        "--home", type=Path, metavar="DIR", help="keep model and indexes here, so that the next run begins at once"
-    )
     given = parser.parse_args()
+    if given.smallest:
+        given.runs, given.quotes = 1, _SMALLEST
     if given.runs < 1 or (given.quotes is not None and given.quotes < 10):
         parser.error("at least 1 run and 10 quotes")
     return given
@@ -62,7 +75,7 @@ def options(
 
 @contextmanager
 def home_directory(given: Path | None) -> Iterator[Path]:
-    """Make the QUOTEFIND_HOME of every child and give it: `given`, or a temporary one that is gone at the end."""
+    """Make and yield the QUOTEFIND_HOME of every child: `given`, or a temporary one that is removed at the end."""
     with tempfile.TemporaryDirectory(prefix="quotefind-benchmark-") as temporary:
         home = (given or Path(temporary)).absolute()
         home.mkdir(parents=True, exist_ok=True)
@@ -74,11 +87,12 @@ def home_directory(given: Path | None) -> Iterator[Path]:
 
 
 def fortunes_folder() -> Path:
-    """Return the folder of the fortunes; end the program where they are not installed."""
+    """Return the folder of the fortunes; exit if they are not installed."""
     if not all((_FORTUNES / name).is_file() for name in _FORTUNE_FILES):
         sys.exit(
             f"{_FORTUNES} does not hold the fortunes that this benchmark reads. They are in the Debian packages "
-            "fortunes and fortunes-min: sudo apt-get install fortunes fortunes-min"
+            "fortunes and fortunes-min: sudo apt-get install fortunes fortunes-min. For another folder, set the "
+            "environment variable FORTUNES."
         )
     return _FORTUNES
 
@@ -95,7 +109,7 @@ def quotefind_command() -> list[str]:
     """Return the command `quotefind` of the environment that runs this script."""
     command = Path(sys.executable).with_name("quotefind.exe" if os.name == "nt" else "quotefind")
     if not command.exists():
-        sys.exit(f"{command} is not there; install quotefind into the environment of {sys.executable} first.")
+        sys.exit(f"{command} is missing; install quotefind into the environment of {sys.executable} first.")
     return [str(command)]
 
 
@@ -103,7 +117,7 @@ def run(command: Sequence[str | Path], stdin: Path | None = None) -> tuple[Cost,
     """Run `command` as a whole process and return what it took and what it wrote to stdout.
 
     Raises:
-        SystemExit: it failed; its last words are in the message.
+        SystemExit: it failed; the message holds the end of its stderr.
     """
     words = [str(word) for word in command]
     with (
@@ -125,10 +139,15 @@ def run(command: Sequence[str | Path], stdin: Path | None = None) -> tuple[Cost,
         return cost, output.read().decode(errors="replace")
 
 
+def cost_of(command: Sequence[str | Path]) -> Cost:
+    """Run `command` as a whole process and return what it took."""
+    return run(command)[0]
+
+
 def in_own_process(function: Callable[..., Any], **arguments: Any) -> tuple[Any, Cost]:
     """Call `function` of a benchmark in a new Python; return its value and what that process took.
 
-    Arguments and value go as JSON, so a path arrives as a string.
+    Arguments and value are passed as JSON, so a path arrives as a string.
     """
     cost, output = run(call_command(function, **arguments))
     return json.loads(output.splitlines()[-1]), cost
@@ -156,12 +175,12 @@ def rounds(contestants: dict[str, Callable[[], Any]], runs: int, warm_up: int = 
 
 
 def say(message: str) -> None:
-    """Tell what is going on, on stderr."""
+    """Report progress on stderr."""
     print(message, file=sys.stderr, flush=True)
 
 
 def machine() -> str:
-    """Return one line on the machine and the versions that matter."""
+    """Return one line about the machine and the versions that matter."""
     installed = []
     for package in _PACKAGES:
         try:

@@ -140,7 +140,7 @@ def main() -> None:
     given = measure.options(__doc__ or "", quotes_help="instead of 50,000")
     rows = []
     with TemporaryDirectory(prefix="quotefind-benchmark-") as directory:
-        for count in (_COUNTS[0], given.quotes or _COUNTS[1]):
+        for count in [given.quotes] if given.smallest else [_COUNTS[0], given.quotes or _COUNTS[1]]:
             source, page = f"{directory}/{count}.jsonl", f"{directory}/{count}.html"
             measure.in_own_process(synthetic.write_numbered, path=source, count=count)
             size, _ = measure.in_own_process(write_map, source=source, page=page)

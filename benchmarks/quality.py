@@ -12,12 +12,13 @@ p is that of the difference from the shipped model by the cosine alone.
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any
 
 import measure
+
+from quotefind.text import one_line
 
 _QUOTES = Path(__file__).parent.parent / "quotes"
 _BASE = "all-MiniLM-L6-v2"
@@ -25,18 +26,18 @@ _BASE = "all-MiniLM-L6-v2"
 
 def main() -> None:
     """Measure, and print one table for each collection and kind of request."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = measure.options_parser(__doc__ or "")
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="a tagged collection, as JSON Lines")
-    parser.add_argument("--home", type=Path, metavar="DIR", help="keep models and indexes here")
     given = parser.parse_args()
     with measure.home_directory(given.home) as home:
         collection = home / "held-out.jsonl"
         collection.write_text("".join(_held_out_quotes()), encoding="utf-8")
         index = _index(collection, home)
-        _show("Held-out authors: requests for a theme", _evaluate(index, "--from-tags", "--min-quotes", "4"))
-        _show("Held-out authors: requests of the pairs", _evaluate(index, str(_QUOTES / "pairs.jsonl")))
+        models = [] if given.smallest else ["--model", _BASE]
+        _show("Held-out authors: requests for a theme", _evaluate(index, "--from-tags", "--min-quotes", "4", *models))
+        _show("Held-out authors: requests of the pairs", _evaluate(index, str(_QUOTES / "pairs.jsonl"), *models))
         for file in given.files:
-            found = _evaluate(_index(file.absolute(), home), "--from-tags")
+            found = _evaluate(_index(file.absolute(), home), "--from-tags", *models)
             _show(f"{file.name}: requests for a theme", found)
 
 
@@ -44,7 +45,7 @@ def _held_out_quotes() -> list[str]:
     pairs = (json.loads(line) for line in (_QUOTES / "pairs.jsonl").read_text(encoding="utf-8").splitlines())
     held_out = {pair["quote"] for pair in pairs if pair["split"] == "held-out"}
     lines = (_QUOTES / "quotes.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
-    return [line for line in lines if json.loads(line)["text"] in held_out]
+    return [line for line in lines if one_line(json.loads(line)["text"]) in held_out]
 
 
 def _index(file: Path, home: Path) -> str:
@@ -56,7 +57,7 @@ def _index(file: Path, home: Path) -> str:
 
 def _evaluate(index: str, *how: str) -> dict[str, Any]:
     measure.say(f"asking {index}")
-    command = [*measure.quotefind_command(), "evaluate", *how, "--index", index, "--model", _BASE, "--json", "--quiet"]
+    command = [*measure.quotefind_command(), "evaluate", *how, "--index", index, "--json", "--quiet"]
     _, output = measure.run(command)
     return dict(json.loads(output))
 

@@ -13,14 +13,12 @@ With --home, models and results are kept there, and what is there already is not
 
 from __future__ import annotations
 
-import argparse
 import csv
 import dataclasses
 import json
 import os
 import random
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -59,6 +57,7 @@ TRIALS = {
     "LoRA 64, 2 epochs": Trial(_LORA | {"lora_rank": 64}),
     "LoRA 16, 4 epochs": Trial(_LORA | {"epochs": 4}),
 }
+_SMALLEST = "LoRA 16, 1 epoch, 64 pairs"
 # What is measured without being trained here: the base model, and the adapter that comes with the program (LoRA 16, 3
 # epochs, all pairs) at several strengths.
 BASE = "base model"
@@ -77,14 +76,13 @@ _COLUMNS = {
 
 def main() -> None:
     """Train and measure what is asked for, and print the table."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = measure.options_parser(__doc__ or "")
     parser.add_argument(
         "--only", action="append", choices=[BASE, *STRENGTHS, *TRIALS], metavar="NAME", help="this one; repeatable"
     )
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="recipes trained at once (%(default)s)")
-    parser.add_argument("--home", type=Path, metavar="DIR", help="keep models and results here")
     given = parser.parse_args()
-    names = given.only or [BASE, *STRENGTHS, *TRIALS]
+    names = [_SMALLEST] if given.smallest else given.only or [BASE, *STRENGTHS, *TRIALS]
     with tempfile.TemporaryDirectory(prefix="quotefind-benchmark-") as temporary:
         home = (given.home or Path(temporary)).absolute()
         home.mkdir(parents=True, exist_ok=True)
@@ -144,7 +142,7 @@ def try_it(name: str, folder: str, threads: int) -> dict[str, Any]:
     if name in STRENGTHS:
         adapter = _at_strength(STRENGTHS[name], Path(folder))
         return _measured(load(dataclasses.replace(base, adapter=adapter), "cpu"), load(base, "cpu"))
-    trial = TRIALS[name]
+    trial = Trial(_LORA | {"epochs": 1}, pairs=64) if name == _SMALLEST else TRIALS[name]
     pairs = list(_training_pairs(trial))
     shutil.rmtree(folder, ignore_errors=True)
     started = time.monotonic()
@@ -176,8 +174,9 @@ def _training_pairs(trial: Trial) -> Iterator[Any]:
     ways = (_QUOTES / "templates.txt").read_text(encoding="utf-8").splitlines()
     for pair in pairs[: trial.pairs]:
         yield pair
-        for _ in range(trial.augmented if pair.tag else 0):
-            yield dataclasses.replace(pair, query=draw.choice(ways).replace("{}", pair.tag))
+        if pair.tag:
+            for _ in range(trial.augmented):
+                yield dataclasses.replace(pair, query=draw.choice(ways).replace("{}", pair.tag))
 
 
 def _measured(model: Any, base: Any) -> dict[str, float]:
@@ -252,4 +251,4 @@ def _general(model: Any, base: Any) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -24,6 +24,8 @@ import shutil
 import sys
 import time
 import zlib
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -51,18 +53,20 @@ def scan(index: str, runs: int, conditions: dict[str, Any]) -> dict[str, Any]:
     import numpy as np
 
     from quotefind import Filter
+    from quotefind.index.local.reader import LocalIndex
 
     with open_index(Path(index)) as opened:
+        assert isinstance(opened, LocalIndex)
         query = np.random.default_rng(0).standard_normal((1, opened.manifest.dimension), dtype=np.float32)
         query /= np.linalg.norm(query)
         filters = {
             name: Filter(**{key: _tuple(value) for key, value in given.items()}) for name, given in conditions.items()
         }
-        calls = {
-            "pass": lambda: np.asarray(opened.matrix).sum(),
-            "search": lambda: opened.search(query, 5),
+        calls: dict[str, Callable[[], object]] = {
+            "pass": np.asarray(opened.matrix).sum,
+            "search": partial(opened.search, query, 5),
         }
-        calls |= {name: lambda where=where: opened.search(query, 5, where) for name, where in filters.items()}
+        calls |= {name: partial(opened.search, query, 5, where) for name, where in filters.items()}
         results: dict[str, list[float]] = {name: [] for name in calls}
         for number in range(runs + 1):
             for name, call in calls.items():
@@ -151,8 +155,8 @@ def main() -> None:
         find = [*quotefind, "find", _REQUEST, "--index", str(index)]
         cold = measure.rounds(
             {
-                "find": lambda: measure.run(find)[0],
-                **{name: lambda more=more: measure.run([*find, *more])[0] for name, more in words.items()},
+                "find": partial(measure.cost_of, find),
+                **{name: partial(measure.cost_of, [*find, *more]) for name, more in words.items()},
             },
             given.runs,
             warm_up=1,

@@ -92,7 +92,7 @@ def main() -> None:
                 "the floor": lambda: measure.run(floor)[0],
             },
             given.runs,
-            _WARM_UP,
+            0 if given.smallest else _WARM_UP,
         )
     rows = []
     for label, attribute, shown in (

@@ -1,8 +1,8 @@
-"""Real texts, as many as wanted, and an index of them made without a model: for the benchmarks of size.
+"""Any number of real texts, and an index of them made without a model, for the benchmarks of large indexes.
 
-To encode a million quotes takes hours and changes nothing in how fast they are searched, so their vectors are random
-unit rows, written by the program's own writer. The index says that the real model made them, so `quotefind find`
-opens it with that.
+Encoding a million quotes takes hours and does not change how fast they are searched. So their vectors are random unit
+rows, written by the program's own writer. The index says that the real model made them, so `quotefind find` opens it
+with that model.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -34,70 +35,79 @@ _TAGS = (
     "books",
     "nature",
 )
-# Random vectors are drawn so many at a time, to hold few.
+# Random vectors drawn at a time, to hold few in memory.
 _BLOCK = 1024
 
 
 def write_fortunes(path: str, count: int) -> int:
     """Write `count` different fortunes (all, if there are fewer) as JSON Lines to `path`; return how many.
 
-    Which ones is left to chance, but always the same ones.
+    They are a random sample with a fixed seed.
     """
-    chosen = _fortunes()
+    chosen = fortunes()
     if count < len(chosen):
         chosen = random.Random(0).sample(chosen, count)
     with Path(path).open("w", encoding="utf-8") as stream:
-        stream.writelines(json.dumps(quote, ensure_ascii=False) + "\n" for quote in chosen)
+        stream.writelines(json.dumps(asdict(quote), ensure_ascii=False) + "\n" for quote in chosen)
     return len(chosen)
 
 
 def write_numbered(path: str, count: int, first: int = 1) -> dict[str, Any]:
-    """Write `count` quotes as JSON Lines to `path`: fortunes over and over, each with its number behind it.
+    """Write `count` quotes as JSON Lines to `path`: the fortunes again and again, each with its number at the end.
 
     Args:
         path: the file to write.
         count: how many.
-        first: the number of the first one; what has another number is another quote.
+        first: the number of the first one; a text with another number is another quote.
 
     Returns:
-        An author and a tag to filter by: the most frequent author, and one of the tags, of which each quote has one.
+        An author and a tag to filter by: the most frequent author, and one of the tags. Each quote has one tag.
     """
-    fortunes = _fortunes()
+    known = fortunes()
     authors: Counter[str] = Counter()
     with Path(path).open("w", encoding="utf-8") as stream:
         for number in range(first, first + count):
-            quote = fortunes[number % len(fortunes)]
-            if quote["author"]:
-                authors[quote["author"]] += 1
+            quote = known[number % len(known)]
+            if quote.author:
+                authors[quote.author] += 1
             tag = _TAGS[number % len(_TAGS)]
-            numbered = {"text": f"{quote['text']} ({number})", "author": quote["author"], "tags": [tag]}
+            numbered = {"text": f"{quote.text} ({number})", "author": quote.author, "tags": [tag]}
             stream.write(json.dumps(numbered, ensure_ascii=False) + "\n")
-    return {"author": max(authors, key=lambda name: authors[name]), "tag": _TAGS[0]}
+    return {"author": max(authors, key=authors.__getitem__, default="Anonymous"), "tag": _TAGS[0]}
 
 
 def write_queries(path: str, count: int) -> None:
-    """Write `count` requests to `path`, one a line: the first eight words of as many fortunes."""
-    beginnings = (" ".join(quote["text"].split()[:8]) for quote in _fortunes())
+    """Write `count` queries to `path`, one a line: the first eight words of each of `count` fortunes."""
+    beginnings = (" ".join(quote.text.split()[:8]) for quote in fortunes())
     chosen = list(islice((line for line in dict.fromkeys(beginnings) if any(map(str.isalnum, line))), count))
     Path(path).write_text("\n".join(chosen) + "\n", encoding="utf-8")
 
 
-def _fortunes() -> list[dict[str, str | None]]:
+@dataclass(frozen=True, slots=True)
+class Fortune:
+    """The text of a fortune, on one line, and its author."""
+
+    text: str
+    author: str | None
+
+
+def fortunes() -> list[Fortune]:
     """Return all fortunes, each text once, in the order of the files."""
     from quotefind.corpus import ReadOptions, files_of, read_file
     from quotefind.records import Quote
+    from quotefind.text import one_line
 
     files, _ = files_of(fortunes_folder())
     found: dict[str, str | None] = {}
     for file in files:
         for quote in read_file(file, ReadOptions()):
             if isinstance(quote, Quote):
-                found.setdefault(quote.text, quote.author)
-    return [{"text": text, "author": author} for text, author in found.items()]
+                found.setdefault(one_line(quote.text), quote.author)
+    return [Fortune(text, author) for text, author in found.items()]
 
 
 def prepare_model() -> dict[str, Any]:
-    """Prepare the model, if it is not yet, and return by what an index knows it."""
+    """Prepare the model if that was not done yet, and return what identifies it in an index."""
     from quotefind import open_encoder
 
     encoder = open_encoder(device="cpu")
@@ -105,7 +115,7 @@ def prepare_model() -> dict[str, Any]:
 
 
 class FakeEncoder:
-    """An `Encoder` that says it is the real one and returns random unit rows; `seconds` is the time it took.
+    """An `Encoder` that claims to be the real one and returns random unit rows; `seconds` is what it took in all.
 
     The same texts in one call always get the same rows.
     """
@@ -143,11 +153,11 @@ class FakeEncoder:
 
 
 def add_source(directory: str, source: str, identity: dict[str, Any]) -> dict[str, Any]:
-    """Add the file `source` to the index in `directory`, made if it is not there, with random vectors.
+    """Add the file `source` to the index in `directory`, which is made if it is missing, with random vectors.
 
     Returns:
-        How many quotes were added and are there now, the seconds that the fake encoder took of it, and the bytes that
-        the process wrote to all its files (None where the system does not count them).
+        How many quotes were added and how many there are now, the seconds that the fake encoder took, and the bytes
+        that the process wrote to all its files (None if the system does not count them).
     """
     from quotefind import Source, open_to_write
 

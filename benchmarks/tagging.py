@@ -28,7 +28,6 @@ carry; the shipped threshold is applied to it as it is.
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 from collections import Counter
@@ -66,13 +65,12 @@ _MIN_QUOTES = 20
 
 def main() -> None:
     """Measure, and print the tables."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = measure.options_parser(__doc__ or "")
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="a tagged collection, as JSON Lines")
-    parser.add_argument("--home", type=Path, metavar="DIR", help="keep models and indexes here")
     given = parser.parse_args()
     with measure.home_directory(given.home) as home:
         found = {}
-        for model in (_SHIPPED, _BASE):
+        for model in [_SHIPPED] if given.smallest else [_SHIPPED, _BASE]:
             index = _index("bundled", home / f"{model}.index", model)
             found[model], _ = measure.in_own_process(measured, directory=index)
         for model in found:
@@ -109,7 +107,10 @@ def measured(directory: str) -> dict[str, Any]:
         model = index.manifest.model
         encoder = open_encoder(model, device="cpu", fingerprint=index.manifest.fingerprint)
     carried = np.array([[tag in quote.tags for tag in tags] for quote in quotes])
-    said = np.array([[tag.replace("-", " ") in labels[quote.text] for tag in tags] for quote in quotes]) | carried
+    said = (
+        np.array([[tag.replace("-", " ") in labels[one_line(quote.text)] for tag in tags] for quote in quotes])
+        | carried
+    )
     held_out = np.array([one_line(quote.text) in held_out_texts for quote in quotes])
     scores = {way: vectors @ tag_vectors(encoder, tags, asked).T for way, asked in _WAYS.items()}
     shipped = vectors @ tag_vectors(encoder, tags).T
@@ -142,7 +143,7 @@ def measured(directory: str) -> dict[str, Any]:
         "ways": ways,
         "chosen": _chosen(shipped[held_out], known),
         "halves": _halves(
-            shipped[held_out], known, [quote.author for quote in quotes if one_line(quote.text) in held_out_texts]
+            shipped[held_out], known, [quote.author or "" for quote in quotes if one_line(quote.text) in held_out_texts]
         ),
         "by_words": {"name": "the words of the tag, by stem", **_figures(by_words[held_out], carried[held_out])},
         "tags": _by_tag(tags, _proposed(shipped, threshold, TOP), carried, held_out),

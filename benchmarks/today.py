@@ -10,6 +10,9 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 from statistics import median
 
 import measure
@@ -35,7 +38,7 @@ def main() -> None:
         measure.say(f"making an index of {given.quotes:,} quotes")
         measure.in_own_process(synthetic.add_source, directory=large, source=source, identity=identity)
         today, size = [*quotefind, "today"], f"{given.quotes:,} quotes"
-        commands = {
+        commands: dict[str, Sequence[str | Path]] = {
             "`--version`": [*quotefind, "--version"],
             "no index yet": today,
             "the bundled quotes": [*today, "--index", bundled],
@@ -45,7 +48,9 @@ def main() -> None:
             f"{size}, `--max-chars 80`": [*today, "--index", large, "--max-chars", "80"],
         }
         costs = measure.rounds(
-            {name: lambda words=words: measure.run(words)[0] for name, words in commands.items()}, given.runs, _WARM_UP
+            {name: partial(measure.cost_of, words) for name, words in commands.items()},
+            given.runs,
+            0 if given.smallest else _WARM_UP,
         )
         shutil.rmtree(large)
         source.unlink()

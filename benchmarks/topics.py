@@ -96,15 +96,15 @@ def show_agreement(home: Path) -> None:
     )
 
 
-def show_cost(home: Path, quotes: int, runs: int) -> None:
-    """Print what `quotefind topics` takes on 10,000 fortunes and on `quotes` synthetic ones."""
+def show_cost(home: Path, count: int, quotes: int, runs: int) -> None:
+    """Print what `quotefind topics` takes on `count` fortunes and on `quotes` synthetic ones."""
     fortunes, small = home / "fortunes.jsonl", home / "fortunes.index"
-    measure.in_own_process(synthetic.write_fortunes, path=fortunes, count=_FORTUNES)
-    measure.say(f"encoding {_FORTUNES:,} fortunes")
+    measure.in_own_process(synthetic.write_fortunes, path=fortunes, count=count)
+    measure.say(f"encoding {count:,} fortunes")
     measure.run([*measure.quotefind_command(), "index", str(fortunes), "--index", str(small), "--quiet"])
     identity, _ = measure.in_own_process(synthetic.prepare_model)
     rows = []
-    for size, index in ((_FORTUNES, small), (quotes // 10, None), (quotes, None)):
+    for size, index in ((count, small), (quotes // 10, None), (quotes, None)):
         directory = index or home / f"{size}.index"
         if index is None and not directory.exists():
             source = home / f"{size}.jsonl"
@@ -137,7 +137,10 @@ def main() -> None:
     given = measure.options(__doc__ or "", quotes=1_000_000)
     with measure.home_directory(given.home) as home:
         show_agreement(home)
-        show_cost(home, given.quotes, given.runs)
+        if given.smallest:
+            show_cost(home, 60, 600, 1)
+        else:
+            show_cost(home, _FORTUNES, given.quotes, given.runs)
 
 
 if __name__ == "__main__":

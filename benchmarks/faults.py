@@ -500,7 +500,11 @@ def system(bench: Bench, scenarios: Sequence[Scenario]) -> Iterator[Row]:
     """Yield the lines of disks and limits."""
     index = whole_index(bench, scenarios)
     more = bench.folder / "more.txt"
-    more.write_text("".join(f"Another quote, number {n}, which was not there before.\n" for n in range(200)))
+    more.write_text(
+        "".join(
+            f"Another quote, number {n}, which was not there before.\n" for n in range(20 if bench.smallest else 200)
+        )
+    )
     yield from disks(bench, index, more)
     if shutil.which("prlimit"):
         yield from limits(bench, index, more)

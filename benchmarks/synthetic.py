@@ -97,7 +97,7 @@ def fortunes() -> list[Fortune]:
     from quotefind.records import Quote
     from quotefind.text import one_line
 
-    files, _ = files_of(fortunes_folder())
+    files = files_of(fortunes_folder()).files
     found: dict[str, str | None] = {}
     for file in files:
         for quote in read_file(file, ReadOptions()):

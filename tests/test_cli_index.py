@@ -161,6 +161,27 @@ def test_quiet_is_silent_but_for_warnings(cli: Cli) -> None:
     assert (done.code, done.out, done.err) == (0, "", message)
 
 
+def test_quiet_is_silent_about_pictures(cli: Cli) -> None:
+    """--quiet does not name files of unknown formats, nor stray files that were named before."""
+    write("folder/a.txt", "Love.\n")
+    write("folder/b.png", "")
+    assert cli("index", "folder", "-q").err == ""
+    write("folder/package.json", '{"name": "site"}')
+    assert cli("index", "folder", "-q").err.startswith("quotefind: skipped 1 file: package.json:1: ")
+    assert cli("index", "folder", "-q").err == ""
+    assert "b.png" in cli("index", "folder").err
+
+
+def test_exclude_on_the_command_line(cli: Cli) -> None:
+    """--exclude can be repeated, and is remembered for a refresh."""
+    write("folder/a.txt", "Love.\n")
+    write("folder/b.md", "> War.\n")
+    write("folder/c.json", '["Sea."]')
+    assert cli("index", "folder", "--exclude", "*.md", "--exclude", "c.json", "--json").json["quotes"] == 1
+    write("folder/d.md", "> Time.\n")
+    assert cli("index", "--json").json["quotes"] == 1
+
+
 def test_warnings_go_to_stderr_and_into_the_json(cli: Cli) -> None:
     """A file of a folder that holds no quotes is named on stderr, and under `warnings` in JSON."""
     write("folder/a.txt", "Love.\n")
@@ -378,6 +399,8 @@ def test_skip_bad_skips_records_that_do_not_decode(cli: Cli) -> None:
         (["--author-column", "who", "--remove", "a.txt"], 2, "name the source as well"),
         (["--delimiter", ";"], 2, "name the source as well"),
         (["--skip-bad"], 2, "name the source as well"),
+        (["--exclude", "*.md"], 2, "name the source as well"),
+        (["folder", "--exclude", "!"], 2, "--exclude needs patterns"),
         (["b.csv", "--delimiter", ";;"], 2, "--delimiter needs a single character"),
         (["b.csv", "--delimiter", ""], 2, "--delimiter needs a single character"),
         (["b.csv", "--delimiter", '"'], 2, "--delimiter needs a single character"),

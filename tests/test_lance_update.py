@@ -15,6 +15,7 @@ from two_stores import Both, lines_of, quick
 
 from quotefind.corpus import ReadOptions
 from quotefind.errors import IndexUnusableError, SourceError, UsageError
+from quotefind.index.changes import is_stale
 from quotefind.index.filters import Filter
 from quotefind.index.lance.encoding import as_encoded, from_row, to_table, write
 from quotefind.index.lance.versions import Versions
@@ -605,3 +606,19 @@ def test_new_quotes_are_read_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> Non
         steps.append(0)
     assert len(steps) == 21
     assert steps[19] <= 2 * steps[0]
+
+
+def test_a_stray_file_is_skipped_in_both(both: Both) -> None:
+    """A file that goes bad keeps its quotes, a new stray file is skipped, and neither makes an index stale."""
+    both.write("notes/a.txt", HOPE)
+    both.write("notes/q.json", json.dumps([DUST]))
+    both.update(both.matrix.folder / "notes")
+    both.write("notes/q.json", "[")
+    both.write("notes/package.json", '{"name": "site"}')
+    assert len(both.update().warnings) == 2
+    both.agree()
+    for library in both.libraries:
+        with open_index(library.directory) as index:
+            assert not is_stale(index)
+    assert both.update().warnings == []
+    both.agree()

@@ -13,12 +13,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from quotefind.errors import UsageError
+from quotefind.corpus.opening import open_regular
+from quotefind.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
     from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 OWN, GIT = ".quotefindignore", ".gitignore"
+_LONGEST = 1_000_000  # bytes of a file of rules that are read
 
 
 class _Patterns(NamedTuple):
@@ -49,7 +51,6 @@ class Rules(NamedTuple):
 
         Raises:
             UsageError: a pattern is invalid.
-            OSError: a `.gitignore` cannot be read.
         """
         excluded = _Patterns(_base(root), _compiled(tuple(exclude)))
         if len(excluded.patterns) < len([pattern for pattern in exclude if _is_pattern(pattern)]):
@@ -62,14 +63,14 @@ class Rules(NamedTuple):
                     break
             else:
                 above = []  # in no repository
-        git = tuple(_patterns(parent, GIT) for parent in above if (parent / GIT).is_file())
+        git = tuple(_patterns(parent, GIT) for parent in above if (parent / GIT).exists())
         return cls((excluded,) if excluded.patterns else (), (), git)
 
     def inside(self, folder: Path, names: Collection[str]) -> Rules:
         """Return the rules for what is in `folder`, which holds files with these `names`.
 
         Raises:
-            OSError: a file of rules cannot be read.
+            OSError: a `.quotefindignore` cannot be read, so that nobody knows what is meant to be left out.
         """
         own = (_patterns(folder, OWN), *self.own) if OWN in names else self.own
         git = (_patterns(folder, GIT), *self.git) if GIT in names else self.git
@@ -103,7 +104,20 @@ def _base(folder: Path) -> str:
 
 
 def _patterns(folder: Path, name: str) -> _Patterns:
-    text = (folder / name).read_text(encoding="utf-8", errors="surrogateescape").removeprefix("\ufeff")
+    """Return the patterns in a file of rules; none of what is not a regular file, or of a `.gitignore` without access.
+
+    Raises:
+        OSError: a `.quotefindignore` cannot be read.
+    """
+    try:
+        with open_regular(folder / name) as stream:
+            text = stream.read(_LONGEST).decode("utf-8", "surrogateescape").removeprefix("\ufeff")
+    except (SourceError, IsADirectoryError):
+        text = ""
+    except OSError:
+        if name == OWN:
+            raise
+        text = ""
     return _Patterns(_base(folder), _compiled(tuple(text.splitlines())))
 
 

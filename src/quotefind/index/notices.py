@@ -71,7 +71,7 @@ class Notices:
             return []
         if not (changes.changed or changes.settled or changes.gone):
             raise SourceError(
-                f"{', '.join(empty)} holds no file of a known format{self._ignored()}. To read a file anyway, name it "
+                f"{', '.join(empty)} holds no file of a known format{self._instead()}. To read a file anyway, name it "
                 "with its format: quotefind index FILE --input-format NAME"
             )
         hint = (
@@ -90,21 +90,21 @@ class Notices:
                 f"{location} is missing; its quotes are kept. To drop them: quotefind index --prune{self._argument}"
                 for location in self._changes.vanished
             ]
-        failed = [file for file in self._failed if self._sources or not file.known]
-        held = {file.name: number for file in failed if (number := self._quotes_in(file))}
-        warnings += self._problems([file for file in failed if file.name not in held])
+        failed = [file for file in self._failed if not file.known]
+        held = [(file, number) for file in failed if (number := self._quotes_in(file))]
+        lost = {file.name for file, _ in held}
+        warnings += self._problems([file for file in failed if file.name not in lost])
         warnings += [
-            f"{_short(file, whole=True)}; {counted(held[file.name], 'quote')} that it held before "
-            f"{'is' if held[file.name] == 1 else 'are'} kept"
-            for file in failed
-            if file.name in held
+            f"kept {counted(number, 'quote')} from a file that can no longer be read: {_short(file, whole=True)}"
+            for file, number in held
         ]
-        warnings += [f"{folder}: cannot be listed; its quotes are kept" for folder in self._changes.kept]
+        warnings += [f"kept the quotes from a folder that cannot be listed: {folder}" for folder in self._changes.kept]
         return warnings + self._listed(meant=True)
 
     def remarks(self) -> list[str]:
-        """Return sentences about what was skipped because it is not meant to be read."""
-        return self._listed(meant=False)
+        """Return sentences about what was skipped because nobody expects quotes in it, or was told of before."""
+        known = [file for file in self._failed if file.known] if self._sources else []
+        return self._problems(known) + self._listed(meant=False)
 
     def _quotes_in(self, file: ChangedFile) -> int:
         found = self._connection.execute(
@@ -135,10 +135,10 @@ class Notices:
             f"skipped {len(found):,} {reason.value[len(found) > 1]} ({_some(found)})" for reason, found in names.items()
         ]
 
-    def _ignored(self) -> str:
-        """Return what to say of a folder all of whose files the user excludes."""
-        number = sum(one.reason in (Reason.EXCLUDED, Reason.GIT) for _, one in self._changes.skipped)
-        return f" that is not excluded ({number:,} excluded)" if number else ""
+    def _instead(self) -> str:
+        """Return what a folder holds that has no file to read."""
+        names = [os.path.relpath(one.path, location) for location, one in self._changes.skipped]
+        return f"; skipped or excluded: {_some(names)}" if names else ""
 
 
 def _is_markdown(locations: list[str]) -> bool:
@@ -159,8 +159,11 @@ def _some(names: list[str]) -> str:
 
 def _short(file: ChangedFile, *, whole: bool) -> str:
     """Return what is wrong with a file, by its name in its folder; unless `whole`, without how to fix it."""
-    problem = file.problem.replace(file.name, os.path.relpath(file.name, file.source.location), 1)
-    return problem if whole else problem.partition("; ")[0]
+    problem = file.problem.removeprefix(file.name)
+    if problem == file.problem:
+        problem = f": {problem}"
+    name = os.path.relpath(file.name, file.source.location)
+    return name + (problem if whole else problem.partition("; ")[0])
 
 
 def _bad(staged: Staged) -> str:

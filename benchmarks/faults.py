@@ -520,7 +520,8 @@ def bits(bench: Bench, scenarios: Sequence[Scenario]) -> Iterator[Row]:
     index = whole_index(bench, scenarios)
     for name in ("index.sqlite", "vectors-1.npy"):
         yield flipped(index, index, name, bench.count(20))
-    (model,) = [path for path in (bench.home / "cache" / "models").iterdir() if path.is_dir()]
+    found = (bench.home / "cache" / "models").glob(f"{bench.identity['fingerprint'][:16]}-*")
+    (model,) = [path for path in found if path.is_dir()]
     for path in sorted(model.iterdir()):
         if path.stat().st_size:
             yield flipped(model, index, path.name, bench.count(4))

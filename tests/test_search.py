@@ -272,6 +272,12 @@ def test_more_like_a_text_that_nobody_said(index: Index, encoder: FakeEncoder) -
         find(index, encoder, [""], FindOptions(like="  "))
 
 
+def test_an_id_that_no_quote_has_is_refused(index: Index, encoder: FakeEncoder) -> None:
+    """`like` with a whole id is never taken for a text: one that no quote has is an error that repeats it."""
+    with pytest.raises(UsageError, match=r"^No quote of this index has the id 0123456789abcdef\.$"):
+        find(index, encoder, [""], FindOptions(like="0123456789abcdef"))
+
+
 def test_words_and_a_liked_quote_pull_together(index: Index, encoder: FakeEncoder) -> None:
     """With both a request and `like`, hits are near the middle of the two."""
     (hits,) = find(index, encoder, ["sea"], FindOptions(top=1, like="love of the road"))
@@ -357,6 +363,17 @@ def test_one_per_author_looks_as_far_as_it_must(tmp_path_factory: pytest.TempPat
     with open_index(library.directory) as index:
         (hits,) = find(index, library.encoder, ["hope"], FindOptions(top=2, one_per_author=True))
     assert [hit.quote.author for hit in hits] == ["Prolific", "Bob"]
+
+
+def test_one_per_author_ends_at_the_lowest_score(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """If the first pool already reaches below `min_score`, the search ends with the authors found so far."""
+    directory = tmp_path_factory.mktemp("low")
+    library = Library(directory / "index", directory / "sources", FakeEncoder())
+    far = [f"dust road number{n} -- Prolific" for n in range(700)]
+    library.update(library.write("a.txt", *far, "hope -- Bob"))
+    with open_index(library.directory) as index:
+        (hits,) = find(index, library.encoder, ["hope"], FindOptions(top=2, one_per_author=True, min_score=0.9))
+    assert [hit.quote.author for hit in hits] == ["Bob"]
 
 
 @pytest.mark.parametrize("query", ["hope", "fear of the sea", "road 2", "zebra"])
@@ -476,3 +493,14 @@ def test_a_quote_is_found_by_the_beginning_of_its_id(index: Index) -> None:
     assert index.row_of("") is None
     assert index.row_of("%") is None
     assert index.row_of("0" * 16) is None
+
+
+def test_another_encoder_is_refused_with_the_right_one(index: Index) -> None:
+    """An encoder that did not make the index is refused; the message names both and how to open the right one."""
+    expected = (
+        "The index was made with the model fake, but the encoder is other. "
+        "Open the encoder of the index: open_encoder(index.manifest.model)"
+    )
+    with pytest.raises(UsageError) as refused:
+        find(index, FakeEncoder("other"), ["hope"])
+    assert str(refused.value) == expected

@@ -214,3 +214,18 @@ def test_scores_at_positions_are_exact() -> None:
     assert scores_at(positions, left, right) == pytest.approx(expected, abs=1e-14)
     assert scores_at(np.array([[0, 0]]), left, -left).min() >= -1
     assert scores_at(np.empty((0, 2), np.int64), left, right).shape == (0,)
+
+
+@pytest.mark.parametrize(("sign", "limit"), [(1, 1.0), (-1, -1.0)])
+def test_scores_at_positions_stay_within_one(sign: int, limit: float) -> None:
+    """Rows that rounding made a little too long get a score of exactly 1 or -1."""
+    row = np.array([[np.nextafter(np.float32(1), np.float32(2))]], np.float32)
+    assert scores_at(np.array([[0, 0]]), row, sign * row).tolist() == [limit]
+
+
+def test_a_row_that_is_no_number_is_named() -> None:
+    """A matrix with NaN is refused with a message that says so."""
+    matrix = random_units(10, 8, 1)
+    matrix[3, 2] = np.nan
+    with pytest.raises(ValueError, match=r"^a row of the matrix is not finite$"):
+        top_k(matrix, random_units(1, 8, 2), 3)

@@ -224,7 +224,7 @@ def test_a_folder_below_that_cannot_be_listed_keeps_its_quotes(
     private = library.folder / "private"
     for options in ({}, {"prune": True}):
         summary = library.update(**options)
-        assert summary.warnings == [f"kept the quotes from a folder that cannot be listed: {private}"]
+        assert summary.warnings == [f"kept the quotes from a folder that cannot be searched: {private}"]
     assert library.texts() == sorted([HOPE, DUST])
 
 

@@ -219,7 +219,7 @@ def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(tmp_path: Path) -> None
     """A FIFO that was put where a file had been looked at is refused, and nobody waits for its writer."""
     path = tmp_path / "a.txt"
     path.write_text("Hope\n")
-    assert files_of(tmp_path) == ([path], [])
+    assert files_of(tmp_path).files == [path]
     records = read_file(path, ReadOptions())
     path.unlink()
     os.mkfifo(path)

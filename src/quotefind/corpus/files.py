@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from quotefind.corpus.formats import known_format
-from quotefind.corpus.ignoring import GIT, Rules
+from quotefind.corpus.ignoring import GIT, OWN, Rules
 from quotefind.errors import SourceError
 from quotefind.paths import LANCE, own_locations
 from quotefind.text import is_unicode
@@ -34,7 +34,7 @@ class Reason(Enum):
     NOWHERE = ("link to nowhere", "links to nowhere")
     SPECIAL = ("pipe, socket or device", "pipes, sockets or devices")
     NAME = ("file whose name is not valid UTF-8", "files whose names are not valid UTF-8")
-    UNLISTED = ("folder that cannot be listed", "folders that cannot be listed")
+    UNLISTED = ("folder that cannot be searched", "folders that cannot be searched")
     INDEX = ("folder that belongs to an index of this program", "folders that belong to an index of this program")
     GIT = ("file or folder listed in .gitignore", "files or folders listed in .gitignore")
     EXCLUDED = ("excluded file or folder", "excluded files or folders")
@@ -151,7 +151,9 @@ class _Walk:
         try:
             self._search(root, Rules.of(root, exclude))
         except OSError as error:
-            raise SourceError(f"{error.filename or root}: cannot be listed: {error.strerror or error}") from None
+            where = error.filename or root
+            what = "read" if Path(where).name == OWN else "listed"
+            raise SourceError(f"{where}: cannot be {what}: {error.strerror or error}") from None
         while self._folders or self._links:
             folder, rules = self._folders.pop() if self._folders else self._links.popleft()
             try:

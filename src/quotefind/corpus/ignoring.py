@@ -55,15 +55,7 @@ class Rules(NamedTuple):
         excluded = _Patterns(_base(root), _compiled(tuple(exclude)))
         if len(excluded.patterns) < len([pattern for pattern in exclude if _is_pattern(pattern)]):
             raise UsageError(f"--exclude needs patterns as in a .gitignore, not {' '.join(exclude)}.")
-        above = []
-        if not (root / ".git").exists():
-            for parent in root.absolute().parents:
-                above.append(parent)
-                if (parent / ".git").exists():
-                    break
-            else:
-                above = []  # in no repository
-        git = tuple(_patterns(parent, GIT) for parent in above if (parent / GIT).exists())
+        git = tuple(_patterns(folder, GIT) for folder in _above_in_repository(root))
         return cls((excluded,) if excluded.patterns else (), (), git)
 
     def inside(self, folder: Path, names: Collection[str]) -> Rules:
@@ -97,6 +89,16 @@ def _matches(pattern: GitIgnoreSpecPattern, path: str) -> bool:
         elif pattern.regex.search(path.rstrip("/")):  # "b/**" matches "b/", but means what is in it
             return True
     return False
+
+
+def _above_in_repository(root: Path) -> list[Path]:
+    """Return the folders above `root` up to that of its Git repository, the nearest first; none if it is in none."""
+    above: list[Path] = []
+    for folder in (root.absolute(), *root.absolute().parents):
+        if os.path.exists(folder / ".git"):  # noqa: PTH110 - a Path raises where access is denied
+            return above
+        above.append(folder.parent)
+    return []
 
 
 def _base(folder: Path) -> str:

@@ -81,7 +81,7 @@ class Changes:
         gone: files (id, path) that are no longer in any source.
         vanished: locations of whole sources that are missing (perhaps a disk that is not mounted).
         skipped: the location of a folder, and what in it is not read.
-        kept: folders that cannot be listed, from which there are quotes in the index.
+        kept: folders that cannot be searched, from which there are quotes in the index.
         settled: locations of sources with a file that is unchanged or only touched.
     """
 
@@ -227,7 +227,7 @@ def _unlisted(listing: Listing) -> list[Path]:
 
 
 def _explained(listing: Listing) -> bool:
-    """Whether it is known why a folder gives no files: the user excludes them, or a folder in it cannot be listed."""
+    """Whether it is known why a folder gives no files: the user excludes them, or a folder in it cannot be searched."""
     reasons = {Reason.EXCLUDED, Reason.GIT, Reason.UNLISTED}
     return any(skipped.reason in reasons for skipped in listing.skipped)
 

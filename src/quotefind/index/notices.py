@@ -98,7 +98,9 @@ class Notices:
             f"kept {counted(number, 'quote')} from a file that can no longer be read: {_short(file, whole=True)}"
             for file, number in held
         ]
-        warnings += [f"kept the quotes from a folder that cannot be listed: {folder}" for folder in self._changes.kept]
+        warnings += [
+            f"kept the quotes from a folder that cannot be searched: {folder}" for folder in self._changes.kept
+        ]
         return warnings + self._listed(meant=True)
 
     def remarks(self) -> list[str]:

@@ -121,7 +121,7 @@ def test_another_search_begins_anew(tmp_path: Path, kept: Path) -> None:
 
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04", b"nothing", "half", "bit"])
 def test_a_damaged_checkpoint_is_passed_over(index: Index, kept: Path, damage: bytes | str) -> None:
-    """A checkpoint that is not what was written is as none: the search begins anew."""
+    """A checkpoint that does not match its checksum is as none: the search begins anew."""
     with pytest.raises(KeyboardInterrupt):
         closest_pairs(index, 9, checkpoints=kept, progress=interrupt_at(10))
     (path,) = kept.iterdir()

@@ -19,7 +19,7 @@ from quotefind.stores import open_index, open_lookup, verify
 DIM = 32
 # Of so many quotes, one is less than the share from which on the whole matrix is checked instead of its rows.
 MANY = 40
-DAMAGED = r"row 7 is not what was written"
+DAMAGED = r"row 7 does not match its checksum"
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_other_filtered_rows_are_not_refused(filled: Library) -> None:
 def test_many_filtered_rows_are_checked(filled: Library) -> None:
     """`rows_where` refuses a damaged matrix if a filter leaves most of its rows."""
     damage_row(filled, 7)
-    with open_index(filled.directory) as index, pytest.raises(IndexUnusableError, match="is not what was written"):
+    with open_index(filled.directory) as index, pytest.raises(IndexUnusableError, match="does not match its checksum"):
         index.rows_where(Filter(tags=("t",)))
 
 
@@ -76,7 +76,7 @@ def test_a_search_of_everything_is_checked(filled: Library) -> None:
     """A search without a filter refuses a damaged matrix before it ranks anything."""
     damage_row(filled, 7)
     query = filled.encoder.vectors(["hope"])
-    with open_index(filled.directory) as index, pytest.raises(IndexUnusableError, match="is not what was written"):
+    with open_index(filled.directory) as index, pytest.raises(IndexUnusableError, match="does not match its checksum"):
         index.search(query, 3)
 
 
@@ -138,7 +138,7 @@ SHOWN = {
 def test_a_shown_quote_is_checked(filled: Library, what: str) -> None:
     """`quotes` refuses a quote of which anything that a hit shows was changed."""
     change(filled, SHOWN[what])
-    with open_index(filled.directory) as index, pytest.raises(IndexUnusableError, match="is not what was written"):
+    with open_index(filled.directory) as index, pytest.raises(IndexUnusableError, match="does not match its checksum"):
         index.quotes([7])
 
 
@@ -149,7 +149,7 @@ def test_a_looked_up_quote_is_checked(filled: Library) -> None:
     change(filled, SHOWN["text"])
     with open_lookup(filled.directory) as lookup:
         assert lookup is not None
-        with pytest.raises(IndexUnusableError, match="is not what was written"):
+        with pytest.raises(IndexUnusableError, match="does not match its checksum"):
             lookup.quote(quote.id or "")
 
 

@@ -119,8 +119,8 @@ def test_nothing_found_touches_no_file(cli: Cli, name: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["-o", "out.pdf"], "out.pdf: its name does not say which format"),
-        (["-o", "out.txt", "--format", "fortune"], "has a name without a suffix"),
+        (["-o", "out.pdf"], "out.pdf: the name implies no format"),
+        (["-o", "out.txt", "--format", "fortune"], "needs a name without a suffix"),
         (["-o", "nowhere/out.txt"], "nowhere/out.txt: No such file or directory"),
         (["-o", "home", "--format", "csv"], "home: Is a directory"),
         (["--format", "docx"], "docx"),
@@ -253,9 +253,9 @@ def test_a_source_of_the_index_is_not_written_over(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["-o", "My Clippings.txt"], "My Clippings.txt is a name of kindle files; give a plain file another one."),
-        (["-o", "a.md", "--format", "csv"], "a.md is a name of md files; give a csv file another one."),
-        (["-o", "KoboReader.sqlite", "--format", "csv"], "KoboReader.sqlite is a name of kobo files"),
+        (["-o", "My Clippings.txt"], "My Clippings.txt is the name of a kindle file; rename the plain file."),
+        (["-o", "a.md", "--format", "csv"], "a.md is the name of a md file; rename the csv file."),
+        (["-o", "KoboReader.sqlite", "--format", "csv"], "KoboReader.sqlite is the name of a kobo file"),
     ],
 )
 def test_a_name_that_would_be_read_otherwise_is_refused(cli: Cli, arguments: list[str], said: str) -> None:

@@ -585,7 +585,7 @@ def test_a_damaged_database_ends_with_4(cli: Cli, command: list[str]) -> None:
     done = cli(*command)
     assert (done.code, done.out) == (4, "")
     assert str(database(cli)) in done.err
-    assert f"Delete {database(cli).parent} and index its sources again." in done.err
+    assert f"Delete {database(cli).parent} and index its sources again: " in done.err
 
 
 @pytest.mark.parametrize("command", [["find", "love"], ["pair"], ["info"], ["index"], ["index", "--rebuild"]])

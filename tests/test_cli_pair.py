@@ -180,7 +180,7 @@ def test_a_header_that_is_guessed_is_said(cli: Cli) -> None:
     done = cli("pair", "--pairs", "-", stdin="left\tright\nlove\twar\n")
     assert done.out == "left\tright\tscore\nlove\twar\t0.0\n"
     assert done.err == (
-        "quotefind: taking standard input:1 for the header, and its first two columns; --no-header if it is a pair\n"
+        "quotefind: using standard input:1 as the header, and its first two columns; --no-header if it is a pair\n"
     )
 
 

@@ -36,7 +36,7 @@ ASKED = (
     ("find", "sea", "--author", "Author 3", "--tag", "love", "--format", "jsonl", "--no-refresh"),
     ("pair", "love", "--format", "jsonl", "--no-refresh"),
 )
-MENDS = re.compile(r"quotefind index (--rebuild|SOURCE…)|look at the permissions|To bring it up to date")
+MENDS = re.compile(r"quotefind index (--rebuild|SOURCE…)|check the permissions|To upgrade it")
 FILES = ("index.sqlite", "vectors-1.npy")
 
 

@@ -254,12 +254,12 @@ def test_formats_are_chosen_by_suffix() -> None:
     }
     assert choose_format(None, None).name == "jsonl"
     assert choose_format(Path("x.out"), "csv").name == "csv"
-    with pytest.raises(UsageError, match=r"x\.txt is a name of txt files; give a csv file another one"):
+    with pytest.raises(UsageError, match=r"x\.txt is the name of a txt file; rename the csv file"):
         choose_format(Path("x.txt"), "csv")
     assert choose_format(Path("x"), "fortune").name == "fortune"
     with pytest.raises(UsageError, match=r"x\.pdf: its name does not say"):
         choose_format(Path("x.pdf"), None)
-    with pytest.raises(UsageError, match=r"has a name without a suffix"):
+    with pytest.raises(UsageError, match=r"needs a name without a suffix"):
         choose_format(Path("x.txt"), "fortune")
 
 

@@ -294,7 +294,7 @@ AGAIN = r"Delete .* and index its sources again"
     ("damage", "message"),
     [
         (change_matrix, rf"vectors-1\.npy is damaged: row 7 is .*{REBUILD}"),
-        (spoil_matrix, rf"vectors-1\.npy is damaged: row 5 is no unit vector\. {REBUILD}"),
+        (spoil_matrix, rf"vectors-1\.npy is damaged: row 5 is not a unit vector\. {REBUILD}"),
         (execute("UPDATE quotes SET text = 'changed' WHERE row = 3"), rf"index\.sqlite is damaged: quote .*{AGAIN}"),
         (execute("UPDATE quotes SET name = 'x' WHERE row = 3"), rf"index\.sqlite is damaged: quote x .*{AGAIN}"),
         (execute("UPDATE quotes SET row = 40 WHERE row = 3"), rf"index\.sqlite is damaged: .*beyond.*{AGAIN}"),

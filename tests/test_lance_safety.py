@@ -81,7 +81,7 @@ DAMAGE: dict[str, tuple[dict[str, Any], str]] = {
     "length": ({"chars": 1}, "a length"),
     "words": ({"words": "none of them"}, "words that it does not have"),
     "number of words": ({"word_count": 99}, "words"),
-    "checksum": ({"checksum": 1}, "the vector of row 3 is not what was written"),
+    "checksum": ({"checksum": 1}, "the vector of row 3 does not match its checksum"),
     "a vector of another length": ({"vector": [0.0] * 32}, "not a unit vector"),
     "a vector that is no number": ({"vector": [float("nan")] * 32}, "not a unit vector"),
     "no file": ({"files": [], "lines": []}, "belongs to no source"),
@@ -113,7 +113,7 @@ def test_verify_finds_a_vector_that_was_turned(shared: Library) -> None:
             lambda: index.quotes([3]),
             lambda: index.vectors(np.array([3])),
         ):
-            with pytest.raises(IndexUnusableError, match="vector of row 3 is not what was written"):
+            with pytest.raises(IndexUnusableError, match="vector of row 3 does not match its checksum"):
                 use()
 
 
@@ -123,7 +123,7 @@ def test_a_search_shows_nothing_that_was_changed(shared: Library, values: dict[s
     merge(shared, 3, **values)
     with (
         open_index(shared.directory) as index,
-        pytest.raises(IndexUnusableError, match="is not what was written"),
+        pytest.raises(IndexUnusableError, match="does not match its checksum"),
     ):
         find(index, shared.encoder, ["anything"], FindOptions(top=12))
 

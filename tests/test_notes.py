@@ -52,7 +52,7 @@ def test_a_note_that_was_damaged_is_found(library: Library) -> None:
     with open_to_write(library.directory, library.models) as writer:
         writer.connection.execute("UPDATE quotes SET note = 'yours'")
     with open_index(library.directory) as index:
-        with pytest.raises(IndexUnusableError, match="is not what was written"):
+        with pytest.raises(IndexUnusableError, match="does not match its checksum"):
             index.quotes([0])
         with pytest.raises(IndexUnusableError, match="was stored with another work, year, place, date, note"):
             verify(index)

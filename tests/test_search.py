@@ -130,7 +130,7 @@ def test_low_scores_are_left_out(index: Index, encoder: FakeEncoder) -> None:
 @pytest.mark.parametrize("top", [0, -3])
 def test_at_least_one_hit_is_asked_for(index: Index, encoder: FakeEncoder, top: int) -> None:
     """To ask for no hits is a usage error."""
-    with pytest.raises(UsageError, match="top is below 1"):
+    with pytest.raises(UsageError, match="at least 1"):
         find(index, encoder, ["hope"], FindOptions(top=top))
 
 
@@ -268,7 +268,7 @@ def test_more_like_a_text_that_nobody_said(index: Index, encoder: FakeEncoder) -
     for like in ("a new text on hope", "deadbeef"):
         (hits,) = find(index, encoder, [""], FindOptions(top=4, like=like))
         assert texts(hits) == texts_of(index, [row for _, row in naive(index, encoder, like)[:4]])
-    with pytest.raises(UsageError, match="should be like is empty"):
+    with pytest.raises(UsageError, match="should resemble is empty"):
         find(index, encoder, [""], FindOptions(like="  "))
 
 

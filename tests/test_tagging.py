@@ -432,10 +432,10 @@ def test_verification_finds_damaged_proposals(filled: Library, name: str) -> Non
 
 @pytest.mark.parametrize("name", ["another proposal", "a proposal lost"])
 def test_a_shown_proposal_is_compared_with_its_checksum(filled: Library, name: str) -> None:
-    """A proposal that is not what was written is never shown, nor one that is lost passed over."""
+    """A proposal that does not match its checksum is never shown, nor one that is lost passed over."""
     write(filled)
     change(filled, *DAMAGES[name])
-    with open_index(filled.directory) as index, pytest.raises(IndexUnusableError, match="is not what was written"):
+    with open_index(filled.directory) as index, pytest.raises(IndexUnusableError, match="does not match its checksum"):
         index.quotes(index.rows_where(Filter()))
 
 
@@ -443,9 +443,9 @@ def test_damage_gets_no_right_checksum(filled: Library) -> None:
     """A damaged quote gets no right checksum, neither when proposals are stored nor when they are forgotten."""
     write(filled)
     change(filled, "UPDATE quotes SET text = 'hate and hate' WHERE text = 'love and love'")
-    with pytest.raises(IndexUnusableError, match="is not what was written"):
+    with pytest.raises(IndexUnusableError, match="does not match its checksum"):
         write(filled, tags=["bread"])
-    with pytest.raises(IndexUnusableError, match="is not what was written"):
+    with pytest.raises(IndexUnusableError, match="does not match its checksum"):
         forget_all(filled)
     with open_index(filled.directory) as index, pytest.raises(IndexUnusableError, match="is damaged: quote"):
         verify(index)
@@ -478,9 +478,7 @@ def test_an_older_index_is_brought_up_to_date(filled: Library, statements: tuple
     before = filled.quotes()
     change(filled, *statements)
     filled.encoder.encoded.clear()
-    with pytest.raises(
-        IndexUnusableError, match=r"reads format 4\. To bring it up to date, with nothing encoded again"
-    ):
+    with pytest.raises(IndexUnusableError, match=r"reads format 4\. To upgrade it, without encoding anything again"):
         open_index(filled.directory)
     assert filled.update().encoded == 0
     assert filled.encoder.encoded == []

@@ -181,13 +181,13 @@ def test_an_index_that_is_missing_is_an_error(home: Path, tmp_path: Path) -> Non
 
 
 def test_a_changed_quote_is_not_shown(library: Library) -> None:
-    """A quote that is not what was written is an error that says what mends it."""
+    """A quote that does not match its checksum is an error that says what mends it."""
     library.update(library.write("a.txt", "Hope is the thing with feathers."))
     path = library.directory / "index.sqlite"
     data = path.read_bytes()
     assert data.count(b"feathers") >= 1
     path.write_bytes(data.replace(b"the thing with feathers", b"the thing with leathers"))
-    with pytest.raises(IndexUnusableError, match="is not what was written"):
+    with pytest.raises(IndexUnusableError, match="does not match its checksum"):
         quote_of_the_day(library.directory, DAY)
 
 

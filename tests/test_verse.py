@@ -104,7 +104,7 @@ def test_damage_is_found(library: Library, column: str) -> None:
     with open_to_write(library.directory, library.models) as writer:
         writer.connection.execute(f"UPDATE quotes SET {column} = replace({column}, '0', '1') || ' '")
     with open_index(library.directory) as index:
-        with pytest.raises(IndexUnusableError, match="is not what was written"):
+        with pytest.raises(IndexUnusableError, match="does not match its checksum"):
             index.quotes([0])
         with pytest.raises(IndexUnusableError, match="was stored with another work, year, place, date"):
             verify(index)

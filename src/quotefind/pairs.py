@@ -26,7 +26,7 @@ from quotefind.text import is_unicode, normalise
 
 # Rows compared at a time: a block of scores is 2048 x 2048 float32, 16 MB, whatever the size of the index.
 _BLOCK = 2048
-# The most that a killed process can lose of a long comparison.
+# The most work, in seconds, that a killed process can lose.
 _SECONDS_BETWEEN_CHECKPOINTS = 30.0
 
 
@@ -49,17 +49,17 @@ def similarities(encoder: Encoder, texts: Sequence[str]) -> NDArray[np.float64]:
     """Return the cosine similarities (n, n) float64, in [-1, 1], of every two of the n `texts`.
 
     Raises:
-        UsageError: a text is empty.
+        UsageError: a text is empty or not valid UTF-8.
     """
     vectors = encoder.encode_quotes([_checked(text) for text in texts])
     return cosine_scores(vectors, vectors)
 
 
 def score_pairs(encoder: Encoder, pairs: Sequence[tuple[str, str]]) -> list[float]:
-    """Return the cosine similarity of the two texts of each of `pairs`, in order; each text is encoded once.
+    """Return the cosine similarity of the two texts of each pair, in order; each text is encoded once.
 
     Raises:
-        UsageError: a text is empty.
+        UsageError: a text is empty or not valid UTF-8.
     """
     texts = list(dict.fromkeys(_checked(text) for pair in pairs for text in pair))
     number = {text: position for position, text in enumerate(texts)}
@@ -71,10 +71,10 @@ def score_pairs(encoder: Encoder, pairs: Sequence[tuple[str, str]]) -> list[floa
 def nearest_quotes(
     index: Index, encoder: Encoder, text: str, top: int, *, min_score: float | None = None, where: Filter | None = None
 ) -> list[Pair]:
-    """Return the `top` quotes of `index` closest to `text`, paired with it; quotes with its words are excluded.
+    """Return the `top` quotes of `index` closest to `text`, paired with it; quotes with the same text are excluded.
 
     Raises:
-        UsageError: `text` is empty.
+        UsageError: `text` is empty or not valid UTF-8.
     """
     text = _checked(text)
     options = FindOptions(top=top, min_score=min_score, where=where or Filter(), like=text)
@@ -93,8 +93,8 @@ def closest_pairs(
 ) -> list[Pair]:
     """Return the `top` closest pairs of quotes of `index`, closest first; ties by row.
 
-    Exact: every pair is compared, block by block, in memory that does not grow with the index. The time grows with the
-    square of the number of quotes.
+    The result is exact: every pair is compared, block by block. Memory use does not grow with the index; the time grows
+    with the square of the number of quotes.
 
     Args:
         index: the index whose quotes are compared.
@@ -135,7 +135,7 @@ def mined(
             key.
         progress: called after each block.
         checkpoints: a directory to save progress in: every half minute, and on an interrupt, also while the caller
-            uses the pairs (a note on the KeyboardInterrupt then says so). The same call on the same quotes continues
+            uses the pairs (a note on the KeyboardInterrupt then says so). The same call on the same quotes resumes
             from there.
     """
     blocks = -(-len(rows) // _BLOCK)
@@ -159,7 +159,7 @@ def mined(
             if keep is not None:
                 kept = keep(pairs)
                 near, pairs = near[kept], pairs[kept]
-            # One assignment, so that an interrupt finds all of a block or none of it.
+            # A single assignment, so that an interrupt finds either all of a block or none of it.
             found = _with(found, pairs, scores_at(near, left, right), top, min_score)
             progress("comparing", found.done, total)
             if checkpoint is not None and time.monotonic() - saved > _SECONDS_BETWEEN_CHECKPOINTS:
@@ -175,7 +175,7 @@ def mined(
 
 
 def _loaded(checkpoint: Checkpoint) -> MinedPairs | None:
-    """Return what was mined by an earlier run, or None if nothing usable was saved."""
+    """Return the pairs mined by an earlier run, or None if nothing usable was saved."""
     saved = checkpoint.load()
     if saved is None or saved.keys() != {"done", "rows", "scores"}:
         return None
@@ -194,7 +194,7 @@ def _save(checkpoint: Checkpoint, found: MinedPairs) -> bool:
 
 
 def _near(left: Vectors, right: Vectors, cut: float, top: int, *, within: bool) -> NDArray[np.int64]:
-    """Return the positions (m, 2) in `left` and `right` of pairs that may be among the `top` and not below `cut`."""
+    """Return the positions (m, 2) in `left` and `right` of pairs that may be among the `top` with at least `cut`."""
     scores = left @ right.T
     if within:
         scores[np.tri(len(left), dtype=bool)] = -np.inf

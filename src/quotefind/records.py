@@ -9,21 +9,21 @@ from quotefind.text import fold_name
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A quotation and what is known of it.
+    """A quotation and what is known about it.
 
     Attributes:
         text: the words, normalised (see `text.normalise`), never empty; "\n" between the lines of verse and dialogue.
-        author: who said or wrote it; None where unknown.
-        work: the title of the work it comes from; None where unknown.
-        year: the year of the work, negative for BCE; None where unknown.
-        tags: tags, in the order in which the source gives them.
+        author: who said or wrote it; None if unknown.
+        work: the title of the work it comes from; None if unknown.
+        year: the year of the work, negative for BCE; None if unknown.
+        tags: its tags, in the order of the source.
         source: the file it was read from, or "bundled" or "-"; None for a quote made in memory.
-        line: the line in that file on which it starts, or the row of a database, counted from 1.
+        line: the line on which it starts in that file, or its row in a database, counted from 1; None if unknown.
         id: 16 hexadecimal digits made from text and author, the same in every index; None before indexing.
-        proposed: tags that `quotefind tag` proposed, the best first; none where the quote has tags of its own.
-        note: the collector's own remark, its white space folded; None where there is none.
-        place: where in the work, as the source writes it ("ch. 2, p. 91", "location 1204"); None where unknown.
-        added: when it was highlighted or collected, ISO 8601: a date, or a date and a time to the second; None where
+        proposed: tags that `quotefind tag` proposed, best first; empty if the quote has tags of its own.
+        note: the collector's own remark, with its white space collapsed; None if there is none.
+        place: where in the work, as the source writes it ("ch. 2, p. 91", "location 1204"); None if unknown.
+        added: when it was highlighted or collected, in ISO 8601: a date, or a date and a time to the second; None if
             unknown.
     """
 
@@ -46,8 +46,8 @@ class Hit:
     """A quote found for a query.
 
     Attributes:
-        query: the request, as it was asked.
-        rank: 1 for the best hit of that query.
+        query: the query, unchanged.
+        rank: 1 for the best hit of the query.
         score: cosine similarity of query and quote, in [-1, 1].
         quote: the quote.
     """
@@ -60,10 +60,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two texts and how close they are.
+    """Two texts and their similarity.
 
     Attributes:
-        rank: 1 for the closest pair of a listing.
+        rank: 1 for the closest pair of a list.
         score: cosine similarity, in [-1, 1].
         a: the first text.
         b: the second text.
@@ -76,5 +76,5 @@ class Pair:
 
     @property
     def conflict(self) -> bool:
-        """Whether both texts carry an author and the two names differ."""
+        """Whether both texts have an author and the two names differ."""
         return bool(self.a.author and self.b.author and fold_name(self.a.author) != fold_name(self.b.author))

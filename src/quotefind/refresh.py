@@ -1,4 +1,4 @@
-"""Bring an index up to date before it is searched, or say that it is not; and keep it open between searches."""
+"""Bring an index up to date before a search, or warn that it is out of date; keep it open between searches."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from quotefind.index.interface import OpenEncoder
     from quotefind.index.lance.machines import Machines
 
-# A search waits at most this many seconds for a refresh.
+# The longest time, in seconds, that a search waits for a refresh.
 PATIENCE = 10.0
 
 
@@ -36,15 +36,16 @@ def open_fresh(
     """Open the index at `location` for searching; bring it up to date first if that takes at most ten seconds.
 
     If the default index is missing, it is made from the bundled quotes. A search never writes to a shared index; if its
-    sources have changed, the user is told. What took too long once is not tried again until the sources change.
+    sources have changed, `tell` is called. A refresh that once took too long is not tried again until the sources
+    change.
 
     Args:
         location: where the index is.
         open_encoder: called when texts must be encoded.
-        refresh: False to search the index as it is, whatever happened to the sources.
+        refresh: False to search the index as it is, even if the sources have changed.
         cluster, exact: as for `stores.open_index`.
         tell: called with a sentence for the user about what was done or not done.
-        progress: told what is going on.
+        progress: called as the work advances.
 
     Raises:
         IndexUnusableError: the index cannot be used.
@@ -72,7 +73,7 @@ def _make_default(
 ) -> None:
     tell("There is no index yet; making it from the bundled quotes.")
     with open_to_write(location, open_encoder, wait=600.0) as writer:
-        if writer.manifest is None:  # another process may have made it meanwhile
+        if writer.manifest is None:  # another process may just have made it
             writer.update([Source(BUNDLED)], progress=progress)
 
 
@@ -109,13 +110,13 @@ def _refresh(
     except QuotefindError as error:
         if isinstance(error, IndexUnusableError) and not index_exists(location):
             raise
-        tell(f"The sources have changed, but the index could not be refreshed, and answers as it is. {error}")
+        tell(f"The sources have changed, but the index could not be refreshed; answering from it as it is. {error}")
 
 
 class SearchSession:
-    """An index and its encoder that stay open between searches, and follow what others write to the index.
+    """An index and its encoder, kept open between searches; each search sees what other processes have committed.
 
-    Between searches no state of the index is held, so that writers need not keep an old one.
+    No state of the index is held between searches, so that writers need not keep an old one.
 
     Attributes:
         location: where the index is.
@@ -148,24 +149,24 @@ class SearchSession:
         self._tell = tell
         self._index: Index | None = None
         self._encoder: Encoder | None = None
-        self._stays_stale = False  # what failed once is not tried again before each search
+        self._stays_stale = False  # a failed refresh is not repeated before each search
 
     @property
     def mapped(self) -> int:
-        """How many bytes of files are mapped into memory."""
+        """The number of bytes of files that are mapped into memory."""
         return self._index.mapped if self._index is not None else 0
 
     @contextmanager
     def answering(self, open_encoder: OpenEncoder, progress: Progress = silent) -> Iterator[tuple[Index, Encoder]]:
-        """Give the index in its newest state, and its encoder.
+        """Yield the index in its newest state, and its encoder.
 
         Args:
-            open_encoder: called for the first search, and when the index has another model.
-            progress: told what is going on.
+            open_encoder: called for the first search, and when the model of the index has changed.
+            progress: called as the work advances.
 
         Raises:
             IndexUnusableError: the index cannot be used.
-            ModelError: its model cannot.
+            ModelError: its model cannot be used.
         """
 
         def encoder_for(model: str | None, fingerprint: str | None) -> Encoder:
@@ -178,7 +179,7 @@ class SearchSession:
 
     @contextmanager
     def reading(self, open_encoder: OpenEncoder, progress: Progress = silent) -> Iterator[Index]:
-        """Give the index alone; `open_encoder` is called only if the index must be refreshed."""
+        """Yield only the index; `open_encoder` is called only if the index must be refreshed."""
         index = self._newest(open_encoder, progress)
         try:
             yield index
@@ -186,7 +187,7 @@ class SearchSession:
             index.release()
 
     def names(self, kind: str, beginning: str) -> list[str]:
-        """Return names that complete `beginning`, as `Index.names`; none while no index is open."""
+        """Return names that complete `beginning`, see `Index.names`; none while no index is open."""
         return self._index.names(kind, beginning) if self._index is not None else []
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Find: from requests to hits, by meaning, with filters, diversity and full-text search where asked for."""
+"""Find quotes by meaning: queries to hits, with filters and, if wanted, diversity and full-text search."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from quotefind.records import Hit, Quote
 from quotefind.similarity import Ranking, Vectors, cosine_scores, unit_rows
 from quotefind.text import fold_name, is_blank, is_unicode, normalise
 
-# How many candidates diversity chooses from, at least, and for each hit that is wanted.
+# The number of candidates that diversity chooses from: the minimum, and per hit.
 _POOL = 100
 _POOL_PER_HIT = 10
-_LARGE_POOL = 1000  # where so many hits are wanted, more candidates than hits are not worth their time
-# How many candidates each of the two rankings gives to a hybrid one, and what shared words weigh there beside the
-# cosine: chosen on the held-out authors, see benchmarks/README.md.
+_LARGE_POOL = 1000  # from this many hits on, more candidates than hits are not worth their time
+# In hybrid search: the number of candidates from each of the two rankings, and the weight of shared words relative to
+# the cosine. Chosen on the held-out authors; see benchmarks/README.md.
 _HYBRID_POOL = 1000
 _WORDS_WEIGHT = 0.4
 # The weight of relevance against novelty in maximal marginal relevance.
 _RELEVANCE = 0.7
-# A query of which less than this is left once --not is taken away says nothing but what is not wanted.
+# If less than this length of a query is left after removing --not, the query says nothing else.
 _LEFT = 0.05
 
-# Words of asking, not of what is asked for; full-text search leaves them out.
+# Words that phrase a query rather than say what it is about; full-text search ignores them.
 _ASKING = frozenset(
     re.findall(
         r"\w+",
@@ -49,13 +49,13 @@ class FindOptions:
     """How to search.
 
     Attributes:
-        top: how many hits a query gets at most.
-        min_score: leave out hits with a lower cosine similarity.
-        where: which quotes may answer.
-        like: an id of a quote, or a text, that hits shall be like; that quote itself is left out.
-        unlike: texts that hits shall be away from.
+        top: the maximum number of hits per query.
+        min_score: the lowest cosine similarity of a hit, in [-1, 1]; None for no limit.
+        where: which quotes may be found.
+        like: the id of a quote, or a text, that hits should resemble; that quote itself is not a hit.
+        unlike: texts that hits should not resemble.
         diverse: prefer hits that differ from each other.
-        one_per_author: of each author the best hit only; quotes without author all count as different.
+        one_per_author: only the best hit of each author; quotes without an author count as by different authors.
         hybrid: also rank by the words that query and quote share.
     """
 
@@ -70,24 +70,24 @@ class FindOptions:
 
 
 def find(index: Index, encoder: Encoder, queries: Sequence[str], options: FindOptions | None = None) -> list[list[Hit]]:
-    """Return for each of `queries` its hits, best first.
+    """Return the hits of each of `queries`, best first.
 
     Args:
         index: what to search.
         encoder: the one that the index was made with.
-        queries: the requests; one empty request is allowed where `options.like` says what to look for.
+        queries: what to look for, in plain words; a query may be empty if `options.like` is set.
         options: how to search; None for the defaults.
 
     Raises:
-        UsageError: a query is empty, `top` is below 1, `unlike` leaves nothing of a query, or the encoder is not that
-            of the index.
+        UsageError: a query is empty, `top` is below 1, `unlike` leaves nothing of a query, or the encoder is not the
+            one that the index was made with.
         TypeError: `queries` is a string.
     """
     if isinstance(queries, str):
         raise TypeError(f"queries must be a sequence of strings; for one query, pass a list: [{queries!r}]")
     options = options or FindOptions()
     if options.top < 1:
-        raise UsageError("At least one hit must be asked for (top is below 1).")
+        raise UsageError("The number of hits (top) must be at least 1.")
     if options.like is None and any(map(is_blank, queries)):
         raise UsageError('The query is empty. Say what you are looking for, as in: "hope in hard times"')
     if not all(map(is_unicode, (*queries, *options.unlike, options.like or ""))):
@@ -115,16 +115,17 @@ def find(index: Index, encoder: Encoder, queries: Sequence[str], options: FindOp
 
 
 def diversify(vectors: Vectors, relevance: NDArray[np.float64], k: int) -> list[int]:
-    """Return the positions of `k` of the n candidates by maximal marginal relevance, in the order of choice.
+    """Return the positions of `k` of the n candidates by maximal marginal relevance, in the order of their selection.
 
-    Next is the candidate d with the highest L * sim(d, query) - (1 - L) * max over chosen c of sim(d, c), with L = 0.7:
+    The next candidate selected is the d with the highest L * sim(d, query) - (1 - L) * max over selected c of
+    sim(d, c), with L = 0.7:
     Carbonell and Goldstein, "The Use of MMR, Diversity-Based Reranking for Reordering Documents and Producing
     Summaries", SIGIR 1998.
 
     Args:
         vectors: (n, d) float32 unit rows.
-        relevance: (n,) similarity of each to the query.
-        k: how many; clamped to n.
+        relevance: (n,) float64, the similarity of each candidate to the query.
+        k: the number of candidates to select; clamped to n.
     """
     nearest = np.full(len(vectors), -np.inf)
     chosen: list[int] = []
@@ -138,7 +139,7 @@ def diversify(vectors: Vectors, relevance: NDArray[np.float64], k: int) -> list[
 
 
 def search_terms(query: str) -> list[str]:
-    """Return the words of `query` that say what is asked for; all of its words where none does."""
+    """Return the words of `query` that say what it is about; all of its words if none does."""
     words = list(dict.fromkeys(re.findall(r"\w+", query.casefold())))
     return [word for word in words if word not in _ASKING] or words
 
@@ -155,7 +156,7 @@ def _liked(index: Index, encoder: Encoder, like: str | None) -> _Liked | None:
         return None
     text = normalise(like)
     if not text:
-        raise UsageError("The quote that hits should be like is empty; give its id or a text.")
+        raise UsageError("The quote that hits should resemble is empty; give its id or a text.")
     row = index.row_of(text) if re.fullmatch(r"[0-9a-fA-F]{6,16}", text) else None
     if row is None and re.fullmatch(r"[0-9a-f]{16}", text):
         raise UsageError(f"No quote of this index has the id {text}.")
@@ -166,9 +167,9 @@ def _liked(index: Index, encoder: Encoder, like: str | None) -> _Liked | None:
 
 
 def _aimed(encoder: Encoder, queries: Sequence[str], liked: _Liked | None, unlike: Sequence[str]) -> Vectors:
-    """Return the unit vectors (q, d) of what is looked for: words and liked quote together, without what is unwanted.
+    """Return the unit vectors (q, d) to search for: query and liked quote together, minus the unwanted texts.
 
-    What is unwanted is taken away by orthogonal negation: Widdows, "Orthogonal Negation in Vector Spaces for Modelling
+    Unwanted texts are removed by orthogonal negation: Widdows, "Orthogonal Negation in Vector Spaces for Modelling
     Word-Meanings and Document Retrieval", ACL 2003.
     """
     asked = [query for query in queries if not is_blank(query)]
@@ -199,10 +200,10 @@ def _kept(
 def _choose(
     index: Index, vector: Vectors, query: str, excluded: frozenset[int], options: FindOptions
 ) -> list[tuple[int, float]]:
-    """Return (row, score) of the hits of one query where the nearest alone will not do."""
+    """Return (row, score) of the hits of one query if options need more than the nearest quotes."""
     pool = max(_POOL, min(_POOL_PER_HIT * options.top, _LARGE_POOL), options.top) + len(excluded)
     if options.hybrid:
-        pool = max(pool, _HYBRID_POOL)  # the order of the first hits must not depend on how many are wanted
+        pool = max(pool, _HYBRID_POOL)  # the order of the first hits must not depend on `top`
     while True:
         (ranking,) = index.search(vector[None], pool, options.where)
         rows, scores = ranking.rows, ranking.scores
@@ -220,7 +221,7 @@ def _choose(
         pool *= 4
     if options.diverse and kept:
         vectors = index.vectors(np.array([row for row, _ in kept]))
-        # In the order of the ranking, which fusion may have made; for the cosine alone it is that of the scores.
+        # The scores in descending order, because a hybrid ranking is not in the order of the cosine.
         relevance = np.sort(np.array([score for _, score in kept]))[::-1]
         picked = diversify(vectors, relevance, options.top)
         kept = [kept[position] for position in picked]
@@ -232,8 +233,8 @@ def _blended(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return the rows of both rankings, best first, and their cosine similarities; ties by row.
 
-    The order is that of cosine + 0.4 BM25, the latter as a share of its upper bound: a convex combination, which Bruch,
-    Gai and Ingber found better than the fusion of ranks ("An Analysis of Fusion Functions for Hybrid Retrieval",
+    They are ordered by cosine + 0.4 BM25, with BM25 as a fraction of its upper bound. This is a convex combination,
+    which Bruch, Gai and Ingber found better than rank fusion ("An Analysis of Fusion Functions for Hybrid Retrieval",
     ACM TOIS 2023).
     """
     rows = np.union1d(nearest.rows, by_words.rows)

@@ -35,14 +35,14 @@ def open_index(location: Location, *, cluster: Machines | None = None, exact: bo
     """Open the index at `location` for searching.
 
     Args:
-        location: the name of an index, or its directory; or the path or address of a Lance dataset, which ends in
+        location: the name of an index, its directory, or the path or address of a Lance dataset, which ends in
             ".lance".
         cluster: search on these machines; for a Lance dataset only.
-        exact: compare every quote, even if a large Lance dataset has an approximate index; a local index always does.
+        exact: compare every quote, even if a Lance dataset has an approximate vector index; a local index always does.
 
     Raises:
-        IndexUnusableError: there is none, or its files do not belong together.
-        ModelError: it is a Lance dataset, and the extra `scale` is missing.
+        IndexUnusableError: there is no index, or its files do not belong together.
+        ModelError: it is a Lance dataset, and the extra `scale` is not installed.
         UsageError: a `cluster` is given for a local index.
     """
     location = _located(location)
@@ -58,10 +58,10 @@ def open_index(location: Location, *, cluster: Machines | None = None, exact: bo
 
 @contextmanager
 def open_lookup(location: Location, *, missing_ok: bool = False) -> Iterator[Lookup | None]:
-    """Open the index at `location` for a quote or two; None if there is none and `missing_ok` allows that.
+    """Open the index at `location` to look up single quotes; yield None if it is missing and `missing_ok` is set.
 
     Raises:
-        IndexUnusableError: it cannot be used.
+        IndexUnusableError: the index cannot be used.
         ModelError: as for `open_index`.
     """
     location = _located(location)
@@ -84,7 +84,7 @@ def open_lookup(location: Location, *, missing_ok: bool = False) -> Iterator[Loo
 def open_to_write(
     location: Location, open_encoder: OpenEncoder, *, wait: float = 0.0, cluster: Machines | None = None
 ) -> Iterator[IndexWriter]:
-    """Open the index at `location` for writing, by one process at a time; it is made if it is missing.
+    """Open the index at `location` for writing, by one process at a time; make it if it is missing.
 
     Args:
         location: as for `open_index`.
@@ -93,7 +93,7 @@ def open_to_write(
         cluster: encode on these machines; for a Lance dataset only.
 
     Raises:
-        IndexUnusableError: another process writes it, or its files cannot be used.
+        IndexUnusableError: another process is writing the index, or its files cannot be used.
         ModelError, UsageError: as for `open_index`.
     """
     location = _located(location)
@@ -111,7 +111,7 @@ def open_to_write(
 
 
 def verify(index: Index, progress: Progress = silent) -> int:
-    """Check every vector, every checksum and everything that searches look at; return how many quotes were checked.
+    """Check every vector, every checksum and everything that searches use; return the number of quotes checked.
 
     Raises:
         IndexUnusableError: something is wrong; the message lists the first problems and says how to fix them.
@@ -130,13 +130,13 @@ def verify(index: Index, progress: Progress = silent) -> int:
 
 
 def _located(location: Location) -> Location:
-    """Return where the index is: a string may be a name, as for the option --index."""
+    """Return the location of an index; a string may be a name, as in the option --index."""
     return index_location(location) if isinstance(location, str) else location
 
 
 def _check_cluster(location: Location, cluster: Machines | None) -> None:
     if cluster is not None:
         raise UsageError(
-            f"--ray and --workers are for an index that machines share, a Lance dataset, whose name ends in .lance; "
-            f"{location} is not one. As in: --index /shared/quotes.lance or --index s3://bucket/quotes.lance"
+            f"--ray and --workers need a Lance dataset, whose name ends in .lance; {location} is not one. "
+            "As in: --index /shared/quotes.lance or --index s3://bucket/quotes.lance"
         )

@@ -163,7 +163,7 @@ def propose_tags(
 
     Raises:
         UsageError: `top` is below 1, there are no tags, or `min_score` is None and the model has no threshold.
-        IndexUnusableError: a row is not what was written.
+        IndexUnusableError: a row does not match its checksum.
     """
     if top < 1:
         raise UsageError("The number of tags must be at least 1 (--top 1).")

@@ -7,7 +7,7 @@ import unicodedata
 
 # Opening mark -> the mark that closes it. Only a pair around the whole text is dropped.
 _QUOTATION_MARKS = {'"': '"', "“": "”", "„": "“”", "«": "»", "»": "«", "‟": "”", "「": "」", "『": "』", "‘": "’"}
-# Letters that Unicode does not take apart, though people type them without their strokes.
+# Letters that Unicode does not decompose, though people type them without their strokes.
 _STROKES = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th"})
 # Between the first and the last name of a person.
 _PARTICLES = ("de", "del", "della", "der", "den", "da", "di", "du", "la", "le", "van", "von", "ter", "zu", "al", "ibn")
@@ -17,19 +17,19 @@ _FIRST_NAMES = (
     rf"(?: (?:[^\W\d_a-z][\w'’.-]*|{'|'.join(_PARTICLES)})){{0,3}}"
 )
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
-# These two are compiled where they are needed, which a search does not.
-# What a spreadsheet takes for a formula, also in its wide form, with the apostrophes that guard it.
+# These two are compiled only when needed, because a search needs neither.
+# What a spreadsheet takes for a formula, in ASCII or full-width characters, with the apostrophes that guard it.
 _FORMULA = r"(?s)'*[\t\r]*(?:[=＝]|[+\-@＋－＠].*[(|])"
-# Letters, digits and blanks do not combine: more than 100 characters that do, in a row, stand in such a run.
+# A run of more than 100 combining characters is within a match: letters, digits and blanks do not combine.
 _SIGNS = r"[^\x00-\u02ff\w\s]{101,}"
 
 
 def normalise(text: str, *, keep_lines: bool = False) -> str:
-    """Return `text` in NFC, white space folded to single spaces, surrounding quotation marks dropped.
+    """Return `text` in NFC, with white space collapsed to single spaces and surrounding quotation marks dropped.
 
-    A mark that occurs again inside the text is part of it ('"Yes," he said, "no."'), so the pair stays. With
-    `keep_lines`, line breaks are kept, and of several blank lines in a row one: `one_line` of that is what this
-    returns without `keep_lines`.
+    If a mark occurs again inside the text ('"Yes," he said, "no."'), the pair is part of the text and stays. With
+    `keep_lines`, line breaks are kept, and several blank lines become one; `one_line` of that result is the result
+    without `keep_lines`.
     """
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
@@ -47,12 +47,12 @@ def normalise(text: str, *, keep_lines: bool = False) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return `text` with its white space, line breaks included, folded to single spaces."""
+    """Return `text` with its white space, including line breaks, collapsed to single spaces."""
     return " ".join(text.split())
 
 
 def with_slashes(text: str) -> str:
-    """Return `text` on one line, as verse is cited: " / " between lines, " // " between stanzas."""
+    """Return `text` on one line, in the way verse is cited: " / " between lines, " // " between stanzas."""
     return text.replace("\n\n", " // ").replace("\n", " / ")
 
 
@@ -62,7 +62,7 @@ def is_blank(text: str) -> bool:
 
 
 def fold(text: str) -> str:
-    """Return `text` for comparison: no accents, no case, words and numbers separated by single spaces."""
+    """Return `text` for comparison: only words and numbers, without accents and case, separated by single spaces."""
     if text.isascii():
         return _NOT_ALPHANUMERIC.sub(" ", text.lower()).strip()
     bare = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
@@ -70,10 +70,10 @@ def fold(text: str) -> str:
 
 
 def fold_name(name: str) -> str:
-    """Return the name of a person for comparison, folded, with the first name first: "Austen, Jane" is "jane austen".
+    """Return the folded name of a person, with the first name first: "Austen, Jane" becomes "jane austen".
 
-    A comma parts last and first name only where one last name, perhaps with particles, is before it, and names with
-    capitals or initials are after it: not in "King, Jr.", and not in "Jane Austen, Emma", an author and a work.
+    A comma separates last and first names only if a single last name, perhaps with particles, comes before it, and
+    capitalised names or initials come after it: not in "King, Jr.", and not in "Jane Austen, Emma" (author and work).
     """
     last, comma, first = name.partition(",")
     if not comma or not re.fullmatch(_LAST_NAME, last.strip()) or not re.fullmatch(_FIRST_NAMES, first.strip()):
@@ -82,7 +82,7 @@ def fold_name(name: str) -> str:
 
 
 def last_name_first(folded: str) -> tuple[str, ...]:
-    """Return a folded name as it is where the last name comes first: "beethoven ludwig van", "van beethoven ludwig"."""
+    """Return a folded name with the last name first: "beethoven ludwig van" and "van beethoven ludwig"."""
     words = folded.split()
     if len(words) < 2:
         return ()
@@ -94,9 +94,9 @@ def last_name_first(folded: str) -> tuple[str, ...]:
 
 
 def piles_marks(text: str) -> bool:
-    """Whether more than 100 combining characters follow each other in `text`, as in no language.
+    """Whether `text` has more than 100 combining characters in a row, which no language needs.
 
-    Normal forms sort them by insertion: for a hundred thousand of them that takes a minute.
+    Unicode normalisation sorts them by insertion, which takes a minute for a hundred thousand of them.
     """
     if text.isascii():
         return False
@@ -110,7 +110,7 @@ def piles_marks(text: str) -> bool:
 
 
 def guard_formula(cell: str) -> str:
-    """Return `cell` with an apostrophe before it where a spreadsheet would run it as a formula."""
+    """Return `cell` with an apostrophe before it if a spreadsheet would run it as a formula."""
     return f"'{cell}" if re.match(_FORMULA, cell) else cell
 
 
@@ -120,22 +120,22 @@ def unguard_formula(cell: str) -> str:
 
 
 def wrapped(text: str, width: int) -> str:
-    """Return `text` with line ends in place of blanks, so that a line has at most `width` characters, or one word."""
+    """Return `text` broken at blanks into lines of at most `width` characters; a longer word has its own line."""
     return re.sub(rf"(.{{1,{width}}})(?: |$)", r"\1\n", text).rstrip("\n")
 
 
 def counted(number: int, what: str) -> str:
-    """Return `number` with the noun `what`, in the plural where it is not one: "1 quote", "1,567 quotes"."""
+    """Return `number` with the noun `what`, in the plural unless it is 1: "1 quote", "1,567 quotes"."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def is_unicode(text: str) -> bool:
-    """Whether `text` can be written as UTF-8: words of a command line that are not hold halves of surrogate pairs."""
+    """Whether `text` can be written as UTF-8; invalid bytes on the command line become lone surrogates."""
     return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def text_digest(text: str) -> bytes:
-    """Return 16 bytes that identify the normalised `text`, whatever its lines: vectors are reused by them."""
+    """Return 16 bytes that identify the normalised `text` without its line breaks; vectors are reused by this key."""
     from hashlib import sha256  # loads OpenSSL, which a search does not need
 
     return sha256(one_line(text).encode("utf-8")).digest()[:16]
@@ -144,7 +144,7 @@ def text_digest(text: str) -> bytes:
 def quote_id(text: str, author: str | None) -> str:
     """Return the 16 hexadecimal digits that identify the quote with this normalised text and author.
 
-    The folded text counts: line breaks are shown, but do not make another quote.
+    Line breaks do not count: two quotes that differ only in line breaks are the same quote.
     """
     key = f"{one_line(text)}\0{fold(author) if author else ''}"
     from hashlib import sha256

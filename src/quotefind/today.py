@@ -14,7 +14,7 @@ from quotefind.records import Quote
 from quotefind.stores import open_lookup
 from quotefind.text import quote_id
 
-# Up to this many quotes are dealt like a pack of cards: each once before any is repeated.
+# Up to this many quotes are dealt like a pack of cards: each once before any repeats.
 PACK = 1_000
 # 2^64 divided by the golden ratio: see `start_id`.
 _STEP = 0x9E3779B97F4A7C15
@@ -24,15 +24,14 @@ def quote_of_the_day(location: Location, day: date, where: Filter | None = None)
     """Return the quote of `day` among the quotes of the index at `location` that satisfy `where`; None if none does.
 
     It depends only on the day and the ids of these quotes. Up to 1,000 quotes take turns in the order of their ids,
-    which are hashes and so look random: none is repeated before all have had their day. Of more than 1,000 quotes, it
-    is the one with the next id from `start_id(day)` on; so adding or removing one of n quotes changes about one day
-    in n.
+    which are hashes and so look random: none repeats before all have had their day. If there are more, it is the first
+    quote whose id is `start_id(day)` or higher, so adding or removing one of n quotes changes about one day in n.
 
     The matrix is not read, and sources are not refreshed. If the default index does not exist yet, the bundled quotes
     are used.
 
     Raises:
-        IndexUnusableError: the index cannot be used, or the quote is not what was written.
+        IndexUnusableError: the index cannot be used, or the quote does not match its checksum.
     """
     where = where or Filter()
     with open_lookup(location, missing_ok=location == index_location(DEFAULT_INDEX)) as index:

@@ -37,7 +37,7 @@ def copy(text: str) -> None:
 
 
 def _failed(reason: str) -> ModelError:
-    reason = " ".join(reason.split()).rstrip(".")
+    reason = " ".join(reason.split()).partition(" For more information")[0].rstrip(".")
     return ModelError(f"Nothing was copied to the clipboard: {reason[:300]}. {_FIX}")
 
 

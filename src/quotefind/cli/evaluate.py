@@ -147,8 +147,8 @@ def _warn_of_known_quotes(index: Index, models: Sequence[str]) -> None:
 
     if DEFAULT_MODEL in models and any(source.location == BUNDLED for source in index.sources()):
         session.warn(
-            f"{DEFAULT_MODEL} was trained on the bundled quotes and their tags, so these figures are too good to be "
-            "expected of other quotes"
+            f"{DEFAULT_MODEL} was trained on the bundled quotes and their tags, so expect lower figures for other "
+            "quotes"
         )
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from quotefind.index.interface import Index
 
 
-# What a format may have no place for, as messages name it.
+# What a format may be unable to hold, as messages name it.
 _NAMES = {"tags": "tags", "year": "year", "note": "note", "place": "place", "added": "date", "lines": "lines"}
 
 
@@ -72,9 +72,9 @@ def export(
 ) -> None:
     """Export quotes to a file or to stdout.
 
-    "quotefind index" can read the result. markdown, plain and fortune have no room for years, tags, notes, places and
-    dates, and plain has none for the lines of verse. With a fortune file NAME comes its index, NAME.dat, as strfile
-    would write it.
+    "quotefind index" can read the result. markdown, plain and fortune cannot hold years, tags, notes, places and
+    dates, and plain cannot hold the line breaks of verse. A fortune file NAME is written with its index, NAME.dat, as
+    strfile makes it.
 
     \b
         quotefind export > everything.jsonl
@@ -114,7 +114,7 @@ def _check_output(file: Path, index: Index) -> None:
 
 
 def _report(exported: Exported, name: str, file: Path | None, *, quiet: bool) -> None:
-    """Say what was written where, and what the format could not hold."""
+    """Say where the quotes were written, and what the format could not hold."""
     if file and exported.quotes and not quiet:
         session.warn(f"{counted(exported.quotes, 'quote')} written to {file}")
     lacking = [

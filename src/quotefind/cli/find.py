@@ -78,7 +78,7 @@ def find(
 ) -> None:
     """Find quotes that mean what you ask for.
 
-    The words are joined to one query, so quotation marks are optional.
+    All words form one query, so quotation marks are optional.
 
     \b
         quotefind find quotes about family

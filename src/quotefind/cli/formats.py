@@ -13,7 +13,7 @@ FORMAT_KEYS = ("name", "files", "description", "example")
 def formats(style: FormatOption = None) -> None:
     """List the source formats, with examples.
 
-    The format of a file follows from its name. If it does not, "quotefind index --input-format" gives it.
+    Usually the name of a file tells its format. Otherwise, set it with "quotefind index --input-format".
 
     \b
         quotefind formats

@@ -125,7 +125,7 @@ def index(
 
 @dataclass(frozen=True, slots=True)
 class _Changes:
-    """What to do besides reading sources."""
+    """What to do to the index, apart from reading sources."""
 
     remove: tuple[str, ...]
     prune: bool

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def info(index: IndexOption = None, json: JsonOption = False) -> None:
     """Show what an index holds.
 
-    That is its quotes, its sources, its model, its size, and whether it is out of date.
+    This includes its quotes, sources, model and size, and whether it is out of date.
 
     \b
         quotefind info

@@ -41,7 +41,7 @@ def map_(
     output: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="File to write: .html, .png or .svg. - writes HTML to stdout."
+            "--output", "-o", metavar="FILE", help="File to write: .html, .png or .svg, or - for HTML on stdout."
         ),
     ],
     query: Annotated[
@@ -107,7 +107,7 @@ def _kind(file: Path) -> str:
     """Return the suffix of a map that can be written to `file`; raise UsageError if none can."""
     if file == _STDOUT:
         if sys.stdout.isatty():
-            raise UsageError("A map is nothing to read in a terminal. Redirect stdout to a file.")
+            raise UsageError("A map cannot be shown in a terminal. Redirect stdout to a file.")
         return ".html"
     kind = file.suffix.lower()
     if kind not in _KINDS:

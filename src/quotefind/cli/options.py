@@ -165,7 +165,7 @@ WorkersOption = Annotated[
 ]
 ExactOption = Annotated[
     bool,
-    typer.Option("--exact", help="Compare every quote, even where a large shared index would search approximately."),
+    typer.Option("--exact", help="Compare every quote, even if a large shared index would be searched approximately."),
 ]
 
 # For `find` only.
@@ -255,7 +255,7 @@ RemoveOption = Annotated[
 ]
 PruneOption = Annotated[bool, typer.Option("--prune", help="Remove sources that no longer exist, and their quotes.")]
 RebuildOption = Annotated[
-    bool, typer.Option("--rebuild", help="Encode every quote again, with the model of --model if given.")
+    bool, typer.Option("--rebuild", help="Encode every quote again, with --model if it is given.")
 ]
 CompactOption = Annotated[
     bool,

@@ -103,7 +103,7 @@ def write_run(answers: Iterable[tuple[str, Sequence[Hit]]], *, by_score: bool) -
 
 
 def show_quote(quote: Quote, style: OutputFormat) -> None:
-    """Write one quote that was not searched for, and so has no score."""
+    """Write one quote that has no score, because it was not searched for."""
     if style is OutputFormat.table:
         sys.stdout.write(paragraph(quote))
     elif style is OutputFormat.plain:

@@ -54,7 +54,7 @@ def tag(
 ) -> None:
     """Propose tags for quotes that have none.
 
-    Proposed are the tags that are closest to the quote in meaning. Nothing is stored without --write.
+    The tags closest in meaning to a quote are proposed for it. Nothing is stored without --write.
 
     \b
         quotefind tag

@@ -1,7 +1,7 @@
-"""Who said it, and where: the one parser of attributions, for every format that writes them after a dash.
+"""Parse attributions (who said it, and where), for every format that writes them after a dash.
 
-Dashes of four kinds (`—`, `--`, `―`, `~`) always part an attribution from a text. A hyphen or an en dash, and a name in
-brackets, do so only after the end of a sentence or a closing mark, or in a file where most entries are written so.
+Four dashes (`—`, `--`, `―`, `~`) always separate an attribution from a text. A hyphen, an en dash or brackets do so
+only after the end of a sentence or a closing quotation mark, or in a file where most entries are written that way.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _STRONG_MARKS = '"”“»«›‹」』’'
 _COPULA = re.compile(r"\b(?:is|are|was|were|means|equals|ist|sind|est|es|is:)$", re.IGNORECASE)
 _TURNS = re.compile(r"(?:^|[.!?…]\s+)[-–—]\s*[^\W\d_]")
 _LONGEST = 100  # characters after the text
-_LONGEST_ON_OWN_LINE = 250  # fortunes tell whole stories there; also after words in quotation marks
+_LONGEST_ON_OWN_LINE = 250  # fortunes put whole stories there; also after words in quotation marks
 _LONGEST_RAW = 1_000  # with its white space, which is folded; nothing longer is parsed and cached
 _MOST_WORDS = 8
 
@@ -83,7 +83,7 @@ _ADDRESS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """Who said a quote, the work that it is from, the place in that, and its year; one of the first three is known."""
+    """The author of a quote, its work, its place in the work, and its year; one of the first three is known."""
 
     author: str | None
     work: str | None
@@ -94,8 +94,8 @@ class Attribution:
 def split_attribution(text: str, *, loose: bool = False) -> tuple[str, Attribution | None]:
     """Return the words and the attribution of `words — Author, Work`, `words. - Author` or `"words" (Author)`.
 
-    Only what comes after the last dash, or in brackets at the end, and looks like a name is an attribution; otherwise
-    all of `text` is the words. With `loose`, a hyphen or brackets need no end of a sentence before them.
+    What comes after the last dash, or in brackets at the end, is an attribution if it looks like a name; otherwise all
+    of `text` is the words. With `loose`, a hyphen or brackets need not follow the end of a sentence.
     """
     for dash in (_LAST_DASH, _LAST_DASH_AFTER_MARK):
         found = dash.match(text) if "—" in text or "--" in text or "―" in text or "~" in text else None
@@ -116,7 +116,7 @@ def split_attribution(text: str, *, loose: bool = False) -> tuple[str, Attributi
 
 
 def _part(words: str, credit: str) -> tuple[str, Attribution] | None:
-    """Return the words and the attribution where `credit`, after a dash that always parts them, states one."""
+    """Return the words and the attribution if `credit`, which follows a dash that always separates them, is one."""
     attribution = parse_attribution(credit, quoted=_is_quoted(words)) if words else None
     if attribution is None:
         return None
@@ -125,7 +125,7 @@ def _part(words: str, credit: str) -> tuple[str, Attribution] | None:
         if attribution.work is None and (inner := _author_before(words)):  # words — Author — Work
             before, name = inner
             return before, Attribution(name, author)
-        # 'She said -- "Never"', "I have one answer — Silence": what follows goes on with the sentence.
+        # 'She said -- "Never"', "I have one answer — Silence": here the sentence continues after the dash.
         named = author and (is_likely_name(author) or (author[0].isalpha() and " " in author))
         if not named and not (author and _UNNAMED.match(author.casefold())):
             return None
@@ -141,7 +141,7 @@ def _author_before(words: str) -> tuple[str, str] | None:
 
 
 def _named_after_hyphen(text: str, words: str, credit: str) -> tuple[str, Attribution] | None:
-    """Return the words and the attribution where `credit`, after a hyphen or an en dash, is a plain name."""
+    """Return the words and the attribution if `credit`, which follows a hyphen or an en dash, is a plain name."""
     if not words or _COPULA.search(words) or len(_TURNS.findall(text)) > 1:
         return None
     for dash in (" - ", " – "):
@@ -158,17 +158,17 @@ def is_closed(words: str) -> bool:
 
 
 def _is_quoted(words: str) -> bool:
-    """Whether a pair of quotation marks encloses all of `words`, with none of them inside."""
+    """Whether a pair of quotation marks encloses all of `words`, and does not occur inside."""
     closing = _MARKS.get(words[:1], "")
     inner = words[1 : -len(closing)]
     return bool(closing and inner and words.endswith(closing)) and words[0] not in inner and closing not in inner
 
 
 def own_line_attribution(line: str, *, after_hyphen: bool = True) -> Attribution | None:
-    """Return the attribution that a line of its own below a text states, or None.
+    """Return the attribution that a separate line below a text states, or None.
 
-    It begins with a dash or "by", or is in brackets. After a hyphen or an en dash, with which items of lists begin too,
-    only a plain name is one, and none without `after_hyphen`.
+    The line begins with a dash or "by", or is in brackets. After a hyphen or an en dash, which also begin list items,
+    only a plain name counts as an attribution, and only with `after_hyphen`.
     """
     if dash := _OWN_LINE.match(line):
         credit = line[dash.end() :]
@@ -183,7 +183,7 @@ def own_line_attribution(line: str, *, after_hyphen: bool = True) -> Attribution
 
 
 def _named(credit: str, *, own_line: bool = False, quoted: bool = False) -> Attribution | None:
-    """Return the attribution that `credit` states, if its author is written as names of persons are."""
+    """Return the attribution that `credit` states, if its author looks like the name of a person."""
     attribution = parse_attribution(credit, own_line=own_line, quoted=quoted)
     if attribution is None or credit.rstrip().endswith(("!", "?")):
         return None
@@ -194,9 +194,9 @@ def _named(credit: str, *, own_line: bool = False, quoted: bool = False) -> Attr
 
 
 def name_attribution(words: str, *, least: int = 1) -> Attribution | None:
-    """Return the attribution that a heading or a line in italics states, or None if it is neither name nor place.
+    """Return the attribution that a heading or a line in italics states, or None if it is neither a name nor a place.
 
-    It is `Name`, `Name, Work`, `Name — Work` or `Work by Name`; the name has at least `least` words.
+    It must be `Name`, `Name, Work`, `Name — Work` or `Work by Name`, where the name has at least `least` words.
     """
     words = _bare_emphasis(" ".join(words.split()))
     if len(words) > _LONGEST_ON_OWN_LINE or not words:
@@ -218,7 +218,7 @@ def name_attribution(words: str, *, least: int = 1) -> Attribution | None:
 
 
 def place_of(words: str) -> str | None:
-    """Return `words` if they are nothing but a place in a work (a chapter, a section, a page), else None."""
+    """Return `words` if they are only a place in a work (a chapter, a section, a page), else None."""
     words = " ".join(words[:_LONGEST_RAW].split()).strip(" .")
     return words if _ONLY_PLACE.fullmatch(words) else None
 
@@ -228,8 +228,8 @@ def parse_attribution(credit: str, *, own_line: bool = False, quoted: bool = Fal
 
     Args:
         credit: `Author`, `Author, Work`, `"Work", Author` or `Author, Work, p. 12`, without the dash.
-        own_line: it is on a line of its own, so that it may be longer, begin in lower case, or end in a full stop.
-        quoted: the words before the dash are in quotation marks, so that it may be longer, too.
+        own_line: it is on its own line, and so may be longer, begin in lower case, or end with a full stop.
+        quoted: the words before the dash are in quotation marks, so it may be longer as well.
     """
     return None if len(credit) > _LONGEST_RAW else _parse(credit, own_line, quoted)
 
@@ -270,7 +270,7 @@ def _plausible(credit: str, own_line: bool) -> bool:
 
 
 def _starts_name(credit: str) -> bool:
-    """Whether `credit` begins as names and titles do."""
+    """Whether `credit` begins like a name or a title."""
     first = credit[0]
     if first.isalnum() and not first.islower():
         return True
@@ -280,12 +280,12 @@ def _starts_name(credit: str) -> bool:
 
 
 def _ends_sentence(credit: str) -> bool:
-    """Whether `credit` ends as sentences do, and not in an abbreviation or an initial."""
+    """Whether `credit` ends like a sentence, and not with an abbreviation or an initial."""
     return credit.endswith(("!", "?")) or (credit.endswith(".") and not _ABBREVIATED.search(credit))
 
 
 def _whole(credit: str) -> bool:
-    """Whether no quotation or bracket that was opened before the dash is closed in `credit`."""
+    """Whether `credit` closes no quotation mark or bracket that was opened before the dash."""
     return (
         credit.count('"') % 2 == 0
         and credit.count("”") <= credit.count("“") + credit.count("„")
@@ -301,7 +301,7 @@ def _without_stop(credit: str) -> str:
 
 
 def _divide_at_place(credit: str) -> Attribution:
-    """Return the author, the work and, where it ends in one, the place that `credit` names."""
+    """Return the author and the work that `credit` names, and the place if it ends with one."""
     places: list[str] = []
     rest = credit
     while found := _PLACE_LAST.search(rest):
@@ -337,7 +337,7 @@ def _divide(credit: str) -> Attribution:
 
 
 def _divide_story(credit: str) -> Attribution:
-    """Return the author and the work of words too long for a name, such as `A. B. in the preface of that book`."""
+    """Return the author and the work of text too long for a name, such as `A. B. in the preface of that book`."""
     parts = _IN_ANYTHING.fullmatch(credit)
     if parts is None or len(parts["author"].split()) > _MOST_WORDS // 2:
         return Attribution(None, credit)

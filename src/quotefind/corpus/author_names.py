@@ -1,4 +1,4 @@
-"""Names of authors: which of them name nobody, and whether words look like a name."""
+"""Names of authors: which of them mean nobody, and whether words look like a name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from quotefind.text import fold
 
-# How people and programs (calibre among them) write that nobody is known, folded.
+# How people and programs such as calibre write that the author is unknown, folded.
 _NOBODY_WRITTEN = """
     unknown | unknown author | author unknown | unknown authors | unknown source | unknown artist | source unknown
     unidentified | anonymous | anonymous author | author anonymous | anon | unattributed | no author | not known
@@ -28,7 +28,7 @@ _NOBODY_WRITTEN = """
     מחבר לא ידוע | अज्ञात | অজানা | ไม่ทราบ | ไม่ทราบชื่อผู้แต่ง
 """
 _NOBODY = frozenset(fold(name) for name in re.split(r"[|\n]", _NOBODY_WRITTEN) if name.strip())
-# Where files are downloaded writes itself in place of the author, or in brackets after it.
+# Download sites write their name instead of the author, or in brackets after it.
 _SITES = (
     r"(?:www\.)?(?:z-?lib(?:rary)?(?:\.\w+)?|1lib\.\w+|b-ok\.\w+|bookzz\.org|booksc\.\w+|libgen(?:\.\w+)?"
     r"|library genesis|anna['’]?s?[ -]archive(?:\.\w+)?|pdfdrive(?:\.\w+)?|oceanofpdf(?:\.com)?|ebook3000(?:\.com)?"
@@ -40,7 +40,7 @@ _SITE_AFTER = re.compile(rf"\s*[\[(]\s*{_SITES}(?:\s*,\s*{_SITES})*\s*[\])]\s*$"
 _ADDRESS = re.compile(r"<?(?:[a-z][a-z0-9+.-]{1,20}://|www\.|mailto:)\S+>?", re.IGNORECASE)
 _LONGEST = 1_000  # characters; nothing longer is a name
 
-# Words that head a list of quotes or begin a sentence; no name holds one.
+# Words in headings of lists of quotes or at the beginning of sentences; no name contains one.
 _HEADINGS_WRITTEN = """
     about all annotations appendix are articles bibliography bookmarks chapter citas citations collection excerpt
     excerpts favorite favorites favourite favourites highlight highlights inspirational introduction is links maybe
@@ -49,7 +49,7 @@ _HEADINGS_WRITTEN = """
     table tags that these this those thoughts todo topics untitled various volume was weekly were yes your zitate
 """
 _HEADINGS = frozenset(_HEADINGS_WRITTEN.split())
-# What quotes are about. One of them, or several, are no name, though a name may hold one: Bob Hope, Will Rogers.
+# Topics of quotes. Topics alone are not a name, though a name may contain one: Bob Hope, Will Rogers.
 _TOPICS_WRITTEN = """
     a action adversity advice ageing aging also ambition amen an anger animals anxiety applause art article beat
     beauty book books boredom bravery business chance change character charity children choice cities coding
@@ -86,14 +86,14 @@ _PARTICLES = frozenset(_PARTICLES_WRITTEN.split())
 _SAID_BY_MANY = ("proverb", "saying")
 _WORD = re.compile(r"(?:d['’]|l['’]|o['’]|al-|el-|ibn-|[\"“'‘(])?(?P<first>[^\W_])[\w'’.\-–—\"”)]*,?")
 _MOST_WORDS = 7
-_LONGEST_UNCASED = 24  # characters of a name in a script without case, which perhaps has no blanks
+_LONGEST_UNCASED = 24  # characters of a name in a script without case, which may not use blanks
 
 
 def real_author(name: str) -> str | None:
-    """Return `name`, or None where it names nobody.
+    """Return `name`, or None if it names nobody.
 
-    Nobody is "Unknown" and "Anonymous" in the languages of calibre, "null", "nan" and "N/A", a web address, and a site
-    that files are downloaded from; such a site in brackets after a name is dropped.
+    These name nobody: "Unknown" and "Anonymous" in the languages of calibre, "null", "nan" and "N/A", web addresses and
+    download sites. A download site in brackets after a name is dropped.
     """
     if len(name) > _LONGEST:
         return name
@@ -106,9 +106,9 @@ def real_author(name: str) -> str | None:
 
 @lru_cache(maxsize=4096)  # a collection names the same authors again and again
 def is_likely_name(words: str, *, least: int = 1) -> bool:
-    """Whether `words` are written as the name of a person is: `least` to seven words, of which each has a capital.
+    """Whether `words` look like the name of a person: `least` to seven words, each with a capital.
 
-    Titles of collections ("My favorite quotes") and the usual topics ("Courage") are no names.
+    Titles of collections ("My favorite quotes") and common topics ("Courage") are not names.
     """
     parts = words.split()
     if not least <= len(parts) <= _MOST_WORDS or not (words[-1].isalnum() or words[-1] in ".\"”’')"):
@@ -127,7 +127,7 @@ def is_likely_name(words: str, *, least: int = 1) -> bool:
 
 
 def _is_capital(part: str, at: int, last: int) -> bool:
-    """Whether the word `part`, at position `at` of 0 to `last`, is written as a word of a name is."""
+    """Whether the word `part`, at position `at` of 0 to `last`, looks like a word of a name."""
     if part == "&":
         return 0 < at < last
     word = _WORD.fullmatch(part)

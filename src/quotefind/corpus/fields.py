@@ -1,4 +1,4 @@
-"""From the raw fields of a record to a checked quote, the same for every format."""
+"""Turn the raw fields of a record into a checked quote; the same for every format."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LONGEST_TEXT = 200_000
 LONGEST_NAME = 1_000
 MOST_TAGS = 1_000
 
-# How many names a message lists, and how much of each.
+# The number of names that a message lists, and the length of each.
 _LISTED = 20
 _LISTED_CHARACTERS = 60
 
@@ -42,7 +42,7 @@ def unusable(raw: str) -> re.Match[str] | None:
 
 
 def raw_problem(raw: str, encoding: str) -> str | None:
-    """Return what makes the decoded text of a record unusable, or None.
+    """Return why the decoded text of a record is unusable, or None.
 
     Bytes that do not decode arrive as lone surrogates (PEP 383), so that the message can name the line.
     """
@@ -57,12 +57,12 @@ def raw_problem(raw: str, encoding: str) -> str | None:
 
 
 def kind(value: object) -> str:
-    """Return what JSON calls a value, for messages."""
+    """Return the JSON name of the type of a value, for messages."""
     return _JSON_KINDS.get(type(value), "a list" if isinstance(value, list) else "an object")
 
 
 def listed(names: Iterable[str]) -> str:
-    """Return `names` for a message: quoted, escaped, on one line, the first 20 of them where there are more."""
+    """Return `names` for a message: quoted, escaped, on one line, and at most 20 of them."""
     some = [repr(name[:_LISTED_CHARACTERS]) for name in islice(names, _LISTED + 1)]
     return ", ".join(some[:_LISTED] + ["…"] * (len(some) > _LISTED)) or "none"
 
@@ -71,7 +71,7 @@ def check_length(what: str, text: str, longest: int) -> None:
     """Refuse a text that would take too long to normalise.
 
     Raises:
-        FlawError: it has more than `longest` characters, or letters with more accents than any letter has.
+        FlawError: it has more than `longest` characters, or a letter with an absurd number of accents.
     """
     if len(text) > longest:
         raise FlawError(f"{what} has {len(text):,} characters; expected at most {longest:,}")
@@ -83,7 +83,7 @@ def checked_text(text: object, *, keep_lines: bool = False) -> str:
     """Return the normalised words of a quote, with their line breaks if `keep_lines` is set.
 
     Raises:
-        FlawError: it is not a string, is longer than a quote, or holds no word.
+        FlawError: it is not a string, is too long for a quote, or contains no words.
     """
     if not isinstance(text, str):
         raise FlawError(f"the text is {kind(text)}; expected a string")
@@ -97,10 +97,10 @@ def checked_text(text: object, *, keep_lines: bool = False) -> str:
 
 
 def checked_name(field: str, value: object) -> str | None:
-    """Return the author, the work or the like that a value names, on one line; None where it names nothing.
+    """Return the author, the work or the like that a value names, on one line; None if it names nothing.
 
     Raises:
-        FlawError: it is longer than a name.
+        FlawError: it is too long for a name.
     """
     name = as_string(value)
     if name is None:
@@ -113,10 +113,10 @@ def checked_name(field: str, value: object) -> str | None:
 
 
 def checked_tags(value: object) -> tuple[str, ...]:
-    """Return the tags that a value names, see `values.as_tags`, each once and without a leading "#".
+    """Return the tags that a value names (see `values.as_tags`), each once and without a leading "#".
 
     Raises:
-        FlawError: there are more of them than a quote can have, or one is longer than a name.
+        FlawError: there are too many tags for a quote, or one is too long for a name.
     """
     parts = as_tags(value)
     if len(parts) > MOST_TAGS:
@@ -130,10 +130,10 @@ def checked_tags(value: object) -> tuple[str, ...]:
 
 
 def checked_note(value: object) -> str | None:
-    """Return a note with its white space folded; None where there is none.
+    """Return a note with its white space collapsed; None if there is none.
 
     Raises:
-        FlawError: it is longer than a quote.
+        FlawError: it is too long for a quote.
     """
     note = as_note(value)
     if note is None:
@@ -143,7 +143,7 @@ def checked_note(value: object) -> str | None:
 
 
 def checked_added(value: object) -> str | None:
-    """Return a date, or a date and a time to the second, as ISO 8601; None where the value is neither."""
+    """Return a date, or a date and a time to the second, as ISO 8601; None if the value is neither."""
     value = as_added(value)
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
@@ -174,10 +174,10 @@ def make_quote(
     *,
     keep_lines: bool = False,
 ) -> Quote | BadRecord:
-    """Return the quote that these raw values make, or what is wrong with them; `name` and `line` say where they are.
+    """Return the quote with these raw values, or a bad record that says what is wrong with them at `name`:`line`.
 
-    A value may be what JSON can hold, see `values`. With `keep_lines` the line breaks of the text are meant, as in
-    verse; otherwise they are those of wrapped prose.
+    A value may be anything that JSON can hold; see `values`. With `keep_lines`, the line breaks of the text are
+    intended, as in verse; otherwise they are treated as those of wrapped prose.
     """
     try:
         return Quote(

@@ -1,4 +1,4 @@
-"""The one table of formats, and how the format of a file is found: by its name, its first bytes or its JSON keys."""
+"""The table of all formats, and how to find the format of a file: by its name, its first bytes or its JSON keys."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ class Format:
     """A kind of file.
 
     Attributes:
-        name: what `--input-format` calls it.
-        suffixes: the file name endings that mean it, in lower case, with the dot; `.gz` may follow each.
-        description: what such a file holds, in one line.
-        reader: the module and the function that parse it, imported when they are needed.
-        names: well-known names of such files, in any case, with `*` for any part; they win over the suffix.
+        name: its name for `--input-format`.
+        suffixes: the file name suffixes of the format, in lower case, with the dot; `.gz` may follow each.
+        description: the content of such a file, in one line.
+        reader: the module and the function that parse it, imported when needed.
+        names: well-known names of such files, in any case, with `*` for any part; they take precedence over suffixes.
         binary: whether the parser takes bytes, not text.
-        signature: a pattern that the first 65,536 bytes of such a file match from their beginning, without a byte order
-            mark and in UTF-8. It finds the format where the name of a file says nothing, or only one of `inside`.
-        inside: names of the general formats that such a file may look like by its name, as "txt" or "csv".
-        shapes: for JSON, the keys that identify such a file: each tuple holds keys that must all be there. "a.b" is the
-            key b in the object under a; of an array the first object counts. A `.json` file with such keys has this
-            format.
-        longest: the most characters of a text that its parser holds in memory, where it needs all of it at once.
+        signature: a pattern that matches the beginning of such a file: its first 65,536 bytes in UTF-8, without a byte
+            order mark. It identifies the format if the file name implies none, or only one of `inside`.
+        inside: the general formats that the name of such a file may imply, such as "txt" or "csv".
+        shapes: for JSON, the keys that identify such a file; all keys of one of the tuples must be present. "a.b" is
+            the key b in the object under a; in an array, the first object counts. A `.json` file with such keys has
+            this format.
+        longest: for parsers that need the whole text in memory, the maximum number of characters.
     """
 
     name: str
@@ -57,9 +57,9 @@ class Format:
         options: ReadOptions,
         tell: Callable[[Remark], None] | None = None,
     ) -> Iterator[Quote | BadRecord]:
-        """Return the records in `stream`, which holds text unless the format is binary, and is called `name`.
+        """Yield the records of `stream`, which is called `name`, and holds text unless the format is binary.
 
-        `tell` is called with what the parser decided for the whole file.
+        `tell` is called with the parser's remarks on the whole file.
         """
         for record in self.records(stream, name, options):
             if isinstance(record, Remark):
@@ -71,7 +71,7 @@ class Format:
     def records(
         self, stream: TextIO | BinaryIO, name: str, options: ReadOptions
     ) -> Iterator[Quote | BadRecord | Remark]:
-        """Return what the parser of the format yields."""
+        """Yield the records and remarks of the parser."""
         module, function = self.reader
         read: _Read = getattr(import_module(f"quotefind.corpus.{module}"), function)
         return read(stream, name, options)
@@ -266,7 +266,7 @@ _TABLE = (
 )
 FORMATS: dict[str, Format] = {entry.name: entry for entry in _TABLE}
 
-# What people have that is not read, and what to do with it.
+# Common kinds of files that cannot be read, and what to do with them.
 _UNREADABLE = {
     "a spreadsheet": (
         (".xlsx", ".xls", ".xlsm", ".ods", ".numbers", ".gsheet"),
@@ -298,12 +298,12 @@ _DISGUISES = {name for entry in _TABLE for name in entry.inside}
 
 
 def format_of(path: Path, options: ReadOptions) -> Format:
-    """Return the format of a file: the one that `options` name, else by its name, else by its first bytes.
+    """Return the format of a file: the one in `options`, else by its name, else by its first bytes.
 
-    A name that only says what a file looks like, as `.txt`, yields to the signature of a more special format.
+    The signature of a specific format takes precedence over a name that implies a general format, such as `.txt`.
 
     Raises:
-        SourceError: nothing says which format it is.
+        SourceError: the format cannot be determined.
         UsageError: `options` name a format that does not exist.
     """
     if options.input_format is not None:
@@ -320,14 +320,14 @@ def format_of(path: Path, options: ReadOptions) -> Format:
     found = recognised(head_of(path), known)
     if found is None:
         raise SourceError(
-            f"{path}: neither its name nor its first bytes say which format it has; add --input-format NAME, such as "
+            f"{path}: its format is not recognised by its name or its first bytes; add --input-format NAME, such as "
             "txt (one quote per line) or csv (a table with a header); quotefind formats lists all of them"
         )
     return found
 
 
 def recognised(head: bytes, known: Format | None) -> Format | None:
-    """Return the format whose signature the first bytes of a file match, else `known`, what its name says."""
+    """Return the format whose signature matches the first bytes of a file, else `known`, the format by its name."""
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         head = head.decode("utf-16", "replace").encode("utf-8")
     head = head.removeprefix(codecs.BOM_UTF8)
@@ -345,7 +345,7 @@ def format_named(name: str) -> Format:
     """Return the format with this name.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no such format.
     """
     if name not in FORMATS:
         raise UsageError(
@@ -355,7 +355,7 @@ def format_named(name: str) -> Format:
 
 
 def known_format(path: Path) -> Format | None:
-    """Return the format that the name of a file says, or None."""
+    """Return the format that the name of a file implies, or None."""
     if (named := _named_format(path)) is not None:
         return named
     if is_gzip(path):
@@ -373,7 +373,7 @@ def _named_format(path: Path) -> Format | None:
 
 
 def format_of_json(value: object) -> Format | None:
-    """Return the format that the keys of a JSON value identify, or None for JSON of no special shape."""
+    """Return the format that the keys of a JSON value identify, or None if they identify none."""
     if not isinstance(value, dict | list):
         return None
     for entry in FORMATS.values():
@@ -383,7 +383,7 @@ def format_of_json(value: object) -> Format | None:
 
 
 def _has(value: object, keys: list[str]) -> bool:
-    """Whether `keys` lead into a JSON value, by the first object of an array."""
+    """Whether `keys` form a path into a JSON value, through the first object of an array."""
     for key in keys:
         if isinstance(value, list):
             value = next((part for part in value[:10] if isinstance(part, dict)), None)

@@ -8,24 +8,24 @@ from typing import TextIO
 
 from quotefind.corpus.fields import FlawError
 
-# The most characters of a line, or of a record of several lines, that are held in memory. The longest text of a quote
-# (see `fields`) fits, even if JSON escapes every character of it.
+# The most characters that are held in memory for a line, or for a record of several lines. The longest text of a quote
+# (see `fields`) fits, even if JSON escapes each of its characters.
 LONGEST_RECORD = 2_000_000
 
-# Returns the tags of the entry that a line ends, or None where it does not end one.
+# A function that returns the tags of the entry that a line ends, or None if the line does not end an entry.
 Ends = Callable[[str], list[str] | None]
 
 _CHUNK = 1 << 16
 
-# It holds for the whole process; the default, 128 KiB, is less than a long passage. `Lines` says what is too long.
+# This is set for the whole process; the default, 128 KiB, is less than a long passage. `Lines` refuses longer records.
 csv.field_size_limit(LONGEST_RECORD)
 
 
 class Lines(Iterator[str]):
-    """The lines of a stream; where a record gets too long, `FlawError`, and then the line after it.
+    """The lines of a stream; a record that is too long raises `FlawError`, and reading continues with the next line.
 
     Attributes:
-        number: of the last line, counted from 1.
+        number: the number of the last line, counted from 1.
     """
 
     def __init__(self, stream: TextIO, longest: int = LONGEST_RECORD) -> None:
@@ -54,12 +54,12 @@ class Lines(Iterator[str]):
         return line
 
     def begin(self) -> None:
-        """Begin a record with the next line."""
+        """Start a new record at the next line."""
         self._left = self._longest
 
 
 def each_line(stream: TextIO, longest: int = LONGEST_RECORD) -> Iterator[tuple[int, str | FlawError]]:
-    """Yield the number of each line of `stream` and the line, or what is wrong with it; each line is a record."""
+    """Yield each line of `stream` with its number, or the error if it is too long; each line is a record."""
     lines = Lines(stream, longest)
     while True:
         lines.begin()
@@ -72,9 +72,9 @@ def each_line(stream: TextIO, longest: int = LONGEST_RECORD) -> Iterator[tuple[i
 
 
 def entries(stream: TextIO, ends: Ends) -> Iterator[tuple[int, list[str] | FlawError, list[str]]]:
-    """Yield each entry that is not blank: the number of its first line, its lines or what is wrong, and its tags.
+    """Yield each entry that is not blank: the number of its first line, its lines or an error, and its tags.
 
-    `ends` returns the tags of the entry that a line ends, None where it does not end one.
+    `ends` returns the tags of the entry that a line ends, or None if the line does not end an entry.
     """
     source = Lines(stream)
     first = 0

@@ -1,4 +1,4 @@
-"""Names of people as they are written into one cell or value: "Einstein, Albert", "Oscar Wilde, De Profundis"."""
+"""Names of people as written in a single cell or value: "Einstein, Albert", "Oscar Wilde, De Profundis"."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from functools import lru_cache
 
 from quotefind.text import fold
 
-_LONGEST = 200  # characters; what is longer is not a name, and is kept as it is
-_TITLE_WORDS = 4  # as many are a title, not the first names of somebody
+_LONGEST = 200  # characters; anything longer is not a name, and is kept as it is
+_TITLE_WORDS = 4  # this many words are a title, not first names
 _LEADING = re.compile(r"^[\s\-–—―~•*,;:]+")
 _TRAILING = re.compile(r"[\s,;:–—―~-]+$")
 _LIFE_DATES = re.compile(r"\s*\(\s*(?:c\. ?|b\. ?|born |\*\s?)?\d{3,4}\??\s*(?:[-–—]\s*(?:c\. ?)?\d{0,4}\??)?\s*\)$")
@@ -17,7 +17,7 @@ _SUFFIX = re.compile(r"(?:Jr|Sr|Esq|Ph\.?\s?D|M\.?\s?D|D\.?D|II|III|IV|MBE|OBE)\
 _INITIALS = re.compile(r"(?:[^\W\d_a-z]\.?[ -]?){1,4}")
 _PARTICLES_WRITTEN = "de del della der den da di du la le van von ten ter zu dos das af av y bin ibn al el"
 _PARTICLES = frozenset(_PARTICLES_WRITTEN.split())
-# First names of people who are quoted: they tell "Einstein, Albert" from "Voltaire, Candide", and people from subjects.
+# First names of quoted people, to distinguish "Einstein, Albert" from "Voltaire, Candide", and people from subjects.
 _GIVEN_WRITTEN = """
     abraham adam adolf agatha alan albert aldous alexander alexandre alexei alfred alice allen alphonse ambrose amelia
     amy ana anais andre andrea andrei andrew angela ann anna anne anthony antoine anton antonio aristotle arnold arthur
@@ -62,7 +62,7 @@ _ARTICLES = frozenset(_ARTICLES_WRITTEN.split())
 
 
 def is_person(name: str) -> bool:
-    """Whether `name` is plainly that of a person: it begins with a known first name, or is one by itself."""
+    """Whether `name` clearly names a person: it begins with a known first name, or is a known single name."""
     words = fold(name).split()
     if not words or len(words) > 5 or not name[:1].isupper() or any(word in _ARTICLES for word in words[1:]):
         return False
@@ -74,10 +74,10 @@ def is_person(name: str) -> bool:
 
 @lru_cache(maxsize=4096)  # a collection names the same authors again and again
 def author_and_work(cell: str) -> tuple[str, str | None]:
-    """Return the author that `cell` names, in the order "First Last", and the work after a comma where it names one.
+    """Return the author that `cell` names, in the order "First Last", and the work after a comma if there is one.
 
-    "Einstein, Albert" is "Albert Einstein", "Oscar Wilde, De Profundis" an author and a work. Where it is not plain
-    what follows a comma, as in "Jane Doe, engineer", the cell is kept as it is, but for dashes and commas around it.
+    "Einstein, Albert" is "Albert Einstein"; "Oscar Wilde, De Profundis" is an author and a work. If the meaning of the
+    comma is not clear, as in "Jane Doe, engineer", the cell is kept, except for dashes and commas around it.
     """
     if len(cell) > _LONGEST:
         return cell, None
@@ -107,7 +107,7 @@ def author_and_work(cell: str) -> tuple[str, str | None]:
 
 
 def _is_family_name(part: str) -> bool:
-    """Whether `part` is one word, which particles may precede: "Einstein", "van Gogh"."""
+    """Whether `part` is one word, perhaps after particles: "Einstein", "van Gogh"."""
     words = part.split()
     if not words or len(words) > 3 or fold(words[-1]) in _GIVEN - _MONONYMS:  # "Jane, John" are two people
         return False
@@ -115,7 +115,7 @@ def _is_family_name(part: str) -> bool:
 
 
 def _is_given_names(part: str) -> bool:
-    """Whether `part` is what goes before a family name: "Albert", "Martin Luther", "J. K."."""
+    """Whether `part` consists of first names or initials: "Albert", "Martin Luther", "J. K."."""
     words = part.split()
     if _INITIALS.fullmatch(part):
         return True
@@ -125,7 +125,7 @@ def _is_given_names(part: str) -> bool:
 
 
 def _is_work(author: str, rest: str) -> bool:
-    """Whether `rest` is the title of a work by `author`, and not another author or what the author is."""
+    """Whether `rest` is the title of a work by `author`, and not another author or a description of the author."""
     first = rest.lstrip("\"“«'*_(")[:1]
     if not first or not (first.isupper() or first.isdigit() or not first.isascii()):
         return False

@@ -1,4 +1,4 @@
-"""Opening a file, and looking at its first bytes."""
+"""Open a file, and look at its first bytes."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import BinaryIO
 
 from quotefind.errors import SourceError
 
-HEAD = 1 << 16  # bytes that are looked at to recognise a format
+HEAD = 1 << 16  # bytes examined to recognise a format
 
 
 def open_regular(path: Path) -> BinaryIO:
     """Open a regular file to read its bytes; anything else, such as a pipe that may never end, is refused.
 
     Raises:
-        SourceError: it is not a regular file; it may have been one when it was last checked.
+        SourceError: it is not a regular file, or no longer one.
         OSError: it cannot be opened.
     """
     # Opening a FIFO would wait for a writer; Windows has neither FIFOs nor this flag.
@@ -30,7 +30,7 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def head_of(path: Path) -> bytes:
-    """Return the first 65,536 bytes of a file, unpacked; nothing where it cannot be read, which reading it reports."""
+    """Return the first 65,536 bytes of a file, unpacked; none if it cannot be read, which reading it reports."""
     try:
         with open_regular(path) as stream:
             if is_gzip(path):
@@ -42,5 +42,5 @@ def head_of(path: Path) -> bytes:
 
 
 def is_gzip(path: Path) -> bool:
-    """Whether the name of a file says that it is compressed with gzip."""
+    """Whether a file is compressed with gzip, by its name."""
     return path.suffix.lower() == ".gz"

@@ -1,4 +1,4 @@
-"""How a source is read, and what a parser says of it besides its quotes."""
+"""Options for reading a source, and what a parser reports besides quotes."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """How a source is read; the index remembers it with each source.
+    """How to read a source; the index remembers these options for each source.
 
     Attributes:
-        input_format: a name in `FORMATS`; None: by the name of the file or its first bytes.
-        encoding: the name of a text encoding in Python. "utf-8" also reads UTF-16 and UTF-32 with a byte order
-            mark, and a file that is not UTF-8 in its likely encoding.
-        text_column: the column or key that holds the text; None: one with a usual name. So for the other columns.
+        input_format: a name in `FORMATS`; None to choose by the name of the file or its first bytes.
+        encoding: the name of a text encoding in Python. With "utf-8", UTF-16 and UTF-32 with a byte order mark are read
+            too, and a file that is not UTF-8 is read in its likely encoding.
+        text_column: the column or key that holds the text; None for one with a usual name, as for the other columns.
         author_column: the column or key that holds the author.
         work_column: the column or key that holds the work.
         year_column: the column or key that holds the year.
         tags_column: the column or key that holds the tags.
         note_column: the column or key that holds the note.
-        delimiter: the character between the cells of a CSV or TSV file; None: what its header line shows.
-        max_bytes: the most bytes of a file that are read, unpacked.
+        delimiter: the character between the cells of a CSV or TSV file; None to infer it from the header line.
+        max_bytes: the maximum size of a file in bytes, uncompressed.
     """
 
     input_format: str | None = None
@@ -35,7 +35,7 @@ class ReadOptions:
     max_bytes: int = 1_000_000_000
 
 
-# How the problem of a record ends whose bytes do not decode.
+# The end of the message about a record whose bytes do not decode.
 WRONG_ENCODING = "if the file has another encoding, add --encoding NAME"
 
 
@@ -44,7 +44,7 @@ class BadRecord:
     """A record that is not a quote.
 
     Attributes:
-        where: "path:line", the line on which the record starts, counted from 1.
+        where: "path:line"; the line is the first of the record, counted from 1.
         problem: what is wrong and what was expected, on one line, without a full stop at its end.
     """
 
@@ -53,16 +53,16 @@ class BadRecord:
 
     @property
     def is_undecodable(self) -> bool:
-        """Whether its bytes are not text in the encoding of the file: then the encoding is probably wrong."""
+        """Whether its bytes do not decode, in which case the encoding is probably wrong."""
         return self.problem.endswith(WRONG_ENCODING)
 
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """What a parser decided for a whole file, for the user to check: its columns, its separator or its encoding.
+    """How a parser decided to read a whole file, for the user to check: the columns, the separator or the encoding.
 
     Attributes:
-        text: a sentence without a full stop at its end, which begins with the name of the file.
+        text: a sentence that begins with the name of the file, without a full stop at its end.
     """
 
     text: str

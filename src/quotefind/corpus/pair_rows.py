@@ -35,7 +35,7 @@ _COLUMN_NAME = re.compile(r"[\w-]+")
 
 @dataclass(frozen=True, slots=True)
 class PairRow:
-    """A row: all its columns, its two texts and the columns that hold them, and `path:line`."""
+    """A row: all its columns, its two texts, the columns that hold these, and its "path:line"."""
 
     values: dict[str, Any]
     texts: tuple[str, str]
@@ -44,15 +44,17 @@ class PairRow:
 
 
 def format_of(path: Path | None, input_format: str | None) -> str:
-    """Return "tsv", "csv" or "jsonl" for the file at `path` (None: standard input, TSV unless said otherwise).
+    """Return "tsv", "csv" or "jsonl" for the file at `path`, or for standard input (None), which is TSV by default.
 
     Raises:
-        UsageError: it is something else.
+        UsageError: the format is unknown.
     """
     suffix = "tsv" if path is None else path.suffix.lower().lstrip(".")
     kind = input_format or ("jsonl" if suffix == "ndjson" else suffix)
     if kind not in FORMATS:
-        raise UsageError(f"Pairs are read from {', '.join(FORMATS)}; name one of these with --input-format.")
+        raise UsageError(
+            "A file of pairs is tsv, csv or jsonl; if its name does not say which, add --input-format NAME."
+        )
     return kind
 
 
@@ -62,13 +64,13 @@ def read_rows(
     """Yield the rows of a file, or of standard input.
 
     Args:
-        source: where to read.
+        source: the file or stream to read.
         kind: "tsv", "csv" or "jsonl".
-        header: False if the first line is a pair, whatever it looks like.
-        tell: called with which columns are used, if their names do not say it.
+        header: False to read the first line as a pair, whatever it looks like.
+        tell: called with a sentence on which columns are used, if their names do not say it.
 
     Raises:
-        SourceError: the file cannot be read, or a row has no two texts or more than 1,000,000 characters.
+        SourceError: the file cannot be read, or a row lacks two texts or has more than 1,000,000 characters.
     """
     name = str(source) if isinstance(source, Path) else "standard input"
     try:
@@ -112,7 +114,7 @@ def _table_rows(
                 columns = _columns(keys)
                 if named:
                     if columns not in KNOWN_COLUMNS and tell:
-                        tell(f"taking {name}:1 for the header, and its first two columns; --no-header if it is a pair")
+                        tell(f"using {name}:1 as the header, and its first two columns; --no-header if it is a pair")
                     line = reader.line_num + 1
                     continue
             if len(cells) > len(keys):

@@ -1,4 +1,4 @@
-"""Where a highlight is in its book and when it was made, as reading tools write both."""
+"""Places and dates of highlights, as reading tools write them."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def place(chapter: object = None, page: object = None, location: object = None) 
     Args:
         chapter: its title, as the source writes it.
         page: a number, a range of numbers or a Roman numeral; anything else is left out.
-        location: the location number, or a range of them, of a Kindle.
+        location: the location of a Kindle, a number or a range.
 
-    What is no string and no number is left out; None if nothing is left.
+    Values that are neither strings nor numbers are left out. Return None if nothing is left.
     """
     parts = [one_line(chapter)] if isinstance(chapter, str) and chapter.strip() else []
     if (pages := _number(page)) is not None:
@@ -61,7 +61,7 @@ def place(chapter: object = None, page: object = None, location: object = None) 
 
 
 def _number(value: object) -> str | None:
-    """Return a number, a range or a Roman numeral as it is written in a place."""
+    """Return a number, a range or a Roman numeral in the form used in a place."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     if isinstance(value, float):
@@ -73,19 +73,19 @@ def _number(value: object) -> str | None:
 
 
 def percent(fraction: object) -> str | None:
-    """Return how far into something a place is, from a number between 0 and 1, such as "34%"; else None."""
+    """Return a number between 0 and 1 as a percentage, such as "34%"; None for anything else."""
     if isinstance(fraction, int | float) and 0 <= fraction <= 1:
         return f"{fraction:.0%}"
     return None
 
 
 def since_epoch(value: object, *, begins: int = 0, unit: float = 1.0) -> str | None:
-    """Return a point in time as ISO 8601 in UTC, to the second; None for what is no plausible one.
+    """Return a point in time as ISO 8601 in UTC, to the second; None if it is not plausible.
 
     Args:
-        value: how long after the epoch it is.
-        begins: when the epoch begins, in seconds after 1970.
-        unit: the seconds in one unit of `value`: 0.001 for milliseconds.
+        value: the time since the epoch.
+        begins: the beginning of the epoch, in seconds after 1970.
+        unit: the unit of `value` in seconds: 0.001 for milliseconds.
     """
     if isinstance(value, str):
         try:
@@ -102,10 +102,10 @@ def since_epoch(value: object, *, begins: int = 0, unit: float = 1.0) -> str | N
 
 
 def worded_date(text: str) -> str | None:
-    """Return the date in `text`, with the time if there is one, as ISO 8601; None where it cannot be read for certain.
+    """Return the date in `text`, with the time if there is one, as ISO 8601; None if it is missing or ambiguous.
 
-    It may be in any of some twenty languages ("Added on Friday, January 05, 2024 10:42:22 PM", "2019年3月3日"). A date
-    in which day and month are both numbers is read only if the year comes first.
+    About twenty languages are supported ("Added on Friday, January 05, 2024 10:42:22 PM", "2019年3月3日"). A date in
+    which day and month are both numbers is read only if the year comes first.
     """
     time = _TIME.search(text)
     rest = text if time is None else f"{text[: time.start()]} {text[time.end() :]}"
@@ -128,7 +128,7 @@ def worded_date(text: str) -> str | None:
 
 
 def _hour(time: re.Match[str]) -> int:
-    """Return the hour, from 0 to 23, of a time that may be one of a morning or an afternoon."""
+    """Return the hour, from 0 to 23, of a time that may be marked as a.m. or p.m."""
     hour = int(time["hour"])
     half = (time["before"] or time["after"] or "").casefold()
     if not half or hour > 12:

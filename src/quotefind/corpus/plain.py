@@ -1,4 +1,4 @@
-"""Text files: one quote a line, or several lines with the attribution on a line of its own below."""
+"""Text files: one quote per line, or several lines with the attribution on a separate line below."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from quotefind.corpus.options import BadRecord, ReadOptions
 from quotefind.corpus.verse import is_verse, join_lines
 from quotefind.records import Quote
 
-_SAMPLED = 1_000  # lines that show how most lines of the file are written
+_SAMPLED = 1_000  # lines examined to find out how most lines of the file are written
 _MOST_LINES = 60  # of one quote
 _BULLET = re.compile(r"\s*(?:[*•‣◦▪·]|[-–+])\s+(?=\S)")
 _NUMBERED = re.compile(r"\s*(?P<number>[0-9]{1,4})[.)]\s+(?=\S)")
@@ -30,7 +30,7 @@ _LIKES = re.compile(r"\s*(?:[0-9][0-9,.]{0,12} )?likes?\s*", re.IGNORECASE)
 _BULLET_ONLY = re.compile(r"\s*[*•‣◦▪·]")
 _LONGEST_ATTRIBUTION = 1_000  # characters
 _MOST_QUOTED = 20  # lines between two quotation marks
-_WRAPPED = 40  # characters; a shorter line was not broken because it is long
+_WRAPPED = 40  # characters; a shorter line was not wrapped
 _KINDLE = "=========="
 
 _Line = tuple[int, str | FlawError]
@@ -42,10 +42,10 @@ class _Habits:
 
     Attributes:
         hyphens: whether most entries name their author after a hyphen, or in brackets.
-        numbers: whether numbers begin the items of a list.
-        bullets: whether a hyphen or an en dash begins most lines.
-        paragraphs: whether most paragraphs end with an attribution on a line of its own.
-        cells: the position of text, author and work between tabs, -1 for one that is missing; None: no table.
+        numbers: whether the lines are a numbered list.
+        bullets: whether most lines begin with a hyphen or an en dash.
+        paragraphs: whether most paragraphs end with an attribution on a separate line.
+        cells: the positions of text, author and work between tabs, -1 for a missing one; None if it is not a table.
     """
 
     hyphens: bool = False
@@ -58,9 +58,9 @@ class _Habits:
 def read_plain(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
     """Yield the quotes of a text file.
 
-    A line is a quote, with `— Author, Work` after the words, unless an attribution is on a line of its own below: then
-    the lines above it, up to the last blank line, quote or attribution, are one quote. Markers of lists are dropped.
-    Where tabs separate two or three cells in most lines, these are text, author and work.
+    A line is a quote, with `— Author, Work` after the words, unless a separate line below is an attribution: then the
+    lines above it, up to the last blank line, quote or attribution, are one quote. List markers are dropped. If tabs
+    separate two or three cells in most lines, these are text, author and work.
     """
     lines = each_line(stream)
     sample = list(islice(lines, _SAMPLED))
@@ -80,14 +80,14 @@ def read_plain(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quot
 
 
 def _problem(line: str, options: ReadOptions) -> str | None:
-    """Return why `line` is no part of a quote, or None."""
+    """Return why `line` cannot be part of a quote, or None."""
     if line.strip() == _KINDLE:
-        return "a line that separates the clippings of a Kindle; read those with --input-format kindle"
+        return "this line separates Kindle clippings; read the file with --input-format kindle"
     return raw_problem(line, options.encoding)
 
 
 class _Entries:
-    """Gathers lines until it is known whether an attribution follows them."""
+    """Collects lines until it is known whether an attribution follows them."""
 
     def __init__(self, name: str, habits: _Habits) -> None:
         self._name = name
@@ -133,13 +133,13 @@ class _Entries:
         yield self._quote(number, words, found)
 
     def _complete(self) -> Iterator[Quote | BadRecord]:
-        """Yield the last quote, which nothing more is said of."""
+        """Yield the last quote, which is now complete."""
         if self._last is not None:
             yield self._last
             self._last = None
 
     def flush(self) -> Iterator[Quote | BadRecord]:
-        """Yield the quotes of the lines that have no attribution below them."""
+        """Yield the quotes of the remaining lines, which have no attribution below them."""
         yield from self._complete()
         lines, self._lines, self._ended = self._lines, [], False
         last = len(lines)
@@ -153,7 +153,7 @@ class _Entries:
         yield from reversed(quotes)
 
     def _attribution(self, line: str) -> Attribution | None:
-        """Return the attribution that `line` states if it is one on a line of its own."""
+        """Return the attribution that `line` states on its own, or None."""
         if len(line) > _LONGEST_ATTRIBUTION or _BULLET_ONLY.match(line):
             return None
         begin = line.lstrip()[0]
@@ -164,7 +164,7 @@ class _Entries:
         return own_line_attribution(line, after_hyphen=not self._habits.bullets or line[0].isspace())
 
     def _attributed(self, attribution: Attribution) -> Iterator[Quote | BadRecord]:
-        """Yield the quotes of the lines above an attribution; the last of them has it."""
+        """Yield the quotes of the lines above an attribution, which belongs to the last of them."""
         lines, self._lines, self._ended = self._lines, [], False
         texts = [text for _, text in lines]
         apart = len(texts) > 1 and texts[-2].rstrip()[-1] in ".!?:" and _is_quotation(texts[-1].strip())
@@ -177,7 +177,7 @@ class _Entries:
         self._last = self._quote(lines[first][0], join_lines(texts[first:]), attribution)
 
     def _unmarked(self, line: str) -> str:
-        """Return `line` without the marker that makes it an item of a list."""
+        """Return `line` without the marker of a list item."""
         if self._habits.numbers and (marker := _NUMBERED.match(line)):
             return line[marker.end() :]
         marker = _BULLET.match(line)
@@ -198,7 +198,7 @@ class _Entries:
 
 
 def _habits(lines: Sequence[str]) -> _Habits:
-    """Return how most of `lines`, the first ones of a file, are written."""
+    """Return how most of `lines`, the first lines of a file, are written."""
     full = [line for line in lines if not line.isspace()]
     if not full:
         return _Habits()
@@ -218,7 +218,7 @@ def _habits(lines: Sequence[str]) -> _Habits:
 
 
 def _ends(lines: Sequence[str]) -> list[bool]:
-    """Return for each paragraph of several lines whether its last line is an attribution."""
+    """Return, for each paragraph of several lines, whether its last line is an attribution."""
     found = []
     for before, line, following in zip(lines, lines[1:], [*lines[2:], "\n"], strict=False):
         if following.isspace() and not line.isspace() and not before.isspace():
@@ -227,22 +227,22 @@ def _ends(lines: Sequence[str]) -> list[bool]:
 
 
 def _is_attributed_by_hyphen(line: str) -> bool:
-    """Whether `line` ends in a hyphen and a name, or in a name in brackets, whatever is before them."""
+    """Whether `line` ends with a hyphen and a name, or with a name in brackets, whatever comes before."""
     words, attribution = split_attribution(line, loose=True)
     rest = line[len(words) :].lstrip()
     return bool(attribution and attribution.author) and rest[:1] in ("-", "–", "(") and rest[1:2] != "-"
 
 
 def _is_quotation(line: str) -> bool:
-    """Whether the marks of one quotation enclose all of `line`."""
+    """Whether one pair of quotation marks encloses all of `line`."""
     closing = _OPENING.get(line[:1])
     return closing is not None and len(line) > 2 and line[-1] in closing and not any(m in line[1:-1] for m in closing)
 
 
 def _first_line(lines: Sequence[str], last: str) -> int:
-    """Return which of `lines` begins the quote that the line `last`, below them, ends; their number if none does.
+    """Return the position in `lines` where the quote begins that `last`, the line below them, ends; else their number.
 
-    It is the line that opens the quotation that `last` closes, or that begins the sentence that is wrapped into it.
+    That is the line that opens the quotation that `last` closes, or begins the wrapped sentence that `last` continues.
     """
     for at in range(len(lines) - 1, max(len(lines) - _MOST_QUOTED, 0) - 1, -1):
         begin = lines[at].lstrip()
@@ -265,9 +265,9 @@ def _first_line(lines: Sequence[str], last: str) -> int:
 
 
 def _cell_positions(lines: Sequence[str]) -> tuple[int, int, int] | None:
-    """Return where text, author and work are between the tabs of `lines`; None if these are no table.
+    """Return the positions of text, author and work between the tabs of `lines`; None if these are not a table.
 
-    A header names them; otherwise the longest cells are the texts, and those that look most like names the authors.
+    A header may name them; otherwise the longest cells are the texts, and the cells most like names are the authors.
     """
     rows = [[cell.strip() for cell in line.strip("\n").split("\t")] for line in lines]
     width, often = Counter(map(len, rows)).most_common(1)[0]
@@ -291,7 +291,7 @@ def _cell_positions(lines: Sequence[str]) -> tuple[int, int, int] | None:
 
 
 def _cells(name: str, number: int, line: str, positions: tuple[int, int, int]) -> Iterator[Quote | BadRecord]:
-    """Yield the quote of a row of a table, none for its header."""
+    """Yield the quote in a row of a table, or nothing for its header."""
     cells = [*(cell.strip() for cell in line.split("\t")), ""]
     if number == 1 and find_columns(cells, ReadOptions())["text"]:
         return

@@ -1,4 +1,4 @@
-"""From bytes to records: opening, decompressing, decoding, and naming what went wrong."""
+"""Turn bytes into records: open, decompress and decode them, and say what went wrong."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 Tell = Callable[[Remark], None]
 
 _UTF_8 = "utf-8-sig"
-# Bytes that are looked at to find the encoding, and kept in memory while they are.
+# Bytes that are held in memory and examined to find the encoding.
 _LOOKED_AT = 8_000_000
-# A gzip file may unpack to this many bytes whatever its size, and beyond that to this many times its size.
+# A gzip file of any size may unpack to this many bytes, and beyond that to this many times its size.
 _UNPACKED = 20_000_000
 _RATIO = 200
 
@@ -33,17 +33,17 @@ _RATIO = 200
 def read_file(
     path: Path, options: ReadOptions, *, size: int | None = None, tell: Tell | None = None
 ) -> Iterator[Quote | BadRecord]:
-    """Return the quotes of a file, and what is not a quote in it, as they are read.
+    """Yield the quotes and the invalid records of a file, as they are read.
 
     Args:
         path: the file.
         options: how to read it.
-        size: how many bytes of the file count; None: all of them. What is added to a file while it is read is left to
-            the next time.
-        tell: called with what was decided for the whole file, such as its encoding and its columns.
+        size: the number of bytes to read; None for all. Bytes added to a file while it is read are left to the next
+            update.
+        tell: called with remarks on the whole file, such as on its encoding and its columns.
 
     Raises:
-        SourceError: at once, if its format is not known; while reading, if it cannot be read any further.
+        SourceError: at once, if its format is unknown; while reading, if it cannot be read any further.
         UsageError: at once, if `options` name a format or an encoding that does not exist.
     """
     file_format = format_of(path, options)
@@ -54,13 +54,13 @@ def read_file(
 def read_stream(
     stream: BinaryIO, name: str, options: ReadOptions, *, tell: Tell | None = None
 ) -> Iterator[Quote | BadRecord]:
-    """Return the quotes of a stream, and what is not a quote in it, as they come; the stream is left open.
+    """Yield the quotes and the invalid records of a stream, as they are read; the stream is left open.
 
-    Without a format in `options`, the first bytes of the stream must show it.
+    Without a format in `options`, it must be recognisable by the first bytes of the stream.
 
     Raises:
-        UsageError: at once, if the format is not known, or `options` name a format or an encoding that does not exist.
-        SourceError: while reading, if it cannot be read any further.
+        UsageError: at once, if the format is unknown, or `options` name a format or an encoding that does not exist.
+        SourceError: while reading, if the stream cannot be read any further.
     """
     encoding = _codec(options.encoding)
     limited = io.BufferedReader(_Limited(stream, options.max_bytes, _too_large(name, options)), HEAD)
@@ -69,7 +69,7 @@ def read_stream(
     elif (found := recognised(limited.peek(HEAD), None)) is not None:
         stream_format = found
     else:
-        raise UsageError(f"{name}: a stream has no name that says which format it has; add --input-format NAME")
+        raise UsageError(f"{name}: the format of this stream is not recognised; add --input-format NAME")
     return _read_stream(limited, name, options, stream_format, encoding, tell)
 
 
@@ -100,7 +100,7 @@ def _read_stream(
     encoding: str,
     tell: Tell | None,
 ) -> Iterator[Quote | BadRecord]:
-    """Yield what the parser yields; errors of opening, decompressing and decoding become a SourceError."""
+    """Yield the records of the parser; errors of opening, decompressing and decoding become a SourceError."""
     try:
         if stream_format.binary:
             yield from stream_format.read(stream, name, options, tell)
@@ -126,16 +126,16 @@ def _read_stream(
 
 
 class _Text(io.TextIOWrapper):
-    """A text of which only so much can be read at once: parsers that need all of it hold it in memory."""
+    """A text with a limit on how much is read at once, for parsers that hold all of it in memory."""
 
     longest = 0  # characters
     refusal = ""
 
     def read(self, size: int | None = -1) -> str:
-        """Return up to `size` characters, all without a size.
+        """Return up to `size` characters; all of them if it is negative or None.
 
         Raises:
-            SourceError: there are too many to be held in memory.
+            SourceError: there are too many to hold in memory.
         """
         if size is not None and size >= 0:
             return super().read(size)
@@ -151,7 +151,7 @@ class _Raw(io.RawIOBase):
 
 
 class _Part(_Raw):
-    """The first bytes of a stream, which stays open when this is closed."""
+    """The first bytes of a stream; closing this does not close the stream."""
 
     def __init__(self, stream: BinaryIO, size: int) -> None:
         self._stream = stream
@@ -165,7 +165,7 @@ class _Part(_Raw):
 
 
 class _Limited(_Part):
-    """A stream with a limit on how many bytes are read: one more is an error."""
+    """A stream that raises an error once more than a limit of bytes are read."""
 
     def __init__(self, stream: BinaryIO, limit: int, refusal: str) -> None:
         super().__init__(stream, limit + 1)
@@ -179,7 +179,7 @@ class _Limited(_Part):
 
 
 class _Joined(_Raw):
-    """Bytes that were read already, and then the stream they come from, which stays open."""
+    """Bytes that were already read, followed by the stream they come from; closing this does not close the stream."""
 
     def __init__(self, head: bytes, stream: BinaryIO) -> None:
         self._head = io.BytesIO(head)
@@ -194,7 +194,7 @@ def _too_large(name: str, options: ReadOptions) -> str:
 
 
 def _codec(encoding: str) -> str:
-    """Return the codec to decode with: that of UTF-8 drops a byte order mark.
+    """Return the codec to decode with; for UTF-8, one that drops a byte order mark.
 
     Raises:
         UsageError: there is no such text encoding.

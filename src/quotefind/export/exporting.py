@@ -1,4 +1,4 @@
-"""Exporting an index to a file that `index` reads again as the same collection, as far as the format can hold it."""
+"""Export an index to a file that `index` reads back as the same collection, as far as the format allows."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from quotefind.progress import Progress, silent
 from quotefind.records import Quote
 from quotefind.text import one_line
 
-# Quotes that are in memory at once.
+# Quotes in memory at a time.
 _BLOCK = 500
-# How many of the quotes that would read back differently are named.
+# The number of quotes that are listed as examples of those that would read back differently.
 _NAMED = 3
 _BYTE_ORDER_MARK = "\ufeff"
-# What a format may have no place for, beside the line breaks of the text.
+# What a format may be unable to hold, besides the line breaks of the text.
 _DETAILS = ("tags", "year", "note", "place", "added")
 
 
@@ -38,10 +38,10 @@ class Exported:
     """What was written, and what the format could not keep of it.
 
     Attributes:
-        quotes: how many were written.
-        lost: for each of "tags", "year", "note", "place", "added" and "lines", how many quotes had it and lost it.
-        changed: how many would read back with other words, another author or another work.
-        examples: ids of the first few of these.
+        quotes: the number of quotes written.
+        lost: for each of "tags", "year", "note", "place", "added" and "lines", the number of quotes that lost it.
+        changed: the number of quotes that would read back with other words, another author or another work.
+        examples: the ids of the first few of those.
     """
 
     quotes: int = 0
@@ -51,9 +51,9 @@ class Exported:
 
 
 class _Kept(IntEnum):
-    """How much of a quote reads back, the best last."""
+    """How much of a quote reads back, from worst to best."""
 
-    NOTHING = 0  # it reads as no quote at all
+    NOTHING = 0  # it does not read as a quote
     OTHER_WORDS = 1
     WORDS = 2
     ALL_BUT_LINES = 3
@@ -61,16 +61,16 @@ class _Kept(IntEnum):
 
 
 def choose_format(output: Path | None, named: str | None) -> FileFormat:
-    """Return the format that is `named`, or else that of the suffix of `output`, or else JSON Lines for a stream.
+    """Return the format `named`, or else the one that the suffix of `output` implies, or JSON Lines for a stream.
 
     Raises:
-        UsageError: the name of the file does not say which format, or `index` would read it in another one.
+        UsageError: the file name does not imply a format, or `index` would read the file in another format.
     """
     suffix = output.suffix.lower() if output else ""
     if named is not None:
         chosen = FILE_FORMATS[named]
         if not chosen.suffixes and suffix:
-            raise UsageError(f"A {named} file has a name without a suffix; give --output a name without {suffix}.")
+            raise UsageError(f"A {named} file needs a name without a suffix; remove {suffix} from --output.")
         _check_name(output, chosen)
         return chosen
     if output is None:
@@ -81,15 +81,15 @@ def choose_format(output: Path | None, named: str | None) -> FileFormat:
             return chosen
     known = ", ".join(suffix for known in FILE_FORMATS.values() for suffix in known.suffixes)
     raise UsageError(
-        f"{output}: its name does not say which format ({known}); choose one with --format ({', '.join(FILE_FORMATS)})."
+        f"{output}: the name implies no format ({known}); choose one with --format ({', '.join(FILE_FORMATS)})."
     )
 
 
 def _check_name(output: Path | None, chosen: FileFormat) -> None:
-    """Refuse a name by which `index` would read the file in another format."""
+    """Refuse a file name for which `index` would read the file in another format."""
     implied = known_format(output) if output else None
     if output and implied and implied.name != chosen.parser and implied.name != "fortune":
-        raise UsageError(f"{output.name} is a name of {implied.name} files; give a {chosen.name} file another one.")
+        raise UsageError(f"{output.name} is the name of a {implied.name} file; rename the {chosen.name} file.")
 
 
 def export_quotes(
@@ -101,22 +101,22 @@ def export_quotes(
     shown: Callable[[Quote], Quote] | None = None,
     progress: Progress = silent,
 ) -> Exported:
-    """Write the quotes of `index` that satisfy `where`, in the order of its rows, to a file or a stream, in UTF-8.
+    """Write the quotes of `index` that satisfy `where`, in row order, to a file or a stream, in UTF-8.
 
-    The parser of the format reads each quote before it is written; where it would not read the same, the quote is
-    written in another way. A fortune file gets its index (NAME.dat). If there are no quotes, no file is touched.
+    Each quote is first read back with the parser of the format; if the result differs, the quote is written in another
+    way. A fortune file is written with its index (NAME.dat). If there are no quotes, no file is touched.
 
     Args:
         index: the index to export.
         output: a path, where the old file stays until the new one is complete; or a stream.
-        file_format: a format, as `choose_format` returns it; None for what that returns for `output`.
-        where: which quotes.
-        shown: returns what to write instead of a quote.
-        progress: called with how many quotes are written.
+        file_format: the format; None for the one that `choose_format` returns for `output`.
+        where: export only quotes that satisfy this filter.
+        shown: a function from each quote to the quote to write instead.
+        progress: called with the number of quotes written.
 
     Raises:
-        UsageError: the name of the file does not say which format.
-        IndexUnusableError: what is stored is not what was written.
+        UsageError: the file name does not imply a format.
+        IndexUnusableError: a quote or a vector does not match its checksum.
         OSError: the output cannot be written.
     """
     chosen = file_format or choose_format(output if isinstance(output, Path) else None, None)
@@ -151,7 +151,7 @@ def _opened(output: Path | BinaryIO, chosen: FileFormat) -> AbstractContextManag
 
 
 def _pieces(blocks: Iterator[list[Quote]], chosen: FileFormat, exported: Exported) -> Iterator[str]:
-    """Yield the pieces of a file with all `blocks`."""
+    """Yield the pieces of a file that holds all `blocks`."""
     before = chosen.begin
     for quotes in blocks:
         for piece in _rendered(quotes, chosen, exported):
@@ -167,7 +167,7 @@ def _pieces(blocks: Iterator[list[Quote]], chosen: FileFormat, exported: Exporte
 
 
 def _rendered(quotes: Sequence[Quote], chosen: FileFormat, exported: Exported) -> list[str]:
-    """Return a piece for each of `quotes`: the first way of writing it that reads back the same, or the best."""
+    """Return a piece for each of `quotes`: the first that reads back the same, or else the best one."""
     pieces = [next(chosen.ways(quote)) for quote in quotes]
     read = _read(pieces, chosen)
     others = [
@@ -176,7 +176,7 @@ def _rendered(quotes: Sequence[Quote], chosen: FileFormat, exported: Exported) -
     if others:
         for at in others:
             pieces[at] = _best(quotes[at], chosen)
-        read = _read(pieces, chosen)  # what a piece reads as may depend on those around it
+        read = _read(pieces, chosen)  # how a piece reads may depend on the pieces around it
     for at, quote in enumerate(quotes):
         found = read[at] if len(read) == len(quotes) else next(iter(_read([pieces[at]], chosen)), None)
         kept = _kept(found, quote, chosen)
@@ -203,14 +203,14 @@ def _best(quote: Quote, chosen: FileFormat) -> str:
 
 
 def _read(pieces: Sequence[str], chosen: FileFormat) -> list[Quote | BadRecord]:
-    """Return what the parser of the format finds in a file of `pieces`."""
+    """Return the records that the parser of the format finds in a file of `pieces`."""
     content = f"{chosen.begin}{chosen.between.join(pieces)}{chosen.end}"
     records = FORMATS[chosen.parser].read(io.StringIO(content), "", ReadOptions())
     return list(islice(records, len(pieces) + 1))
 
 
 def _kept(read: Quote | BadRecord | None, quote: Quote, chosen: FileFormat) -> _Kept:
-    """Return how much of `quote` is in `read`, of what the format has a place for."""
+    """Return how much of `quote` is in `read`, considering only what the format can hold."""
     if not isinstance(read, Quote):
         return _Kept.NOTHING
     if one_line(read.text) != one_line(quote.text):

@@ -1,4 +1,4 @@
-"""How each file format writes a quote: the usual way first, then others in case that does not read back the same."""
+"""How each file format writes a quote: first the usual way, then others in case it does not read back the same."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from quotefind.records import Quote
 from quotefind.text import guard_formula, one_line, wrapped
 
 _FIELDS = ("id", "text", "author", "work", "year", "tags", "note", "place", "added")
-# Parsers drop a pair of marks around a whole text, and find no attribution inside it.
+# Parsers drop a pair of marks around a whole text, and do not look for an attribution inside it.
 _MARKS = ("“”", '""', "«»", "‘’", "「」", "『』")
-# Characters in a line of a fortune, so that a terminal of 80 columns does not break it again.
+# The width of the lines of a fortune, in characters: a terminal of 80 columns need not wrap them.
 _WIDTH = 76
 _CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
@@ -29,13 +29,13 @@ class FileFormat:
     """A format to export to.
 
     Attributes:
-        name: what `--format` calls it.
-        parser: the name in `corpus.FORMATS` of the parser that reads it.
-        ways: yields the pieces of a file that could represent a quote, the usual one first.
-        begin: what a file has before the first piece.
-        between: what it has between two pieces.
-        end: what it has after the last piece.
-        complete: whether it can hold every field of a quote, not only text, author and work.
+        name: its name for `--format`.
+        parser: the name of its parser in `corpus.FORMATS`.
+        ways: yields pieces of a file that could represent a quote, the usual one first.
+        begin: the text before the first piece.
+        between: the text between two pieces.
+        end: the text after the last piece.
+        complete: whether the format can hold every field of a quote, not only text, author and work.
     """
 
     name: str
@@ -48,12 +48,12 @@ class FileFormat:
 
     @property
     def suffixes(self) -> tuple[str, ...]:
-        """The endings of names of files of this format, in lower case."""
+        """The suffixes of file names of this format, in lower case."""
         return FORMATS[self.parser].suffixes
 
 
 def block_quote(quote: Quote) -> str:
-    """Return `quote` as a block quote of Markdown: its lines with hard breaks, the attribution below."""
+    """Return `quote` as a Markdown block quote, with hard line breaks, and the attribution below."""
     parts = [markdown(quote.author)] if quote.author else []
     parts += [f"*{markdown(quote.work)}*"] if quote.work else []
     parts += [markdown(quote.place)] if quote.place else []
@@ -61,7 +61,7 @@ def block_quote(quote: Quote) -> str:
 
 
 def block(words: str, credit: str) -> str:
-    """Return `words` as a block quote of Markdown, and below them `credit`, which is Markdown already."""
+    """Return `words` as a Markdown block quote, and below them `credit`, which is already Markdown."""
     # Two blanks at the end of a line are a hard break in every Markdown; an empty line is a new paragraph.
     paragraphs = ("  \n> ".join(map(markdown, stanza.split("\n"))) for stanza in words.split("\n\n"))
     by = f">\n> — {credit}\n" if credit else ""
@@ -82,7 +82,7 @@ def _json_item(quote: Quote) -> Iterator[str]:
 
 def _row(quote: Quote, delimiter: str) -> str:
     tags = "; ".join(quote.tags)
-    if checked_tags(tags) != quote.tags:  # a tag holds what would separate it from itself
+    if checked_tags(tags) != quote.tags:  # a tag contains a separator
         tags = json.dumps(quote.tags, ensure_ascii=False)
     strings = (quote.text, quote.author, quote.work, tags, quote.note, quote.place, quote.added)
     text, author, work, tags, *rest = (guard_formula(string or "") for string in strings)
@@ -101,14 +101,14 @@ def _tsv(quote: Quote) -> Iterator[str]:
 
 
 def _credits(quote: Quote) -> Iterator[str]:
-    """Yield the ways to write author and work after a dash, without the dash; nothing where neither is known."""
+    """Yield the ways to write author and work after a dash, without the dash; "" if neither is known."""
     author, work = quote.author, quote.work
     titles = _marked(work) if work else []
     if author:
         yield from [f"{author}, {title}" for title in titles] or [author]
         yield from [f"{title}, {author}" for title in titles[1:]]  # for names with a comma
         yield f"by {author}, {titles[0]}" if titles else f"by {author}"
-        yield f"{author}, {work}." if work else f"{author}."  # parsers drop the full stop of a line of its own
+        yield f"{author}, {work}." if work else f"{author}."  # parsers drop the last full stop
     elif titles:
         yield from [*titles, f"from {work}", f"from {work}."]
     else:
@@ -116,7 +116,7 @@ def _credits(quote: Quote) -> Iterator[str]:
 
 
 def _words_and_credits(quote: Quote) -> Iterator[tuple[str, str]]:
-    """Yield the ways to write text and attribution; the last ones change the text, but read as a quote at least."""
+    """Yield the ways to write text and attribution; the last ones change the text, but at least read as a quote."""
     yield from product(_marked(quote.text), list(_credits(quote)))
     bare = one_line(_CONTROLS.sub(" ", quote.text))
     begin = next((at for at, character in enumerate(bare) if character.isalnum()), 0)
@@ -124,7 +124,7 @@ def _words_and_credits(quote: Quote) -> Iterator[tuple[str, str]]:
 
 
 def _marked(text: str) -> list[str]:
-    """Return `text`, and `text` in two kinds of quotation marks that do not occur in it."""
+    """Return `text`, and `text` in up to two kinds of quotation marks that do not occur in it."""
     usable = [marks for marks in _MARKS if not set(marks) & set(text)]
     return [text, *(f"{marks[0]}{text}{marks[1]}" for marks in usable[:2])]
 
@@ -139,7 +139,7 @@ def _fortune(quote: Quote) -> Iterator[str]:
         by = f"\t\t-- {credit}\n" if credit else ""
         if "\n" not in words:
             yield f"{wrapped(words, _WIDTH)}\n{by}%\n"
-        yield f"{words}\n{by}%\n"  # where a line of its own would mean something
+        yield f"{words}\n{by}%\n"  # in case one of the wrapped lines would have a meaning of its own
 
 
 def _markdown(quote: Quote) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Files that are written beside and then put in place, so that the old one is there until the new one is whole."""
+"""Write files beside the old ones and then rename them, so that an old file stays until the new one is complete."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from quotefind.private_files import sync_directory
 
 @contextmanager
 def replacing(*paths: Path) -> Iterator[list[BinaryIO]]:
-    """Give a stream for each of `paths`; what was written is put in place at the end, unless an error ends the block.
+    """Yield a stream for each of `paths`; the files are replaced at the end, unless an error ends the block.
 
-    A file keeps its permissions, a new one has those that the user's files usually have. A link is followed. What is no
-    regular file, as /dev/stdout or a pipe, is written to as it is.
+    A file keeps its permissions; a new one gets the user's usual permissions. Links are followed. Anything but a
+    regular file, such as /dev/stdout or a pipe, is written to directly.
 
     Raises:
-        OSError: a file cannot be written; what was there is there still.
+        OSError: a file cannot be written; the old one is unchanged.
     """
     made: list[tuple[Path, Path]] = []
     try:
@@ -37,24 +37,24 @@ def replacing(*paths: Path) -> Iterator[list[BinaryIO]]:
             sync_directory(path.parent)
     finally:
         for beside, _ in made:
-            with suppress(OSError):  # it is in its place
+            with suppress(OSError):  # it was renamed
                 beside.unlink()
 
 
 def _opened(path: Path, made: list[tuple[Path, Path]]) -> BinaryIO:
-    """Open what is to become `path`; note in `made` where it stands until then."""
+    """Open the file that will become `path`; add its temporary path to `made`."""
     try:
         mode: int | None = path.stat().st_mode
     except FileNotFoundError:
         mode = None
     if mode is not None and not stat.S_ISREG(mode):
-        return path.open("wb")  # by its own name: what /dev/stdout leads to may have none
+        return path.open("wb")  # not resolved: the target of /dev/stdout may have no name
     path = Path(os.path.realpath(path))
     beside = path.with_name(f".{path.name[:100]}-{secrets.token_hex(4)}.part")
     try:
         stream = beside.open("xb")
     except OSError as error:
-        error.filename = str(path)  # which the user knows
+        error.filename = str(path)  # the name that the user knows
         raise
     made.append((beside, path))
     if mode is not None:

@@ -12,28 +12,28 @@ _LARGEST = 2**32 - 1
 
 
 class StrfileIndex:
-    """Notes where the strings of a fortune file stand; `table` is then what belongs into NAME.dat.
+    """Records the positions of the strings in a fortune file; `table` returns the content of NAME.dat.
 
-    All numbers have 32 bits, the most significant byte first: version, how many strings there are, the bytes of the
-    longest and of the shortest, flags (none), the delimiter and three zeros, and where each string begins, and the last
-    ends. (The header is STRFILE in strfile.h of fortune-mod.)
+    All numbers are 32-bit big-endian: the version, the number of strings, the lengths in bytes of the longest and the
+    shortest, flags (none), the delimiter and three zero bytes, the offset of each string, and the offset of the end.
+    (The header is STRFILE in strfile.h of fortune-mod.)
     """
 
     def __init__(self) -> None:
-        """Begin with an empty file."""
+        """Start with an empty file."""
         self._offsets = array("Q", [0])
         self._longest = 0
         self._shortest = _LARGEST
 
     def add(self, length: int) -> None:
-        """Note a string of so many bytes, the line of its delimiter (`%`) not among them.
+        """Add a string of `length` bytes, not counting the line of its delimiter (`%`).
 
         Raises:
-            UsageError: the file gets larger than such an index can say.
+            UsageError: the file would be larger than 32-bit offsets allow.
         """
         end = self._offsets[-1] + length + 2
         if end > _LARGEST:
-            raise UsageError("A fortune file has less than 4 GiB; export fewer quotes, or in another format.")
+            raise UsageError("A fortune file must be smaller than 4 GiB; export fewer quotes, or use another format.")
         self._offsets.append(end)
         self._longest = max(self._longest, length)
         self._shortest = min(self._shortest, length)

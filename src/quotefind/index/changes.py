@@ -1,4 +1,4 @@
-"""What has changed in the sources of an index since it was updated."""
+"""What has changed in the sources of an index since its last update."""
 
 from __future__ import annotations
 
@@ -107,14 +107,14 @@ def is_stale(index: Index) -> bool:
         changes = find_changes(index.source_tables, remembered(index.source_tables), named=set(), by_content=False)
     except SourceError:
         return True
-    # What is missing here may be there for another machine that shares the index.
+    # A source that is missing here may be present on another machine that shares the index.
     return bool(changes or (changes.vanished and not index.shared))
 
 
 def mark_of(index: Index) -> str:
-    """Return a text that stands for what has changed in the sources of `index`; '' if a source cannot be read.
+    """Return a mark that identifies what has changed in the sources of `index`; '' if a source cannot be read.
 
-    It is another once a file changes again, in size or modification time, or the number of quotes.
+    The mark differs as soon as another file changes in size or modification time, or the number of quotes changes.
     """
     try:
         changes = find_changes(index.source_tables, remembered(index.source_tables), named=set(), by_content=False)
@@ -133,7 +133,7 @@ def find_changes(
     by_content: bool = True,
     retry: bool = False,
 ) -> Changes:
-    """Compare `sources` with what the index knows of their files; only files with another size or time are read.
+    """Compare `sources` with what the index knows about their files; only files of a new size or time are read.
 
     A file in a folder that cannot be read is skipped, and stops nothing. What was indexed of it is kept.
 
@@ -198,10 +198,10 @@ def is_there(source: Source) -> bool:
 def quotes_of(
     file: ChangedFile, stream: BinaryIO | None, tell: Callable[[Remark], None] | None = None
 ) -> Iterator[Quote | BadRecord]:
-    """Return the records of `file`; `stream` is read if it is standard input; `tell` gets remarks on the whole file."""
+    """Yield the quotes and invalid records of `file`, or of `stream` for standard input; `tell` gets the remarks."""
     if file.path is not None:
-        told = tell if file.source.location != BUNDLED else None  # nobody has to check our own file
-        return read_file(file.path, file.source.options, size=file.size, tell=told)
+        listener = tell if file.source.location != BUNDLED else None  # users need not check the bundled file
+        return read_file(file.path, file.source.options, size=file.size, tell=listener)
     if stream is None:
         raise SourceError("Standard input cannot be read here.")
     return read_stream(stream, STANDARD_INPUT, file.source.options, tell=tell)

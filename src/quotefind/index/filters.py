@@ -1,7 +1,7 @@
-"""Which quotes a search may find.
+"""Filters: which quotes a search may find.
 
 `FIELDS` is the table of all conditions. SQL, the conditions of a Lance dataset (`index.lance.filters`) and the check of
-a quote in memory are made from it, each by the kind of a field.
+a quote in memory are all derived from it, according to the kind of each field.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Kind(Enum):
-    """How a condition compares, and so of what type its value is."""
+    """How a condition compares, which also determines the type of its value."""
 
     NAME = "any of some names, given by the beginnings of words"
     TAG = "any of some tags, given whole"
@@ -40,7 +40,7 @@ class Field:
         name: the attribute of `Filter` that holds its value.
         option: the command-line option; None if there is none.
         kind: how it compares.
-        of: what of a quote it looks at: "author", "work", "tags" or "chars".
+        of: the part of a quote that it looks at: "author", "work", "tags" or "chars".
     """
 
     name: str
@@ -60,12 +60,12 @@ FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Conditions on quotes. All that are set must hold; if one has several values, any of them may hold.
+    """Conditions on quotes. A quote must satisfy all that are set; of several values of one condition, any may match.
 
-    Case and accents do not matter. An author or work matches if the words occur in its name one after the other, from
-    the beginning of a word on ("emily bron" finds Emily Brontë), or anywhere in scripts without case; "Jane Austen" is
-    also "Austen, Jane". A tag matches whole; with `proposed`, proposed tags count too. `untagged`: only quotes without
-    tags of their own. A single string is one name.
+    Case and accents do not matter. An author or work matches if its name contains the given words in a row, starting at
+    the beginning of a word ("emily bron" finds Emily Brontë), or anywhere in scripts without case. "Jane Austen" also
+    matches "Austen, Jane". A tag matches as a whole; with `proposed`, proposed tags count too. `untagged` means only
+    quotes without tags of their own. A single string is one name.
 
     Raises:
         UsageError: a name has no letter or digit, or `proposed` is set without tags.
@@ -79,7 +79,7 @@ class Filter:
     untagged: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse names without a letter or digit, which would match everything, and what would have no effect."""
+        """Refuse names without a letter or digit, which would match everything, and values that have no effect."""
         for field in FIELDS:
             if field.kind not in (Kind.NAME, Kind.TAG):
                 continue
@@ -91,7 +91,7 @@ class Filter:
                     what = (field.option or field.name).removeprefix("--")
                     raise UsageError(f"The {what} {name!r} has no letter or digit, so it names nothing.")
         if self.proposed and not self.tags:
-            raise UsageError("Proposed tags can match only where a tag is given. Give a tag as well.")
+            raise UsageError("Matching proposed tags has no effect without a tag. Give a tag as well.")
 
     def __bool__(self) -> bool:
         """Whether any condition is set."""
@@ -105,15 +105,15 @@ class Filter:
                 yield field, value
 
     def admits(self, quote: Quote) -> bool:
-        """Whether `quote` satisfies all conditions; `sql` says the same to a database."""
+        """Whether `quote` satisfies all conditions; `sql` is the same check for a database."""
         return all(_ADMITS[field.kind](field, value, self.proposed, quote) for field, value in self.conditions())
 
 
 def beginning_of(name: str) -> str:
-    """Return what to look for to find `name` in a folded text that begins with a blank.
+    """Return the string to look for to find `name` in a folded text that begins with a blank.
 
-    It begins with a blank, so that a word matches from its beginning, unless its script has no case: then words may not
-    be separated by blanks.
+    The string begins with a blank, so that a word matches from its beginning, unless its script has no case: then words
+    may not be separated by blanks.
     """
     folded = fold(name)
     first = folded[0]
@@ -121,14 +121,14 @@ def beginning_of(name: str) -> str:
 
 
 def _value(field: Field, quote: Quote) -> Any:
-    """Return what `field` looks at."""
+    """Return the part of `quote` that `field` looks at."""
     return len(one_line(quote.text)) if field.of == "chars" else getattr(quote, field.of)
 
 
 def name_parts(field: Field, names: tuple[str, ...]) -> tuple[list[str], list[str]]:
-    """Return what to look for, as `beginning_of` does, in any name, and what in names with a comma.
+    """Return the strings to look for in any name, see `beginning_of`, and those to look for in names with a comma.
 
-    So that "Jane Austen" finds "Austen, Jane", and the other way round.
+    The latter make "Jane Austen" find "Austen, Jane" and the other way round.
     """
     if field.of != "author":
         return [*map(beginning_of, names)], []

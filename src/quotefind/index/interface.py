@@ -1,4 +1,4 @@
-"""What searches and commands know of an index, wherever it is stored."""
+"""The interface of an index, the same for every store."""
 
 from __future__ import annotations
 
@@ -29,19 +29,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What is true of a whole index.
-
+    """Facts about an index as a whole.
     Attributes:
-        format: the version of its layout; each store counts its own.
-        model: the reference by which the model is found.
-        fingerprint: SHA-256 of the model.
-        pooling: how the model makes one vector of the vectors of tokens.
+        format: the version of the storage format; each store numbers its own.
+        model: the name or path that the model is opened with.
+        fingerprint: the SHA-256 of the model.
+        pooling: how the model combines token vectors into one vector.
         dimension: the length of a vector.
-        dtype: the type of its numbers, "float32".
-        max_tokens: the model ignores what comes after this many tokens.
-        rate: quotes encoded per second, as last measured; 0 before.
+        dtype: the data type of a vector, "float32".
+        max_tokens: the model ignores everything after this many tokens.
+        rate: quotes encoded per second when last measured; 0 if never measured.
         created: when the index was made, in ISO 8601, UTC.
-        updated: when it was last written, likewise.
+        updated: when it was last written, in ISO 8601, UTC.
     """
 
     format: int
@@ -57,13 +56,13 @@ class Manifest:
 
 
 def now() -> str:
-    """Return the current time in UTC, in ISO 8601, as a manifest holds it."""
+    """Return the current time in UTC, in the ISO 8601 form that manifests use."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """A source that an index remembers: where it is, and how many files and quotes come from it."""
+    """A source that an index remembers: its location, and the numbers of its files and quotes."""
 
     location: str
     files: int
@@ -71,14 +70,15 @@ class SourceInfo:
 
 
 class Index(ABC):
-    """One committed state of an index, whatever writers do meanwhile; use it as a context manager, or close it.
+    """One committed state of an index, unaffected by writers; use it as a context manager, or close it.
 
-    A quote is identified by its row: a number that stays the same while this is open, in the order of adding.
+    A quote is identified by its row number, which does not change while the index is open. Rows are numbered in the
+    order in which quotes were added.
 
     Attributes:
-        location: where it is: a directory, or an address.
-        shared: whether machines with other files may read it; a search never writes to a shared index.
-        deferred: the mark of changes that take too long to refresh during a search, see `changes.mark_of`; '' for none.
+        location: the directory or the address of the index.
+        shared: whether machines with other file systems may read it; a search never writes to a shared index.
+        deferred: the mark of changes that take too long to refresh during a search (see `changes.mark_of`); '' if none.
     """
 
     location: Location
@@ -88,22 +88,22 @@ class Index(ABC):
     @property
     @abstractmethod
     def manifest(self) -> Manifest:
-        """What is true of the whole index."""
+        """Facts about the index as a whole."""
 
     @property
     @abstractmethod
     def count(self) -> int:
-        """How many quotes it holds."""
+        """The number of quotes."""
 
     @property
     @abstractmethod
     def mapped(self) -> int:
-        """How many bytes of its files are mapped into the memory of this process."""
+        """The number of bytes of its files that this process has mapped into memory."""
 
     @property
     @abstractmethod
     def source_tables(self) -> sqlite3.Connection:
-        """A database with the tables `sources` and `files` of `schema.SCHEMA`: what the index was made from."""
+        """A database with the tables `sources` and `files` of `schema.SCHEMA`, from which the index was made."""
 
     def __enter__(self) -> Self:
         """Return the index."""
@@ -121,55 +121,55 @@ class Index(ABC):
 
     @abstractmethod
     def release(self) -> None:
-        """Release the state that this holds, so that writers need not keep it; see `reacquire`."""
+        """Release the held state, so that writers need not keep it; see `reacquire`."""
 
     @abstractmethod
     def reacquire(self) -> bool:
-        """Hold the released state again; return whether it is still the state of the index.
+        """Hold the released state again; return whether it is still the current one.
 
-        If it is not, close this and open the index again.
+        If it is not, close this object and open the index again.
         """
 
     @abstractmethod
     def search(self, queries: Vectors, k: int, where: Filter | None = None) -> list[Ranking]:
-        """Return for each of `queries` (q, d) the `k` nearest quotes that satisfy `where`, by cosine similarity.
+        """Return, for each of `queries` (q, d), the `k` nearest quotes that satisfy `where`, by cosine similarity.
 
         Raises:
-            IndexUnusableError: a row that is ranked is not what was written.
+            IndexUnusableError: a ranked row does not match its checksum.
         """
 
     @abstractmethod
     def search_words(self, words: Sequence[str], k: int, where: Filter | None = None) -> Ranking:
         """Return at most `k` quotes that hold any of `words`, best first by BM25; ties by row.
 
-        A score is in (0, 1]: BM25 divided by its upper bound, the sum of idf (k1 + 1) over all words. So one word
-        counts much in a query of one word, and little in a query of ten. BM25 is that of Robertson and Zaragoza, "The
+        A score is in (0, 1]: BM25 divided by its upper bound, the sum of idf (k1 + 1) over all words. So a word counts
+        for much in a query of one word, and for little in a query of ten. BM25 is as in Robertson and Zaragoza, "The
         Probabilistic Relevance Framework: BM25 and Beyond", 2009, with the idf of SQLite's FTS5.
         """
 
     @abstractmethod
     def rows_where(self, where: Filter) -> NDArray[np.int64]:
-        """Return the rows (n,) of the quotes that satisfy `where`, ascending; without conditions, of all.
+        """Return the rows (n,) of the quotes that satisfy `where`, ascending; all rows if it has no conditions.
 
         Raises:
-            IndexUnusableError: one of these rows is not what was written.
+            IndexUnusableError: one of these rows does not match its checksum.
         """
 
     @abstractmethod
     def vectors(self, rows: NDArray[np.int64]) -> Vectors:
-        """Return the vectors (n, d) of `rows`, which `search`, `rows_where` or `quotes` has returned and so checked."""
+        """Return the vectors (n, d) of `rows`, which must come from a method that checks them, such as `search`."""
 
     @abstractmethod
     def quotes(self, rows: Iterable[int]) -> list[Quote]:
         """Return the quotes in `rows`, in that order.
 
         Raises:
-            IndexUnusableError: what is stored of one, or its vector, is not what was written.
+            IndexUnusableError: a quote, or its vector, does not match its checksum.
         """
 
     @abstractmethod
     def digest(self, rows: NDArray[np.int64]) -> str:
-        """Return the SHA-256, in hexadecimal, of the model and the checksums of `rows` (n,)."""
+        """Return a SHA-256, in hexadecimal, over the model and the checksums of `rows` (n,)."""
 
     @abstractmethod
     def row_of(self, quote_id: str) -> int | None:
@@ -185,7 +185,7 @@ class Index(ABC):
 
     @abstractmethod
     def ids_by_tag(self) -> dict[str, list[str]]:
-        """Return for each tag, folded, the ids of the quotes that have it; proposed tags do not count."""
+        """Return, for each folded tag, the ids of the quotes that have it; proposed tags do not count."""
 
     @abstractmethod
     def names(self, kind: str, beginning: str, limit: int = 50) -> list[str]:
@@ -204,46 +204,46 @@ class Index(ABC):
 
     @abstractmethod
     def storage(self) -> dict[str, Any]:
-        """Return facts about how it is stored; "bytes", its size, is always among them."""
+        """Return facts about how the index is stored; they always include its size, "bytes"."""
 
 
 class OpenEncoder(Protocol):
-    """Opens the encoder for a model; it is called only when texts must be encoded."""
+    """Opens the encoder for a model; called only when texts must be encoded."""
 
     def __call__(self, model: str | None, fingerprint: str | None, /) -> Encoder:
-        """Return the encoder for `model` (None: the default), which must have `fingerprint` if that is given."""
+        """Return the encoder for `model` (None for the default), which must have `fingerprint` unless that is None."""
 
 
 class Lookup(Protocol):
-    """What is needed to find one quote, without vectors."""
+    """Finds single quotes without loading vectors."""
 
     def ids(self, where: Filter, most: int) -> list[str]:
-        """Return the ids of at most `most` quotes that satisfy `where`, in no order."""
+        """Return the ids of at most `most` quotes that satisfy `where`, in no particular order."""
 
     def first_id(self, where: Filter, start: str) -> str | None:
-        """Return the first id from `start` on of a quote that satisfies `where`, else the first; None if none does."""
+        """Return the first id from `start` on, or else the very first, of the quotes that satisfy `where`; or None."""
 
     def quote(self, quote_id: str) -> Quote:
-        """Return the quote with this id, which is in the index.
+        """Return the quote with this id, which must be in the index.
 
         Raises:
-            IndexUnusableError: it is not what was written.
+            IndexUnusableError: the quote does not match its checksum.
         """
 
 
 class IndexWriter(Protocol):
-    """The right to write an index."""
+    """An index that is open for writing."""
 
     @property
     def location(self) -> Location:
-        """Where it is."""
+        """The directory or the address of the index."""
 
     @property
     def manifest(self) -> Manifest | None:
-        """What is true of the whole index; None for a new one."""
+        """Facts about the index as a whole; None for a new one."""
 
     def count(self) -> int:
-        """Return how many quotes are stored."""
+        """Return the number of stored quotes."""
 
     def require_manifest(self) -> Manifest:
         """Return the manifest.
@@ -263,43 +263,43 @@ class IndexWriter(Protocol):
         stream: BinaryIO | None = None,
         at_most: float | None = None,
     ) -> Summary:
-        """Add or refresh `sources` (none: refresh all that are remembered), and remove those in `remove`.
+        """Add or refresh `sources`, and remove those in `remove`; without `sources`, refresh all remembered ones.
 
         Everything is read and checked before anything is changed. Nothing is encoded twice.
 
         Args:
             sources: what to read; a known source without options is read as before.
-            model: the model of a new index; for an existing one it must be its model.
+            model: the model of a new index; for an existing index it must be the same model.
             remove: sources to remove, with their quotes.
             prune: also remove sources that are missing.
-            progress: told what is going on.
-            stream: what the source "-" stands for.
-            at_most: give up without any change if it would take more than this many seconds.
+            progress: called as the update advances.
+            stream: the stream to read for the source "-".
+            at_most: give up without changing anything if the update would take more than this many seconds.
 
         Raises:
-            SourceError: a source cannot be read, or a record is invalid.
+            SourceError: a source cannot be read or decoded.
             UsageError: `remove` names something that is not a source of the index.
             IndexUnusableError: `model` is not the model of the index.
-            TooLongError: `at_most` seconds are not enough.
+            TooLongError: the update would take more than `at_most` seconds.
         """
 
     def rebuild(self, *, model: str | None = None, progress: Progress = silent) -> Summary:
-        """Encode all quotes again, with `model` or the model of the index; readers see the old vectors till the end."""
+        """Encode all quotes again, with `model` or that of the index; readers see the old vectors until the end."""
 
     def compact(self, progress: Progress = silent) -> int:
-        """Free the space of removed quotes; return how many rows that was."""
+        """Free the space of removed quotes; return the number of rows freed."""
 
     def defer(self, mark: str) -> None:
-        """Remember that the changes that `mark` stands for take too long to refresh during a search."""
+        """Remember that the changes identified by `mark` take too long to refresh during a search."""
 
     def propose(self, proposed: Iterable[tuple[Quote, Sequence[str]]]) -> int:
-        """Store the tags `proposed` for each quote, instead of those proposed before; all or nothing.
+        """Replace the proposed tags of each quote with those in `proposed`, for all quotes or for none.
 
-        A quote that has changed since it was read, or has tags of its own, is left alone.
+        A quote that has changed since it was read, or has tags of its own, is skipped.
 
         Returns:
-            How many quotes were left alone.
+            The number of quotes that were skipped.
         """
 
     def forget_proposals(self) -> int:
-        """Drop all proposed tags; return how many quotes had some."""
+        """Drop all proposed tags; return the number of quotes that had any."""

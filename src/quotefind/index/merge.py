@@ -1,4 +1,4 @@
-"""From staged quotes to the index: which are new, changed or gone."""
+"""Merge staged quotes into the index: find out which are new, changed or gone."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from quotefind.text import fold
 
 _NAMES_KEPT = 50_000
 
-# A quote without author repeats the one with the same text and an author. Without an index of its own, a text that
-# occurs N times would be compared N * N times.
+# A quote without an author repeats the quote with the same text and an author. Without the index `staged_said`, a text
+# that occurs N times would be compared N * N times.
 _GIVE_AUTHOR = """
 UPDATE staged SET (name, author) = (
     SELECT name, author FROM staged AS other INDEXED BY staged_said
@@ -27,7 +27,7 @@ UPDATE staged SET (name, author) = (
 )"""
 _DROP_REPEATS = "DELETE FROM staged WHERE n NOT IN (SELECT min(n) FROM staged GROUP BY file, name)"
 _FIND_BY_NAME = "UPDATE staged SET quote_id = (SELECT id FROM quotes WHERE quotes.name = staged.name)"
-# The same text in the same file under another author: the file was corrected, if no other file holds the quote.
+# If the same text in the same file has another author now, the file was corrected, unless another file holds the quote.
 _AUTHOR_CHANGED = """
 SELECT staged.name, staged.author, quotes.id FROM staged
 JOIN quotes ON quotes.digest = staged.digest
@@ -36,7 +36,7 @@ WHERE staged.quote_id IS NULL
 AND NOT EXISTS (SELECT 1 FROM staged AS other WHERE other.digest = staged.digest AND other.quote_id = quotes.id)
 AND NOT EXISTS (SELECT 1 FROM places AS held WHERE held.quote_id = quotes.id AND held.file_id <> staged.file)
 ORDER BY n"""
-# CROSS JOIN keeps this order of the tables: SQLite does not know the size of a temporary one.
+# CROSS JOIN keeps this order of the tables: SQLite does not know the size of a temporary table.
 _AUTHOR_FOUND = """
 SELECT staged.name, staged.author, quotes.id FROM staged
 CROSS JOIN quotes ON quotes.digest = staged.digest AND quotes.author_id IS NULL
@@ -66,7 +66,7 @@ FROM staged LEFT JOIN quotes ON quotes.id = quote_id
 
 
 class StagedQuote(NamedTuple):
-    """A row of the table `staged`: a quote as a source gives it."""
+    """A row of the table `staged`: a quote as it is in the source."""
 
     n: int
     file: int
@@ -89,10 +89,10 @@ class Added:
     """What a store did to add new quotes.
 
     Attributes:
-        quotes: how many were added.
-        encoded: how many texts were encoded; other quotes share the vector of a known text.
-        truncated: how many of the quotes are longer than the encoder takes.
-        seconds: the time that encoding took.
+        quotes: the number of quotes added.
+        encoded: the number of texts encoded; other quotes share the vector of a known text.
+        truncated: the number of these quotes that are longer than the encoder reads.
+        seconds: the time spent encoding.
     """
 
     quotes: int = 0
@@ -102,7 +102,7 @@ class Added:
 
     @property
     def rate(self) -> float:
-        """Texts encoded per second; 0 if none was."""
+        """Texts encoded per second; 0 if none were."""
         return self.encoded / self.seconds if self.encoded and self.seconds else 0.0
 
     def __add__(self, other: Added) -> Added:
@@ -117,17 +117,17 @@ class Added:
 
 @dataclass(slots=True)
 class Merge:
-    """The staged quotes of some changes merged into the tables of an index, apart from vectors, which the store adds.
+    """Merges the staged quotes of some changes into the tables of an index; the store adds the vectors.
 
     Attributes:
         connection: to the database.
         changes: the changes, whose files are staged.
         gone: locations of sources to remove.
-        updated: numbers of the quotes whose attribution has changed.
-        repeats: how many staged quotes repeat another.
-        read: how many different quotes are staged.
-        without_author: how many of these have no author.
-        unsettled: numbers of the files that now decide what is said of a quote, because the file that did is gone.
+        updated: database ids of the quotes whose attribution has changed.
+        repeats: the number of staged quotes that repeat another.
+        read: the number of distinct staged quotes.
+        without_author: the number of these that have no author.
+        unsettled: ids of the files that now decide the attribution of a quote, because the file that did is gone.
     """
 
     connection: sqlite3.Connection
@@ -142,7 +142,7 @@ class Merge:
     _ids: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def resolve(self, sources: list[Source]) -> None:
-        """Remember `sources`, find the stored quote of each staged one, and store what they now say differently."""
+        """Remember `sources`, find the stored quote for each staged one, and store the changed attributions."""
         with transaction(self.connection):
             self._remember(sources)
             self._register_files()
@@ -169,7 +169,7 @@ class Merge:
             yield list(once.values())
 
     def insert(self, quote: StagedQuote, row: int, checksum: int, *, truncated: bool) -> int:
-        """Insert a new quote whose vector is in `row` and has `checksum`; return its number in the database."""
+        """Insert a new quote whose vector is in `row` and has `checksum`; return its database id."""
         more = (quote.note, quote.place, quote.added, quote.verse)
         inserted = self.connection.execute(
             "INSERT INTO quotes (name, digest, row, checksum, text, chars, author_id, work_id, year, tags, note,"
@@ -199,7 +199,7 @@ class Merge:
         return quote_id
 
     def settle(self) -> None:
-        """Store which files hold which quotes; the table `lost` then names the quotes that no file holds any longer."""
+        """Store which files hold which quotes; afterwards the table `lost` lists the quotes that no file holds."""
         self._settle_places()
         self._unsettle()
         staged, self.read, self.without_author = self.connection.execute(_COUNTS).fetchone()
@@ -245,7 +245,7 @@ class Merge:
         execute("CREATE INDEX temp.staged_quote ON staged (file, quote_id)")
 
     def _rename(self, statement: str) -> None:
-        """Give quotes the author, and so the name, of the staged quotes that `statement` finds for them."""
+        """Give quotes the author, and so the id, of the staged quotes that `statement` finds for them."""
         done: set[str | int] = set()
         for name, author, quote_id in self.connection.execute(statement).fetchall():
             if name in done or quote_id in done:
@@ -335,7 +335,7 @@ class Merge:
         )
 
     def _unsettle(self) -> None:
-        """Have the files that still hold a quote read again if one that decided what is said of it is gone."""
+        """Mark files that still hold a quote to be read again if the file that decided its attribution is gone."""
         execute = self.connection.execute
         for (file_id,) in execute(
             "SELECT DISTINCT file_id FROM places JOIN files ON files.id = file_id"
@@ -355,7 +355,7 @@ class Merge:
 
 
 def held(connection: sqlite3.Connection, locations: Collection[str] | None) -> int:
-    """Return how many quotes in the database the sources at `locations` hold; None: all sources."""
+    """Return the number of quotes in the database from the sources at `locations`; None for all sources."""
     if locations is None:
         return int(connection.execute("SELECT count(*) FROM quotes").fetchone()[0])
     marks = ", ".join("?" for _ in locations)

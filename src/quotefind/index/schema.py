@@ -1,4 +1,4 @@
-"""The tables of an index, the checksum of a quote, and what both stores need of SQLite.
+"""The tables of an index, the checksum of a quote, and the SQLite helpers of both stores.
 
 A local index keeps these tables in its database. A Lance dataset has its own columns; its updates work on these tables
 in a temporary database that holds only the quotes that the update touches.
@@ -125,31 +125,31 @@ def quote_checksum(
     added: str | None = None,
     verse: str | None = None,
 ) -> int:
-    """Return the CRC-32 of all that a hit shows of a quote; SQLite itself does not notice a changed byte.
+    """Return the CRC-32 of everything that a hit shows of a quote; SQLite does not notice changed bytes.
 
     Args:
         name: the id.
         text: the text on one line.
         author, work, year, note, place, added: as in `Quote`.
         tags, proposed: JSON arrays.
-        verse: the text with its line breaks; None where it has none.
+        verse: the text with its line breaks; None if it has none.
     """
-    # What a quote does not have is not counted, so that checksums of formats that did not know it stay valid.
+    # Missing values are left out, so that checksums from formats without these columns stay valid.
     more = [proposed, note, place, added, verse]
     while more and more[-1] in (None, "[]"):
         more.pop()
     shown = (name, text, author, work, year, tags, *more)
-    # JSON in ASCII is the same in every version of Python; what `repr` escapes depends on its Unicode tables.
+    # JSON in ASCII is the same in every version of Python; `repr` depends on the Unicode tables of the version.
     return zlib.crc32(json.dumps(shown).encode("ascii"))
 
 
 def add_functions(connection: sqlite3.Connection) -> None:
-    """Give SQL on `connection` the function `quote_checksum`, with all its arguments."""
+    """Add the function `quote_checksum`, with all its arguments, to the SQL of `connection`."""
     connection.create_function("quote_checksum", 11, quote_checksum, deterministic=True)
 
 
 def integers(found: Iterable[tuple[int, ...]]) -> NDArray[np.int64]:
-    """Return the numbers of all rows of a result in one array.
+    """Return all numbers of a query result in one array (n,).
 
     Raises:
         sqlite3.DatabaseError: a value is not an integer, because the database is damaged.

@@ -18,7 +18,7 @@ STANDARD_INPUT = "-"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A source and how it is to be read.
+    """A source and how to read it.
 
     Attributes:
         location: a path, which is made absolute, "bundled", or "-" for standard input.
@@ -33,20 +33,20 @@ class Source:
     exclude: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Make a path absolute: an index remembers it, whatever the current directory is then."""
+        """Make a path absolute, because the index remembers it after the current directory has changed."""
         if self.location not in (STANDARD_INPUT, BUNDLED):
             object.__setattr__(self, "location", location_of(self.location))
 
 
 def location_of(argument: str) -> str:
-    """Return the location that is remembered for a SOURCE argument."""
+    """Return the location that an index remembers for a SOURCE argument."""
     if argument == STANDARD_INPUT or (argument == BUNDLED and not Path(argument).exists()):
         return argument
-    return os.path.abspath(Path(argument).expanduser())  # noqa: PTH100 - it also takes out ".."
+    return os.path.abspath(Path(argument).expanduser())  # noqa: PTH100 - it also resolves ".."
 
 
 def remembered(connection: sqlite3.Connection) -> list[Source]:
-    """Return the sources of the index, in the order in which they were added."""
+    """Return the sources of an index, in the order in which they were added."""
     sources = []
     for location, text in connection.execute("SELECT location, options FROM sources ORDER BY id"):
         try:
@@ -66,7 +66,7 @@ def options_text(source: Source) -> str:
 
 
 def options_argument(source: Source) -> str:
-    """Return the command-line options that say how `source` is read, with a leading space; or ''."""
+    """Return the command-line options that say how to read `source`, with a leading space; '' for the defaults."""
     usual = asdict(ReadOptions())
     return "".join(
         f" --{name.replace('_', '-')} {shlex.quote(str(value))}"
@@ -76,7 +76,7 @@ def options_argument(source: Source) -> str:
 
 
 def source_with(source_tables: sqlite3.Connection, file: Path) -> str | None:
-    """Return the source that `file` was read from, by any name or link; None if there is none."""
+    """Return the source that `file`, under any name or link, was read from; None if there is none."""
     known = source_tables.execute(
         "SELECT location, path FROM files JOIN sources ON sources.id = source_id ORDER BY files.id"
     ).fetchall()

@@ -1,4 +1,4 @@
-"""Read sources into a temporary table before anything is changed, in memory that does not grow with them."""
+"""Read sources into a temporary table before anything is changed; memory use does not grow with their size."""
 
 from __future__ import annotations
 
@@ -59,17 +59,17 @@ def stage(
     argument: str,
     give_up: Callable[[], bool] = lambda: False,
 ) -> Staged:
-    """Read `files` into the temporary table `staged`; its column `file` is the position in `files`.
+    """Read `files` into the temporary table `staged`, whose column `file` holds positions in `files`.
 
     A file in a folder that cannot be read, or holds no quotes, is skipped; what replaces it in `files` says why.
 
     Args:
-        connection: to the index; only its temporary database is written.
-        files: what to read.
-        progress: told how many quotes were read.
-        stream: what "-" stands for.
+        connection: to the database of the index; only its temporary tables are written.
+        files: the files to read.
+        progress: called with the number of quotes read.
+        stream: the stream to read for "-".
         argument: the command-line words that name the index, for messages.
-        give_up: asked now and then; if it says so, reading stops with TimeoutError.
+        give_up: called now and then; once it returns True, reading stops with a TimeoutError.
 
     Raises:
         SourceError: a file that the user named cannot be read, or holds a record that does not decode and its source
@@ -163,7 +163,7 @@ class _Reading:
 
 
 def _count_bad(record: BadRecord, file: ChangedFile, staged: Staged, argument: str) -> None:
-    """Count a record that is skipped; bytes that do not decode mean that the whole file is read wrongly."""
+    """Count a skipped record; raise SourceError for bytes that do not decode: the encoding of the file is wrong."""
     if record.is_undecodable and not file.source.skip_bad:
         if file.in_folder:
             raise SourceError(f"{record.where}: {record.problem}; or add --skip-bad to skip such records")

@@ -10,17 +10,16 @@ from quotefind.text import counted
 
 @dataclass(slots=True)
 class Summary:
-    """What an update did.
-
+    """The result of an update.
     Attributes:
         sources: sources that the index now remembers.
         files: files that were read.
         added: new quotes.
-        reused: quotes of the checked sources that were there before and are unchanged.
+        reused: quotes of the checked sources that were already in the index and are unchanged.
         updated: quotes whose author, work, year, tags or note changed.
         removed: quotes that are no longer in any source.
-        repeats: records that repeat another one.
-        truncated: new quotes that are longer than the encoder takes.
+        repeats: records that repeat another record.
+        truncated: new quotes that are longer than the encoder reads.
         bad: records skipped because they are not quotes.
         encoded: texts that were encoded.
         quotes: quotes in the index.
@@ -54,7 +53,7 @@ class Summary:
     skipped: int = 0
 
     def sentences(self) -> Iterator[str]:
-        """Yield what a person wants to know: first what was added, then everything that is not zero."""
+        """Yield sentences for the user: first what was added, then every other number that is not zero."""
         added = counted(self.added, "quote") if self.added else "no quotes"
         yield f"{added} added, {self.quotes:,} in all, in {self.seconds:,.1f} s"
         if self.updated:

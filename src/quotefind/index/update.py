@@ -1,4 +1,4 @@
-"""The steps of an update, the same for both stores: find changes, read them, merge them in, report."""
+"""The steps of an update, the same for both stores: find changes, read them, merge them, report."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from quotefind.index.summary import Summary
 from quotefind.paths import Location
 from quotefind.progress import Progress, silent
 
-# Quotes per second that any machine encodes: assumed until the rate has been measured.
+# Quotes per second that any machine can encode: assumed until the rate has been measured.
 _CAUTIOUS_RATE = 30.0
 # Encoding fewer texts than this says little about the rate.
 _MEASURED = 32
@@ -30,7 +30,7 @@ _BYTES_PER_SECOND = 3e6
 
 
 class TooLongError(Exception):
-    """An update would take longer than its caller wants to wait."""
+    """An update would take longer than its caller is willing to wait."""
 
 
 class Begun(NamedTuple):
@@ -46,14 +46,14 @@ class Begun(NamedTuple):
 
 
 class Store(Protocol):
-    """What an update needs of an index that is open for writing.
+    """What an update needs from an index that is open for writing.
 
     Attributes:
         location: where the index is.
         argument: the command-line words that name it, for messages.
         connection: to a database with the tables of `schema.SCHEMA`.
         opener: opens encoders.
-        manifest: what is true of the whole index; None for a new one.
+        manifest: facts about the index as a whole; None for a new one.
     """
 
     location: Location
@@ -63,17 +63,17 @@ class Store(Protocol):
 
     @property
     def manifest(self) -> Manifest | None:
-        """What is true of the whole index; None for a new one."""
+        """Facts about the index as a whole; None for a new one."""
 
     def begin(self, named: set[str]) -> Begun:
-        """Make sure that the index can be updated from sources at the locations `named` and others.
+        """Make sure that the index can be updated; `named` are the locations that the user named.
 
         Raises:
             IndexUnusableError: it cannot.
         """
 
     def load(self, changes: Changes, gone: set[str]) -> None:
-        """Have in the database the stored quotes that the staged `changes` or the removal of sources can affect."""
+        """Load into the database the stored quotes that the staged `changes`, or removing sources `gone`, affect."""
 
     def create(self, encoder: Encoder) -> None:
         """Make an empty index for the vectors of `encoder`."""
@@ -82,16 +82,16 @@ class Store(Protocol):
         """Store the new quotes of `merge` with their vectors; `encoder` is called if a text must be encoded."""
 
     def drop_lost(self) -> None:
-        """Take the quotes in the table `lost`, which are still there, out of what is kept beside the tables."""
+        """Remove the quotes in the table `lost` from everything but the tables, which still hold them."""
 
     def publish(self, rate: float, progress: Progress) -> None:
-        """Let readers see the updated index; tidy up if worthwhile. `rate`: quotes encoded per second."""
+        """Make the updated index visible to readers; tidy up if worthwhile. `rate`: quotes encoded per second."""
 
     def count(self) -> int:
-        """Return how many quotes are stored."""
+        """Return the number of stored quotes."""
 
     def held(self, locations: Collection[str] | None) -> int:
-        """Return how many quotes the sources at `locations` hold after the merge; None: all sources."""
+        """Return the number of quotes in the sources at `locations` after the merge; None for all sources."""
 
 
 def update(
@@ -195,7 +195,7 @@ def _to_remove(remove: tuple[str, ...], known: dict[str, Source], argument: str)
 def _to_check(
     sources: list[Source], known: dict[str, Source], gone: set[str], unfinished: Collection[str]
 ) -> list[Source]:
-    """Return the sources to check, each once, read as it is `known` to be unless the user says otherwise."""
+    """Return the sources to check, each once, with the options of `known` unless the user gives others."""
     if sources:
         given = {source.location: source for source in sources}
         checked = [known.get(name, source) if source == Source(name) else source for name, source in given.items()]
@@ -222,7 +222,7 @@ def _stage(
 
 
 def _stage_unsettled(store: Store, files: set[int], progress: Progress) -> Changes:
-    """Stage the `files` that now decide what is said of a quote, because the file that did is gone."""
+    """Stage the `files` that now decide the attribution of a quote, because the file that decided it is gone."""
     names = {name for file_id, name in store.connection.execute("SELECT id, path FROM files") if file_id in files}
     found = find_changes(store.connection, remembered(store.connection), named=set())
     rest = Changes(changed=[file for file in found.changed if file.name in names])
@@ -240,7 +240,7 @@ def _check_time(connection: sqlite3.Connection, rate: float, deadline: float) ->
 
 
 def _encoder(store: Store, model: str | None) -> Callable[[], Encoder]:
-    """Return what opens the encoder of the index once; a new index is made, with `model`."""
+    """Return a function that opens the encoder of the index once; make a new index with `model` if there is none."""
     manifest = store.manifest
     if manifest is not None:
         return cache(lambda: store.opener(manifest.model, manifest.fingerprint))

@@ -41,7 +41,7 @@ def forget(versions: Versions) -> int:
         records = _records(versions, "row", rows[start : start + _AT_ONCE].tolist())
         for record in records:
             if not is_intact(record):
-                raise damaged(versions.location, f"quote {record['id']} is not what was written")
+                raise damaged(versions.location, f"quote {record['id']} does not match its checksum")
         _change(versions, [with_proposed(record, ()) for record in records])
     return len(rows)
 

@@ -232,7 +232,7 @@ class LanceIndex(Index):
 
     def _quote(self, record: dict[str, Any]) -> Quote:
         if not is_intact(record):
-            raise damaged(self.location, f"quote {record['id']} is not what was written")
+            raise damaged(self.location, f"quote {record['id']} does not match its checksum")
         return quote_of(record, self._paths)
 
     @cached_property
@@ -258,7 +258,7 @@ class LanceIndex(Index):
         vectors = vectors_of(found, self._manifest.dimension)
         for position, checksum in enumerate(found["checksum"].to_pylist()):
             if zlib.crc32(vectors[position].tobytes()) != checksum:
-                raise damaged(self.location, f"the vector of row {found['row'][position]} is not what was written")
+                raise damaged(self.location, f"the vector of row {found['row'][position]} does not match its checksum")
         return vectors
 
     def row_of(self, quote_id: str) -> int | None:

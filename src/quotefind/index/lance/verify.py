@@ -96,7 +96,7 @@ def _wrong_vector(record: dict[str, Any], vector: Vectors) -> Iterator[str]:
     if not abs(float(np.linalg.norm(vector)) - 1) < _LENGTH:  # true for NaN too
         yield f"the vector of row {record['row']} is not a unit vector"
     elif zlib.crc32(vector.tobytes()) != record["checksum"]:
-        yield f"the vector of row {record['row']} is not what was written"
+        yield f"the vector of row {record['row']} does not match its checksum"
 
 
 def _wrong(record: dict[str, Any], tokens: list[str], files: set[int]) -> Iterator[str]:

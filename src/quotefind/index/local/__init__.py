@@ -1,19 +1,19 @@
-"""A local index: a directory with a SQLite database, which is the truth, and one append-only `.npy` matrix.
+"""A local index: a directory with a SQLite database, which is authoritative, and one append-only `.npy` matrix.
 
 | module | what |
 |---|---|
 | `reader` | `LocalIndex`: one committed state, for searching |
-| `lookup` | a quote or two, without the matrix and NumPy |
-| `quotes` | quotes read from the database, each compared with its checksum |
+| `lookup` | single quotes, without the matrix and NumPy |
+| `quotes` | reads quotes from the database and compares each with its checksum |
 | `complete` | names for completion |
 | `writer` | `LocalIndexWriter`: update, remove, compact, rebuild |
-| `merge` | new quotes and their vectors added |
-| `rewrite` | a new matrix that replaces the old one |
-| `proposals` | proposed tags stored and dropped |
-| `verify` | every row and every checksum checked |
+| `merge` | adds new quotes and their vectors |
+| `rewrite` | writes a new matrix that replaces the old one |
+| `proposals` | stores and drops proposed tags |
+| `verify` | checks every row and every checksum |
 | `database`, `vectors`, `manifest` | the files |
 | `lock` | one writer at a time |
-| `migrate` | earlier formats brought up to date |
+| `migrate` | upgrades earlier formats |
 
-Modules are imported one by one: a search does not load what writes.
+Import these modules one by one: a search must not load the code that writes.
 """

@@ -1,4 +1,4 @@
-"""Names in a local index, for completion: read fast, without NumPy, and without changing any file."""
+"""Read the names in a local index for completion: fast, without NumPy, and without changing any file."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from quotefind.text import fold
 if TYPE_CHECKING:
     import sqlite3
 
-# As in `database`, which is not used here: it may wait for a writer, and let SQLite make files.
+# As in `database`, which is not used here because it may wait for a writer, and let SQLite create files.
 FILE_NAME = "index.sqlite"
-# Names, and how many quotes have each. Of a tag only the folded form has a table.
+# Names, and the number of quotes with each. Tags have a table only of their folded form.
 _COUNTED = {
     "authors": "SELECT name, (SELECT count(*) FROM quotes WHERE author_id = authors.id) FROM authors",
     "works": "SELECT name, (SELECT count(*) FROM quotes WHERE work_id = works.id) FROM works",
     "tags": "SELECT folded, (SELECT count(*) FROM quote_tags WHERE tag_id = tags.id) FROM tags",
 }
-# The time limit in seconds, and after how many of its steps SQLite checks it.
+# The time limit in seconds, and the number of steps after which SQLite checks it.
 _SECONDS, _STEPS = 0.5, 10_000
 
 
 def names_in(directory: Path, kind: str, typed: str, most: int = 100) -> list[str]:
-    """Return names in an index that begin with what was typed, or have a word that does.
+    """Return names in an index of which a word begins with what was typed.
 
-    Case and accents do not matter. Names that begin with it come first, then the most frequent.
+    Case and accents do not matter. Names whose first word matches come first, then the most frequent.
 
     Args:
-        directory: that of the index. Nothing in it is changed or made, and no lock is waited for.
+        directory: the directory of the index. No file in it is changed or created, and no lock is waited for.
         kind: "authors", "works" or "tags".
-        typed: the beginning of a name; empty for all.
-        most: how many names to return at most.
+        typed: the beginning of a word; empty for all names.
+        most: the maximum number of names.
 
     Raises:
         OSError, sqlite3.Error: the index cannot be read, or that takes too long.
@@ -52,7 +52,7 @@ def names_in(directory: Path, kind: str, typed: str, most: int = 100) -> list[st
 
 
 def _connect(directory: Path) -> sqlite3.Connection:
-    """Open the database for reading so that no file appears beside it: none is needed while nobody writes."""
+    """Open the database for reading without creating files beside it; none are needed while nobody is writing."""
     import sqlite3
 
     path = directory / FILE_NAME

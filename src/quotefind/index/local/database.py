@@ -15,14 +15,14 @@ from quotefind.private_files import NOT_REGULAR, check_private, open_private
 
 FILE_NAME = "index.sqlite"
 FORMAT = 4
-# Earlier formats that a writer brings up to date: see `migrate`.
+# Earlier formats that a writer upgrades: see `migrate`.
 UPGRADABLE = ("1", "2", "3")
-# How long a writer waits for another process that commits or verifies full-text search.
+# The time that a writer waits for another process to commit or to verify full-text search.
 _BUSY_SECONDS = 120.0
 
 
 def connect_to_write(directory: Path) -> sqlite3.Connection:
-    """Open the database in `directory` for writing; it is made if it is missing. The caller holds the lock.
+    """Open the database in `directory` for writing; make it if it is missing. The caller must hold the lock.
 
     With write-ahead logging, readers keep the state that they started with while a writer commits.
     """
@@ -33,7 +33,7 @@ def connect_to_write(directory: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        # Ids are random, so each commit touches pages everywhere: keep many in memory and write them together.
+        # Ids are random, so each commit touches pages all over the file: keep many in memory and write them together.
         connection.execute("PRAGMA cache_size = -65536")
         connection.execute("PRAGMA wal_autocheckpoint = 16384")
         connection.execute("PRAGMA foreign_keys = ON")
@@ -58,10 +58,10 @@ def connect_to_read(directory: Path) -> sqlite3.Connection:
         if os.access(directory, os.W_OK):
             if not getattr(error, "sqlite_errorname", "").startswith("SQLITE_READONLY"):
                 raise
-            # A run was killed while it made the database; only a connection that may write can roll that back.
+            # A run was killed while creating the database; only a connection that may write can roll that back.
             _connect(f"{address}?mode=rw").close()
             return _connect(f"{address}?mode=ro")
-        # A log needs a directory that can be written; if it cannot be, nobody is writing.
+        # A log needs a writable directory; if the directory is not writable, nobody is writing.
         log = path.with_name(f"{FILE_NAME}-wal")
         if log.exists() and log.stat().st_size:
             raise
@@ -74,7 +74,7 @@ def _check_files(directory: Path) -> None:
 
 
 def exists(directory: Path) -> bool:
-    """Whether there is anything with the name of the database in `directory`.
+    """Whether anything in `directory` has the name of the database.
 
     Raises:
         OSError: the directory cannot be read.
@@ -106,7 +106,7 @@ def _connect(address: str) -> sqlite3.Connection:
 
 @contextmanager
 def damage_reported(directory: Path) -> Iterator[None]:
-    """Turn errors of SQLite and the file system about the files of an index into one that says what to do."""
+    """Turn errors of SQLite and the file system into an IndexUnusableError that says what to do."""
     try:
         yield
     except sqlite3.DatabaseError as error:
@@ -114,30 +114,30 @@ def damage_reported(directory: Path) -> Iterator[None]:
         if type(error) not in (sqlite3.DatabaseError, sqlite3.OperationalError):
             raise
         raise IndexUnusableError(damage(directory, error)) from error
-    except UnicodeDecodeError as error:  # in a message of SQLite about a damaged name
+    except UnicodeDecodeError as error:  # SQLite's message contains a damaged name
         raise IndexUnusableError(damage(directory, sqlite3.DatabaseError(str(error)))) from error
     except OSError as error:
         raise unusable(directory, error) from error
 
 
 def unusable(directory: Path, error: OSError) -> IndexUnusableError:
-    """Return the error for a file of the index in `directory` that the system refuses."""
+    """Return the error for a file of the index in `directory` that the system refuses to open."""
     path = error.filename or directory
     fix = ""
     if error.errno in NOT_REGULAR:
-        beside = Path(path).name != FILE_NAME  # SQLite makes its log again
-        fix = f" Delete {path}; the next run makes it again." if beside else f" {index_again(directory)}"
+        beside = Path(path).name != FILE_NAME  # SQLite creates its log again
+        fix = f" Delete {path}; the next run creates it again." if beside else f" {index_again(directory)}"
     return IndexUnusableError(f"The index in {directory} cannot be used: {path}: {error.strerror or error}.{fix}")
 
 
 def index_again(directory: Path) -> str:
     """Return how to fix an index whose database is lost."""
     command = f"quotefind index SOURCE…{index_argument(directory)}"
-    return f"Delete {directory} and index its sources again. To make it: {command}"
+    return f"Delete {directory} and index its sources again: {command}"
 
 
 def damaged(directory: Path, what: str) -> IndexUnusableError:
-    """Return the error for a database in `directory` that can be read but does not hold what was written."""
+    """Return the error for a database in `directory` that can be read but is damaged."""
     return IndexUnusableError(f"{directory / FILE_NAME} is damaged: {what}. {index_again(directory)}")
 
 
@@ -147,13 +147,13 @@ def damage(directory: Path, error: sqlite3.DatabaseError) -> str:
     name = getattr(error, "sqlite_errorname", "")
     if name in ("SQLITE_FULL", "SQLITE_IOERR_WRITE"):
         return (
-            f"{path} cannot be written ({error}): the disk is full or fails, its own or the one for temporary files. "
-            "What was committed before is safe."
+            f"{path} cannot be written ({error}): the disk, or the disk for temporary files, is full or fails. "
+            "Earlier commits are safe."
         )
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-        return f"{path} cannot be opened ({error}); look at the permissions of {directory}, and at ulimit -n."
+        return f"{path} cannot be opened ({error}); check the permissions of {directory}, and ulimit -n."
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return f"{path} is being written by another program and did not become free; try again."
+        return f"{path} is locked by another program; try again."
     if name.startswith("SQLITE_IOERR"):
-        return f"{path} cannot be read or written ({error}); look at the disk, and try again."
+        return f"{path} cannot be read or written ({error}); check the disk, and try again."
     return f"{path} is damaged ({error}). {index_again(directory)}"

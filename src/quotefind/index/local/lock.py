@@ -1,4 +1,4 @@
-"""One writer at a time; the lock belongs to the operating system, so that a dead writer never blocks."""
+"""One writer at a time; the operating system holds the lock, so a dead writer never blocks others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _HOLDER = "writer.json"
 
 @contextmanager
 def writer_lock(directory: Path, *, wait: float = 0.0) -> Iterator[None]:
-    """Hold the lock of the index in `directory`, which is made if it is missing; wait up to `wait` seconds for it.
+    """Hold the lock of the index in `directory`, which is created if missing; wait up to `wait` seconds for the lock.
 
     Raises:
         IndexUnusableError: another process holds it (the message says which, and since when), or the directory
@@ -48,13 +48,13 @@ def writer_lock(directory: Path, *, wait: float = 0.0) -> Iterator[None]:
             raise _cannot_be_written(directory, error) from error
         yield
     finally:
-        with suppress(OSError):  # it only says who holds the lock
+        with suppress(OSError):  # the file only says who holds the lock
             holder.unlink()
         lock.release()
 
 
 def release_for_good(directory: Path) -> None:
-    """Delete the files of the lock, which is held; whoever waits for it notices and makes them again."""
+    """Delete the files of the lock, which must be held; a process that waits for it notices and creates them again."""
     for name in (_HOLDER, _LOCK):
         with suppress(OSError):  # Windows keeps a file that is open
             (directory / name).unlink()
@@ -62,7 +62,7 @@ def release_for_good(directory: Path) -> None:
 
 def _cannot_be_written(directory: Path, error: OSError) -> IndexUnusableError:
     path = error.filename or directory
-    fix = f" Delete {path}; the next run makes it again." if error.errno in NOT_REGULAR else ""
+    fix = f" Delete {path}; the next run creates it again." if error.errno in NOT_REGULAR else ""
     return IndexUnusableError(f"The index in {directory} cannot be written: {path}: {error.strerror or error}.{fix}")
 
 

@@ -1,4 +1,4 @@
-"""A local index opened for a quote or two: only its database, without the matrix and NumPy."""
+"""Look up single quotes in a local index: only its database is opened, without the matrix and NumPy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class LocalLookup:
     """One committed state of the database of an index; see `open_lookup`."""
 
     def __init__(self, directory: Path, connection: sqlite3.Connection) -> None:
-        """Read what `connection` shows."""
+        """Use `connection`, which holds one committed state."""
         self._directory = directory
         self._connection = connection
 
@@ -43,24 +43,24 @@ class LocalLookup:
         return None
 
     def quote(self, quote_id: str) -> Quote:
-        """Return the quote with this id, which is in the index.
+        """Return the quote with this id, which must be in the index.
 
         Raises:
-            IndexUnusableError: it is not what was written.
+            IndexUnusableError: the quote does not match its checksum.
         """
         for _, _, quote in checked_quotes(self._directory, self._connection, "name = ?", [quote_id]):
             return quote
-        raise database.damaged(self._directory, f"quote {quote_id} cannot be found again")
+        raise database.damaged(self._directory, f"quote {quote_id} cannot be found")
 
 
 @contextmanager
 def open_lookup(directory: Path, *, missing_ok: bool = False) -> Iterator[LocalLookup | None]:
-    """Open the index in `directory`; None if there is none and `missing_ok` allows that.
+    """Open the index in `directory`; yield None if it is missing and `missing_ok` is set.
 
-    Damage that is met inside the block is reported too.
+    Damage found inside the `with` block is reported too.
 
     Raises:
-        IndexUnusableError: it cannot be used.
+        IndexUnusableError: the index cannot be used.
     """
     with database.damage_reported(directory):
         if missing_ok and not database.exists(directory) and not any(directory.glob("vectors-*.npy")):

@@ -12,7 +12,7 @@ from quotefind.index.interface import Manifest, now
 from quotefind.index.local.database import FILE_NAME, FORMAT, UPGRADABLE, index_again
 from quotefind.paths import index_argument
 
-# The key of a value where it is not the name of its attribute: this one dates from format 2.
+# Keys that differ from the name of their attribute: this one dates from format 2.
 _KEYS = {"matrix_checksum": "word_sum"}
 # The key of a note that is not part of the manifest: see `read_deferred`.
 _DEFERRED = "deferred"
@@ -21,14 +21,14 @@ _MATRIX = re.compile(r"vectors-[0-9]{1,9}\.npy")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalManifest(Manifest):
-    """What is true of a whole local index.
+    """Facts about a local index as a whole.
 
     Attributes:
         matrix: the file name of the matrix.
-        rows: how many of its rows count, dead ones included.
+        rows: the number of its valid rows, including dead ones.
         matrix_checksum: `vectors.matrix_checksum` of these rows.
         rewrite: the file name of a matrix that will replace this one; empty if none is being written.
-        rewrite_fingerprint: the fingerprint of the model of its vectors.
+        rewrite_fingerprint: the fingerprint of the model that its vectors come from.
     """
 
     matrix: str
@@ -60,7 +60,7 @@ def read_manifest(connection: sqlite3.Connection, directory: Path) -> LocalManif
         manifest = LocalManifest(
             **{f.name: kinds[str(f.type)](values[_KEYS.get(f.name, f.name)]) for f in fields(LocalManifest)}
         )
-        # These files are opened and deleted: none may be outside the directory.
+        # These files are opened and deleted, so none may be outside the directory.
         if not (_MATRIX.fullmatch(manifest.matrix) and _MATRIX.fullmatch(manifest.rewrite or manifest.matrix)):
             raise ValueError(f"not the name of a matrix: {manifest.matrix!r}, {manifest.rewrite!r}")
         return manifest
@@ -72,19 +72,19 @@ def read_manifest(connection: sqlite3.Connection, directory: Path) -> LocalManif
 
 def _fix(found: str, directory: Path) -> str:
     if found in UPGRADABLE:
-        return f"To bring it up to date, with nothing encoded again: quotefind index{index_argument(directory)}"
+        return f"To upgrade it, without encoding anything again: quotefind index{index_argument(directory)}"
     again = index_again(directory)
     return f"Update quotefind, or {again[0].lower()}{again[1:]}"
 
 
 def missing_index(directory: Path) -> IndexUnusableError:
-    """Return the error for a directory without a manifest: there was no index yet, or its database was lost."""
-    from quotefind.index.local.vectors import has_rows  # which loads NumPy
+    """Return the error for a directory without a manifest: there is no index yet, or its database was lost."""
+    from quotefind.index.local.vectors import has_rows  # loads NumPy
 
     there = f"There is no index in {directory}"
     if has_rows(directory):
         return IndexUnusableError(
-            f"{there} any longer: {directory / FILE_NAME} is missing or empty, but its matrix is there. "
+            f"{there} any longer: {directory / FILE_NAME} is missing or empty, but its matrix exists. "
             f"{index_again(directory)}"
         )
     return IndexUnusableError(f"{there}. To make it: quotefind index SOURCE…{index_argument(directory)}")
@@ -109,12 +109,12 @@ def write_deferred(connection: sqlite3.Connection, mark: str) -> None:
 
 @dataclass(slots=True)
 class State:
-    """What the changes of a local index work on, while the lock is held.
+    """The state of a local index that is being changed, while the lock is held.
 
     Attributes:
         directory: where the index is.
         connection: to its database.
-        manifest: what is true of the whole index; None for a new one.
+        manifest: facts about the index as a whole; None for a new one.
     """
 
     directory: Path

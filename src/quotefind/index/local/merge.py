@@ -1,4 +1,4 @@
-"""New quotes added to a local index: their vectors go to the end of the matrix, a chunk and a commit at a time."""
+"""Add new quotes to a local index: their vectors are appended to the matrix, one commit per chunk."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from quotefind.index.schema import transaction
 from quotefind.progress import Progress
 from quotefind.similarity import Vectors
 
-# Quotes committed at a time: at most this many are lost with a killed run.
+# Quotes per commit: a killed run loses at most this many.
 _CHUNK = 1024
 
 # By the digest of a text: its vector (d,), and whether the encoder truncated it.
@@ -30,7 +30,7 @@ _Found = dict[bytes, tuple[Vectors, bool]]
 
 
 def add(state: State, merge: Merge, open_encoder: Callable[[], Encoder], progress: Progress) -> Added:
-    """Store the new quotes of `merge` with their vectors; texts that the index knows are not encoded again.
+    """Store the new quotes of `merge` with their vectors; texts that are already in the index are not encoded again.
 
     Raises:
         IndexUnusableError: the row of a known text is damaged.
@@ -56,7 +56,7 @@ def add(state: State, merge: Merge, open_encoder: Callable[[], Encoder], progres
 
 
 def _known(state: State, matrix: MatrixWriter, digests: Mapping[bytes, str]) -> _Found:
-    """Return what the index knows of texts with these `digests`."""
+    """Return the vectors that the index already has for texts with these `digests`."""
     rows: list[int] = []
     checksums: list[int] = []
     truncated: dict[bytes, bool] = {}
@@ -76,7 +76,7 @@ def _known(state: State, matrix: MatrixWriter, digests: Mapping[bytes, str]) -> 
 
 
 def _encoded(texts: Mapping[bytes, str], encoder: Encoder, done: int, total: int, progress: Progress) -> _Found:
-    """Encode `texts`; `done` of the `total` texts of this update were encoded before."""
+    """Encode `texts`; `done` of the `total` texts of this update are already encoded."""
     vectors, truncated = encode(encoder, list(texts.values()), lambda stage, n=0, _=0: progress(stage, done + n, total))
     return {digest: (vector, cut) for digest, vector, cut in zip(texts, np.asarray(vectors), truncated, strict=True)}
 

@@ -1,4 +1,4 @@
-"""Bring an index of an earlier format up to date in place; nothing is encoded again."""
+"""Upgrade an index of an earlier format in place; nothing is encoded again."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from quotefind.index.sources import STANDARD_INPUT
 
 
 def upgrade(connection: sqlite3.Connection, directory: Path) -> None:
-    """Bring the index in `directory` to the present format.
+    """Upgrade the index in `directory` to the current format.
 
-    Format 1 had no checksums of quotes and of the matrix. Where its matrix is damaged, no checksum is right, so that
-    the next search reports it. Format 2 had no proposed tags and no notes, format 3 no places, dates and line breaks:
-    for these the files are read again by the next update.
+    Format 1 had no checksums of quotes and of the matrix. If its matrix is damaged, it gets a checksum that cannot
+    match, so that the next search reports the damage. Format 2 had no proposed tags and no notes; format 3 had no
+    places, dates and line breaks. To fill these in, the next update reads all files again.
     """
     if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'manifest'").fetchone():
         return

@@ -1,4 +1,4 @@
-"""Proposed tags in a local index, stored apart from the tags of the sources."""
+"""Proposed tags in a local index, stored separately from the tags of the sources."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from quotefind.index.schema import CHECKED, DROP_UNUSED_TAGS, MORE_CHECKED, quot
 from quotefind.records import Quote
 from quotefind.text import fold, one_line
 
-# A damaged quote keeps what it has, and the checksum that shows the damage.
+# A damaged quote keeps its proposed tags, and the checksum that reveals the damage.
 _FORGET = f"""
 UPDATE quotes SET proposed = '[]', seal = quote_checksum({CHECKED}, '[]', {MORE_CHECKED})
 WHERE proposed <> '[]' AND seal = quote_checksum({CHECKED}, proposed, {MORE_CHECKED})
@@ -18,9 +18,9 @@ WHERE proposed <> '[]' AND seal = quote_checksum({CHECKED}, proposed, {MORE_CHEC
 
 
 def store(connection: sqlite3.Connection, proposals: Iterable[tuple[Quote, Sequence[str]]]) -> int:
-    """Store the tags proposed for each quote in one transaction; return how many quotes were left alone.
+    """Store the tags proposed for each quote in one transaction; return the number of quotes skipped.
 
-    These have changed since they were read, or have tags of their own.
+    A quote is skipped if it has changed since it was read, or has tags of its own.
     """
     changed = 0
     with transaction(connection):
@@ -32,15 +32,15 @@ def store(connection: sqlite3.Connection, proposals: Iterable[tuple[Quote, Seque
 
 
 def forget(connection: sqlite3.Connection) -> int:
-    """Drop all proposed tags, in the transaction of the caller; return how many quotes had some.
+    """Drop all proposed tags, in the transaction of the caller; return the number of quotes that had any.
 
     Raises:
-        sqlite3.DatabaseError: a quote with proposed tags is not what was written.
+        sqlite3.DatabaseError: a quote with proposed tags does not match its checksum.
     """
     count = connection.execute(_FORGET).rowcount
     damaged = connection.execute("SELECT name FROM quotes WHERE proposed <> '[]'").fetchone()
     if damaged:
-        raise sqlite3.DatabaseError(f"quote {damaged[0]} is not what was written")
+        raise sqlite3.DatabaseError(f"quote {damaged[0]} does not match its checksum")
     connection.execute("DELETE FROM proposed_tags")
     connection.execute(DROP_UNUSED_TAGS)
     return count

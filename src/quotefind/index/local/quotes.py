@@ -1,4 +1,4 @@
-"""Read quotes from the database of a local index, each compared with its checksum."""
+"""Read quotes from the database of a local index, and compare each with its checksum."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ GROUP BY quotes.id
 def checked_quotes(
     directory: Path, connection: sqlite3.Connection, condition: str, values: Sequence[int | str]
 ) -> Iterator[tuple[int, int, Quote]]:
-    """Yield row, CRC-32 of the row, and quote for each quote in `directory` that satisfies `condition`.
+    """Yield the row, its CRC-32 and the quote for each quote in `directory` that satisfies `condition`.
 
-    `condition` begins with a column of the table `quotes`; `values` are its parameters.
+    `condition` is SQL that begins with a column of the table `quotes`; `values` are its parameters.
 
     Raises:
-        IndexUnusableError: a quote is not what was written.
+        IndexUnusableError: a quote does not match its checksum.
     """
     for row, of_row, of_quote, name, *shown, path, _, line in connection.execute(
         _QUOTES.format(condition=condition), values
     ):
         if quote_checksum(name, *shown) != of_quote:
-            raise database.damaged(directory, f"quote {name} is not what was written")
+            raise database.damaged(directory, f"quote {name} does not match its checksum")
         text, author, work, year, tags, proposed, note, place, added, verse = shown
         own, others = tuple(json.loads(tags)), tuple(json.loads(proposed))
         yield row, of_row, Quote(verse or text, author, work, year, own, path, line, name, others, note, place, added)

@@ -1,4 +1,4 @@
-"""A local index opened for searching: one committed state, whatever writers do meanwhile."""
+"""A local index opened for searching: one committed state, unaffected by writers."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ _NAMES = {"author": ("authors", "name"), "work": ("works", "name"), "tag": ("tag
 _PARAMETERS = 500
 # k1 + 1 in FTS5's BM25: the most that a term contributes, in units of its idf.
 _LARGEST_TERM = 2.2
-# For more than one in this many rows, the checksum of the whole matrix is faster than the CRC-32 of each.
+# If more than one in this many rows is needed, the checksum of the whole matrix is faster than a CRC-32 per row.
 _FEW = 20
 
 
 class LocalIndex(Index):
-    """An index in a directory of this machine: a SQLite database and a matrix.
+    """An index in a local directory: a SQLite database and a matrix.
 
     Attributes:
-        directory: where it is.
-        matrix: (rows, d) float32, mapped into memory, dead rows included.
+        directory: the directory of the index.
+        matrix: (rows, d) float32, mapped into memory, including dead rows.
     """
 
     def __init__(self, directory: Path) -> None:
         """Open the index in `directory`.
 
         Raises:
-            IndexUnusableError: there is none, or its files do not belong together.
+            IndexUnusableError: there is no index, or its files do not belong together.
         """
         self.location = self.directory = directory
         self._argument = index_argument(directory)
@@ -125,7 +125,7 @@ class LocalIndex(Index):
                 return False
 
     def _current_state(self) -> tuple[int, int, int]:
-        """Return what changes with each commit of another process, and when the database file is replaced."""
+        """Return values that change with each commit of another process, and when the database file is replaced."""
         (version,) = self._connection.execute("PRAGMA data_version").fetchone()
         status = (self.directory / database.FILE_NAME).stat()
         return version, status.st_dev, status.st_ino
@@ -153,7 +153,7 @@ class LocalIndex(Index):
         """See `Index.search_words`."""
         if not words:
             return Ranking(np.empty(0, np.int64), np.empty(0, np.float64))
-        # In quotation marks a word is only text, and no operator. A NUL would end the expression.
+        # In quotation marks a word is text and never an operator. A NUL would end the expression.
         phrases = [f'"{word.translate({0: None, 34: None})}"' for word in words]
         rows: list[int] = []
         scores: list[float] = []
@@ -191,9 +191,9 @@ class LocalIndex(Index):
         return self._selected[1]
 
     def _check_matrix(self) -> None:
-        """Make sure that the matrix is what was written, the first time that all of it is needed."""
+        """Make sure that the matrix matches its checksum, the first time that all of it is needed."""
         if not self._whole:
-            raise self._damaged_matrix("it is not what was written")
+            raise self._damaged_matrix("it does not match its checksum")
 
     @cached_property
     def _whole(self) -> bool:
@@ -204,7 +204,7 @@ class LocalIndex(Index):
             raise self._damaged_database("a quote has a row beyond the matrix")
         changed = first_changed(self.matrix[rows], checksums)
         if changed is not None:
-            raise self._damaged_matrix(f"row {rows[changed]} is not what was written")
+            raise self._damaged_matrix(f"row {rows[changed]} does not match its checksum")
 
     def vectors(self, rows: NDArray[np.int64]) -> Vectors:
         """See `Index.vectors`."""

@@ -1,7 +1,7 @@
-"""A new matrix that replaces the old one: without dead rows, or with the vectors of another model.
+"""Write a new matrix that replaces the old one: without dead rows, or with the vectors of another model.
 
-Its rows are noted in the table `rewritten` as they are committed, and it replaces the old matrix in one transaction. A
-run that was killed continues from its last commit.
+The table `rewritten` lists the rows committed so far. The new matrix replaces the old one in one transaction. After a
+run was killed, the next one continues from its last commit.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from quotefind.similarity import Vectors
 _CHUNK = 2048
 _WRITTEN = "SELECT coalesce(max(row) + 1, 0), count(*) FROM rewritten"
 
-# From the rows, their checksums and the texts of some quotes to their vectors, and whether each text was truncated.
+# A function from the rows, checksums and texts of some quotes to their vectors, and whether each text was truncated.
 _Make = Callable[[list[int], list[int], list[str]], tuple[Vectors, list[bool] | None]]
 
 
 def compact(state: State, progress: Progress) -> int:
-    """Leave out the rows that belong to no quote; return how many these were."""
+    """Drop the rows that belong to no quote; return their number."""
     manifest = state.require()
     (dead,) = state.connection.execute("SELECT count(*) FROM dead").fetchone()
     if not dead:
@@ -60,7 +60,7 @@ def rebuild(state: State, encoder: Encoder, progress: Progress) -> tuple[int, in
     """Encode every quote with `encoder`, which becomes the encoder of the index.
 
     Returns:
-        How many quotes were encoded, and for how many the proposed tags were dropped: all, if the model is another.
+        The number of quotes encoded, and the number whose proposed tags were dropped because the model has changed.
     """
     encoded = 0
 
@@ -81,19 +81,19 @@ def rebuild(state: State, encoder: Encoder, progress: Progress) -> tuple[int, in
 
 
 def remove_leftovers(directory: Path, manifest: LocalManifest | None) -> None:
-    """Delete matrices that a killed run left and that nothing refers to."""
+    """Delete matrices that a killed run left and nothing refers to."""
     if manifest is None:
         return
     for path in directory.glob("vectors-*.npy"):
         if path.name not in (manifest.matrix, manifest.rewrite):
-            with suppress(OSError):  # Windows keeps what a reader has mapped; the next writer tries again
+            with suppress(OSError):  # Windows keeps files that a reader has mapped; the next writer tries again
                 path.unlink()
 
 
 def _rewrite(state: State, changes: dict[str, str | int], make: _Make, progress: Progress, stage: str) -> int:
-    """Fill a new matrix with what `make` returns, and replace the old one, with these `changes` of the manifest.
+    """Fill a new matrix with the vectors from `make`, replace the old one, and store `changes` in the manifest.
 
-    Tags that were proposed with another model are dropped; returns for how many quotes.
+    Tags proposed with another model are dropped; return the number of quotes that had such tags.
     """
     connection = state.connection
     manifest = state.require()
@@ -120,7 +120,7 @@ def _rewrite(state: State, changes: dict[str, str | int], make: _Make, progress:
     with transaction(connection):
         if fingerprint != manifest.fingerprint:
             forgotten = forget(connection)
-        # A unique index is checked row by row, so it would forbid an exchange of rows.
+        # A unique index is checked row by row, so it would not allow rows to be exchanged.
         connection.execute("DROP INDEX quotes_row")
         connection.execute(
             "UPDATE quotes SET row = new.row, checksum = new.checksum, truncated = new.truncated"
@@ -129,7 +129,7 @@ def _rewrite(state: State, changes: dict[str, str | int], make: _Make, progress:
         connection.execute("CREATE UNIQUE INDEX quotes_row ON quotes (row)")
         connection.execute("DELETE FROM rewritten")
         connection.execute("DELETE FROM dead")
-        # Quotes that were removed after a killed run had copied them have left gaps.
+        # Quotes that a killed run had copied and that were removed later have left gaps.
         connection.execute(
             "WITH RECURSIVE number (row) AS (SELECT 0 UNION ALL SELECT row + 1 FROM number WHERE row + 1 < ?)"
             " INSERT INTO dead SELECT row FROM number WHERE row NOT IN (SELECT row FROM quotes) AND ? > ?",
@@ -144,17 +144,20 @@ def _rewrite(state: State, changes: dict[str, str | int], make: _Make, progress:
 
 
 def _can_continue(state: State, dim: int) -> bool:
-    """Whether the new matrix that a killed run has started is still there."""
+    """Whether the new matrix that a killed run had started still exists."""
     (rows, _) = state.connection.execute(_WRITTEN).fetchone()
     path = state.directory / state.require().rewrite
     return path.is_file() and rows_in(path, dim) >= rows
 
 
 def _check_copy(state: State, path: Path, rows: int, dim: int) -> int:
-    """Compare the new matrix with what was written, perhaps by an earlier run; return its `matrix_checksum`.
+    """Compare the new matrix, parts of which an earlier run may have written, with its checksums.
+
+    Returns:
+        The `matrix_checksum` of the new matrix.
 
     Raises:
-        IndexUnusableError: it is damaged; the next run starts again.
+        IndexUnusableError: the matrix is damaged, and has been deleted; the next run starts over.
     """
     matrix = open_matrix(path, rows=rows, dim=dim, fix="Try again.")
     noted = state.connection.execute("SELECT row, checksum FROM rewritten ORDER BY row")

@@ -1,7 +1,7 @@
 """The matrix on disk: a plain `.npy` file of float32 rows that only grows at its end.
 
-The header has a fixed length, so that its number of rows can be rewritten in place. A row counts once the database says
-so; the next writer cuts off any rows after that number.
+The header has a fixed length, so that its number of rows can be rewritten in place. A row counts only once its number
+is committed to the database; the next writer cuts off any rows after that.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _ROWS = re.compile(rb"'shape': \(([0-9]{1,15}), ")
 
 
 def header(rows: int, dim: int) -> bytes:
-    """Return the 128 bytes that begin a `.npy` file (format 1.0) of `rows` x `dim` little-endian float32.
+    """Return the 128-byte header of a `.npy` file (format 1.0) of `rows` x `dim` little-endian float32.
 
-    The format is that of NumPy's own documentation, numpy.lib.format.
+    The format is described in NumPy's documentation, numpy.lib.format.
     """
     description = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {dim}), }}"
     length = _HEADER - len(_MAGIC) - 2
@@ -35,16 +35,16 @@ def header(rows: int, dim: int) -> bytes:
 
 
 def rows_in(path: Path, dim: int) -> int:
-    """Return how many whole rows of `dim` float32 the file at `path` has room for, by its size."""
+    """Return the number of complete rows of `dim` float32 in the file at `path`, judging by its size."""
     check_private(path)
     return max(0, path.stat().st_size - _HEADER) // (dim * _ITEM)
 
 
 class MatrixWriter:
-    """Appends rows to the matrix at `path`, in which `rows` rows count."""
+    """Appends rows to the matrix at `path`, which has `rows` valid rows."""
 
     def __init__(self, path: Path, *, rows: int, dim: int) -> None:
-        """Open the file, which is made if `rows` is 0, and cut off what comes after the rows that count."""
+        """Open the file, creating it if `rows` is 0, and cut off everything after the valid rows."""
         self.path = path
         self.rows = rows
         self._dim = dim
@@ -53,7 +53,7 @@ class MatrixWriter:
             self._file.truncate(max(_HEADER, self._end(rows)))
             self._write_header()
             if rows == 0:
-                sync_directory(path.parent)  # else a power failure could lose the file that the database names
+                sync_directory(path.parent)  # otherwise a power failure could lose the file that the database refers to
         except BaseException:
             self._file.close()
             raise
@@ -83,10 +83,10 @@ class MatrixWriter:
 def open_matrix(path: Path, *, rows: int, dim: int, fix: str) -> Vectors:
     """Return the first `rows` rows of the matrix at `path`, mapped into memory, read-only.
 
-    Only these are mapped: a writer may cut off and add rows after them at any time.
+    No more are mapped, because a writer may cut off and add rows after them at any time.
 
     Raises:
-        IndexUnusableError: the file is not such a matrix or has fewer rows; the message ends with `fix`.
+        IndexUnusableError: the file is not such a matrix, or has fewer rows; the message ends with `fix`.
         FileNotFoundError: it is missing.
     """
     try:
@@ -94,7 +94,7 @@ def open_matrix(path: Path, *, rows: int, dim: int, fix: str) -> Vectors:
             start = file.read(_HEADER)
             if len(start) < _HEADER:
                 raise ValueError("it is cut short")
-            if not _is_header(start, rows, dim):  # a writer may just be writing it
+            if not _is_header(start, rows, dim):  # a writer may be writing it right now
                 file.seek(0)
                 start = file.read(_HEADER)
             size = os.fstat(file.fileno()).st_size
@@ -109,14 +109,14 @@ def open_matrix(path: Path, *, rows: int, dim: int, fix: str) -> Vectors:
     except FileNotFoundError:
         raise
     except PermissionError as error:
-        raise IndexUnusableError(f"{path} cannot be read: {error.strerror}; look at its permissions.") from error
+        raise IndexUnusableError(f"{path} cannot be read: {error.strerror}; check its permissions.") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise IndexUnusableError(f"{path} cannot be read as a matrix ({reason}). {fix}") from error
 
 
 def _is_header(start: bytes, rows: int, dim: int) -> bool:
-    """Whether `start` is, to the last byte, what `header` writes for at least `rows` rows of `dim`."""
+    """Whether `start` is exactly what `header` returns for at least `rows` rows of `dim`."""
     stated = _ROWS.search(start)
     return stated is not None and int(stated[1]) >= rows and start == header(int(stated[1]), dim)
 
@@ -127,14 +127,14 @@ def has_rows(directory: Path) -> bool:
 
 
 def damaged_matrix(path: Path, what: str, argument: str) -> IndexUnusableError:
-    """Return the error for a matrix that is damaged as `what` says; `argument` names its index on a command line."""
+    """Return the error for a damaged matrix: `what` says how, `argument` names its index on a command line."""
     return IndexUnusableError(f"{path} is damaged: {what}. To fix it: quotefind index --rebuild{argument}")
 
 
 def matrix_checksum(rows: Vectors) -> int:
     """Return the checksum of `rows` (n, d): the sum of all 32-bit words modulo 2^32.
 
-    It is as fast as memory, which a CRC is not. It does not notice that two rows are swapped; the CRC-32 of each does.
+    It is as fast as memory, unlike a CRC. It does not detect swapped rows, but the CRC-32 of each row does.
     """
     words = np.ascontiguousarray(rows, "<f4").view("<u4")
     return int(np.add.reduce(words, axis=None, dtype=np.uint32))
@@ -161,15 +161,15 @@ def check_rows(path: Path, rows: Sequence[int], vectors: Vectors, checksums: Ite
     """Make sure that `vectors` (n, d), read from `rows` of the matrix at `path`, have these CRC-32 `checksums`.
 
     Raises:
-        IndexUnusableError: one has not.
+        IndexUnusableError: a row does not match its checksum.
     """
     position = first_changed(vectors, checksums)
     if position is not None:
-        raise damaged_matrix(path, f"row {rows[position]} is not what was written", argument)
+        raise damaged_matrix(path, f"row {rows[position]} does not match its checksum", argument)
 
 
 def first_changed(rows: Vectors, checksums: Iterable[int]) -> int | None:
-    """Return the position of the first of `rows` (n, d) whose CRC-32 is not in `checksums`; None if all are right."""
+    """Return the position of the first of `rows` (n, d) whose CRC-32 differs from `checksums`; None if all match."""
     for position, (row, checksum) in enumerate(zip(np.ascontiguousarray(rows), checksums, strict=True)):
         if row_checksum(row) != checksum:
             return position

@@ -35,11 +35,11 @@ ORDER BY row
 
 
 def verify(index: LocalIndex, progress: Progress = silent) -> int:
-    """Check that database and matrix are whole and belong together; return how many quotes were checked.
+    """Check that database and matrix are intact and belong together; return the number of quotes checked.
 
-    Every row is finite, has length 1 and its CRC-32. Every text and author has its hash, every quote its checksum.
-    What filters look at is what the quotes say. Every row of the matrix belongs to one quote or is known to be dead.
-    Full-text search knows every quote.
+    Every row must be finite, have length 1 and match its CRC-32. Every quote must match its id and its checksum. What
+    filters look at must agree with the quotes. Every row of the matrix must belong to one quote, or be marked as dead.
+    Full-text search must know every quote.
 
     Raises:
         IndexUnusableError: something is wrong; the message lists the first problems and says how to fix them.
@@ -58,11 +58,11 @@ def verify(index: LocalIndex, progress: Progress = silent) -> int:
     if quotes + len(np.unique(index.dead)) != manifest.rows:
         in_matrix.append(f"{manifest.rows} rows, but {quotes} quotes and {len(index.dead)} dead rows")
     if not in_matrix and matrix_checksum(index.matrix) != manifest.matrix_checksum:
-        in_matrix.append("its checksum is not that of what was written")
+        in_matrix.append("it does not match its checksum")
     if known != quotes:
         in_database.append(f"full-text search knows {known} of {quotes} quotes")
     elif not _words_are_whole(index.directory):
-        in_database.append("full-text search does not find what the quotes hold")
+        in_database.append("full-text search does not match the quotes")
     if placed != quotes:
         in_database.append(f"{quotes - placed} quotes belong to no source")
     if in_database:
@@ -83,26 +83,26 @@ def _check_quotes(index: LocalIndex, progress: Progress) -> tuple[list[str], lis
             continue
         vector = index.matrix[row]
         if not abs(float(np.linalg.norm(vector)) - 1) < _LENGTH:  # also if it is not a number
-            in_matrix.append(f"row {row} is no unit vector")
+            in_matrix.append(f"row {row} is not a unit vector")
         elif row_checksum(vector) != checksum:
-            in_matrix.append(f"row {row} is not what was written")
+            in_matrix.append(f"row {row} does not match its checksum")
         if number % _TELL_EVERY == 0:
             progress("verifying", number, index.count)
     return in_database, in_matrix
 
 
 def _check_quote(values: tuple[Any, ...]) -> Iterator[str]:
-    """Yield what is wrong with a row of `_QUOTES`."""
+    """Yield the problems of a row of `_QUOTES`."""
     _, digest, _, checksum, chars, name, text, author, work, year, tags, proposed, *more = values
     more, found_by = more[:-2], more[-2:]
     if not isinstance(text, str) or text_digest(text) != digest or quote_id(text, author) != name:
-        yield f"quote {name} has not the text or author that it was stored with"
+        yield f"quote {name} does not have the text or author that it was stored with"
     elif quote_checksum(name, text, author, work, year, tags, proposed, *more) != checksum:
         yield f"quote {name} was stored with another work, year, place, date, note, lines or tags"
     elif len(text) != chars or _folded(tags) != set(json.loads(found_by[0])):
-        yield f"quote {name} is found by a length or tag that it has not"
+        yield f"quote {name} is found by a length or tag that it does not have"
     elif _folded(proposed) != set(json.loads(found_by[1])):
-        yield f"quote {name} is found by a proposed tag that it has not"
+        yield f"quote {name} is found by a proposed tag that it does not have"
 
 
 def _folded(tags: str) -> set[str]:
@@ -119,7 +119,7 @@ def _check_names(connection: sqlite3.Connection) -> list[str]:
 
 
 def _words_are_whole(directory: Path) -> bool:
-    """Whether FTS5's own check finds nothing wrong; it needs a connection that may write, and else is skipped."""
+    """Whether FTS5's own check finds no problem; it is skipped if the database cannot be opened for writing."""
     try:
         connection = sqlite3.connect(f"{address_of(directory)}?mode=rw", uri=True, timeout=0, isolation_level=None)
     except sqlite3.OperationalError:

@@ -37,7 +37,7 @@ _DEAD_ROWS = 1000
 
 
 class LocalIndexWriter:
-    """The right to write the index in a directory; made by `open_to_write`.
+    """A local index that is open for writing; made by `open_to_write`.
 
     Attributes:
         location: the directory.
@@ -49,7 +49,7 @@ class LocalIndexWriter:
     update = updates.update
 
     def __init__(self, directory: Path, connection: sqlite3.Connection, open_encoder: OpenEncoder) -> None:
-        """Use `connection`; the caller holds the lock."""
+        """Use `connection`; the caller must hold the lock."""
         self._state = State(directory, connection, read_manifest(connection, directory))
         if self.manifest is None and has_rows(directory):
             raise missing_index(directory)
@@ -60,7 +60,7 @@ class LocalIndexWriter:
 
     @property
     def manifest(self) -> LocalManifest | None:
-        """What is true of the whole index; None for a new one."""
+        """Facts about the index as a whole; None for a new one."""
         return self._state.manifest
 
     def require_manifest(self) -> LocalManifest:
@@ -107,7 +107,7 @@ class LocalIndexWriter:
         return merge.add(self._state, changed, encoder, progress)
 
     def drop_lost(self) -> None:
-        """Mark the rows of lost quotes as dead, and take the texts out of full-text search."""
+        """Mark the rows of lost quotes as dead, and remove their texts from full-text search."""
         self.connection.execute("INSERT INTO dead (row) SELECT row FROM quotes WHERE id IN (SELECT quote_id FROM lost)")
         self.connection.execute(
             "INSERT INTO words (words, rowid, text)"
@@ -115,7 +115,7 @@ class LocalIndexWriter:
         )
 
     def publish(self, rate: float, progress: Progress) -> None:
-        """Store the rate, and compact where that is worthwhile; readers see every commit as it is made."""
+        """Store the rate, and compact if worthwhile; readers already see every commit."""
         with transaction(self.connection):
             self._state.store(rate=rate)
         (dead,) = self.connection.execute("SELECT count(*) FROM dead").fetchone()
@@ -123,7 +123,7 @@ class LocalIndexWriter:
             self.compact(progress)
 
     def count(self) -> int:
-        """Return how many quotes are stored."""
+        """Return the number of stored quotes."""
         return held(self.connection, None)
 
     def held(self, locations: Collection[str] | None) -> int:
@@ -131,7 +131,7 @@ class LocalIndexWriter:
         return held(self.connection, locations)
 
     def rebuild(self, *, model: str | None = None, progress: Progress = silent) -> Summary:
-        """See `IndexWriter.rebuild`; the vectors go into another matrix, which replaces the old one at the end."""
+        """See `IndexWriter.rebuild`; the vectors are written to a new matrix, which replaces the old one at the end."""
         started = time.monotonic()
         manifest = self.require_manifest()
         encoder = self.opener(manifest.model if model is None else model, None)
@@ -146,7 +146,7 @@ class LocalIndexWriter:
         return Summary(encoded=encoded, quotes=self.count(), seconds=seconds, rate=encoded / seconds, warnings=warnings)
 
     def compact(self, progress: Progress = silent) -> int:
-        """Write a matrix without the rows that belong to no quote; return how many these were."""
+        """Write a matrix without the rows that belong to no quote; return their number."""
         return rewrite.compact(self._state, progress)
 
     def defer(self, mark: str) -> None:
@@ -160,7 +160,7 @@ class LocalIndexWriter:
         return proposals.store(self.connection, proposed)
 
     def forget_proposals(self) -> int:
-        """Drop all proposed tags; return how many quotes had some."""
+        """Drop all proposed tags; return the number of quotes that had any."""
         self.require_manifest()
         with transaction(self.connection):
             return proposals.forget(self.connection)
@@ -168,15 +168,15 @@ class LocalIndexWriter:
 
 @contextmanager
 def open_to_write(directory: Path, open_encoder: OpenEncoder, *, wait: float = 0.0) -> Iterator[LocalIndexWriter]:
-    """Open the index in `directory` for writing, by one process at a time; it is made if it is missing.
+    """Open the index in `directory` for writing, by one process at a time; make it if it is missing.
 
     Args:
-        directory: where the index is.
+        directory: the directory of the index.
         open_encoder: called when texts must be encoded.
         wait: seconds to wait for another writer to finish.
 
     Raises:
-        IndexUnusableError: another process writes it, or its files cannot be used.
+        IndexUnusableError: another process is writing the index, or its files cannot be used.
     """
     new = not directory.exists()
     unfinished = False
@@ -211,8 +211,8 @@ def _opened(directory: Path, open_encoder: OpenEncoder) -> Iterator[LocalIndexWr
 
 
 def _clear(directory: Path, *, with_lock: bool) -> None:
-    """Delete what was begun of an index, while the lock is held."""
-    with suppress(OSError):  # what is left is no index, and the next run uses it
+    """Delete the beginnings of an index, while the lock is held."""
+    with suppress(OSError):  # what is left is not an index, and the next run reuses it
         (directory / database.FILE_NAME).unlink()
     if with_lock:
         release_for_good(directory)

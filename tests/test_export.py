@@ -257,7 +257,7 @@ def test_formats_are_chosen_by_suffix() -> None:
     with pytest.raises(UsageError, match=r"x\.txt is the name of a txt file; rename the csv file"):
         choose_format(Path("x.txt"), "csv")
     assert choose_format(Path("x"), "fortune").name == "fortune"
-    with pytest.raises(UsageError, match=r"x\.pdf: its name does not say"):
+    with pytest.raises(UsageError, match=r"x\.pdf: the name implies no format"):
         choose_format(Path("x.pdf"), None)
     with pytest.raises(UsageError, match=r"needs a name without a suffix"):
         choose_format(Path("x.txt"), "fortune")

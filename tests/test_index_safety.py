@@ -293,7 +293,7 @@ AGAIN = r"Delete .* and index its sources again"
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (change_matrix, rf"vectors-1\.npy is damaged: row 7 is .*{REBUILD}"),
+        (change_matrix, rf"vectors-1\.npy is damaged: row 7 does not match its checksum\. {REBUILD}"),
         (spoil_matrix, rf"vectors-1\.npy is damaged: row 5 is not a unit vector\. {REBUILD}"),
         (execute("UPDATE quotes SET text = 'changed' WHERE row = 3"), rf"index\.sqlite is damaged: quote .*{AGAIN}"),
         (execute("UPDATE quotes SET name = 'x' WHERE row = 3"), rf"index\.sqlite is damaged: quote x .*{AGAIN}"),

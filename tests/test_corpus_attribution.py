@@ -7,6 +7,7 @@ import pytest
 
 from quotefind.corpus.attribution import (
     Attribution,
+    is_closed,
     name_attribution,
     own_line_attribution,
     parse_attribution,
@@ -28,6 +29,7 @@ AFTER_A_QUOTE = [
     ("It is a truth. — Jane Austen, **Emma**", "Jane Austen", "Emma"),
     ("It is a truth. — Jane Austen, in 'Emma'", "Jane Austen", "Emma"),
     ('It is a truth. — Jane Austen in "Emma"', "Jane Austen", "Emma"),
+    ('It is a truth. — Jane Austen from "Emma"', "Jane Austen", "Emma"),
     ("It is. — Jane Austen (1775-1817), Emma", "Jane Austen", "Emma"),
     ("Dream. — Martin Luther King, Jr.", "Martin Luther King, Jr.", None),
     ("Dream. — Martin Luther King, Jr., Speech", "Martin Luther King, Jr.", "Speech"),
@@ -58,6 +60,7 @@ AFTER_A_QUOTE = [
     ("The kettle learns manners ~ Dora Delta", "Dora Delta", None),
     ("A promise made twice is worth half. - Ann Alpha", "Ann Alpha", None),
     ("A promise made twice is worth half. – Ann Alpha", "Ann Alpha", None),
+    ("A promise is half. - Ann Alpha - The Kettle - Two Plays", "Ann Alpha", "The Kettle - Two Plays"),
     ("“Nobody ever tripped over a mountain.” – Ben Beta", "Ben Beta", None),
     ('"Ask the road, not the map" -Eve Epsilon', "Eve Epsilon", None),
     ('"Ask the road, not the map."—Eve Epsilon', "Eve Epsilon", None),
@@ -170,6 +173,28 @@ def test_after_quotation_marks_an_attribution_may_be_long() -> None:
         assert split_attribution(f"{words} — {credit}") == (words, expected)
     for words in ("Love is a smoke.", 'He said "love"', '"Love" is a "smoke"', '""'):
         assert split_attribution(f"{words} — {credit}") == (f"{words} — {credit}", None)
+
+
+def test_after_quotation_marks_and_a_hyphen_an_attribution_may_be_long() -> None:
+    """After a hyphen, too, a long title is an attribution if marks enclose the text, and none if they do not."""
+    credit = f"Ann Ash, {'a long title, ' * 10}and its end"
+    expected = Attribution("Ann Ash", credit.removeprefix("Ann Ash, "))
+    assert split_attribution(f"“Love is a smoke” - {credit}") == ("“Love is a smoke”", expected)
+    assert split_attribution(f"Love is a smoke. - {credit}") == (f"Love is a smoke. - {credit}", None)
+
+
+def test_a_credit_that_cannot_be_divided_is_a_work() -> None:
+    """A bracket that is not closed leaves no author to cut off: all of it is the work."""
+    credit = "The Sea (an unfinished poem"
+    assert parse_attribution(credit, own_line=True) == Attribution(None, credit)
+
+
+@pytest.mark.parametrize(
+    ("words", "closed"), [("Be yourself.", True), ("“Be”", True), ("Be yourself", False), ("", False)]
+)
+def test_words_are_closed_by_a_stop_or_a_mark(words: str, closed: bool) -> None:
+    """Only a mark at the end closes words, and no words are not closed."""
+    assert is_closed(words) is closed
 
 
 @pytest.mark.parametrize("marks", ["“”", '""', "«»", "「」", "『』"])

@@ -246,7 +246,7 @@ def test_an_entry_that_is_none_is_named_by_its_line() -> None:
     data = b"Emma\nwords\n==========\nA\n%sa\0b\n==========\nB\n%s\xff\n==========\nC\n%slast" % ((label,) * 3)
     first, second, third, last = read_stream(io.BytesIO(data), "-", ReadOptions(input_format="kindle"))
     assert isinstance(first, BadRecord)
-    assert (first.where, first.problem[:12]) == ("-:1", "no clipping;")
+    assert (first.where, first.problem[:15]) == ("-:1", "not a clipping;")
     assert second == BadRecord("-:4", "holds a NUL character; expected text")
     assert third == BadRecord("-:9", "not valid utf-8; if the file has another encoding, add --encoding NAME")
     assert last == Quote("last", None, "C", source="-", line=14, place="location 1-2")

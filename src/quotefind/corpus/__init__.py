@@ -1,4 +1,4 @@
-"""Reading sources: files, folders and streams become quotes; a module per format, one table of formats."""
+"""Read sources: turn files, folders and streams into quotes; one module per format, one table of all formats."""
 
 from quotefind.corpus.files import Listing, Reason, Skipped, files_of
 from quotefind.corpus.formats import FORMATS, Format, format_of

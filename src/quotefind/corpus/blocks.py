@@ -1,4 +1,4 @@
-"""A quotation that is set off as a block, as Markdown and Org have them: its attribution, and the note it is in."""
+"""Quotations set off as blocks in Markdown and Org: their words, their attribution and other details."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ class Line:
 
     Attributes:
         text: the words.
-        marked: whether all of it is in emphasis.
+        marked: whether all of it is emphasised.
         credit: whether it is marked up as an attribution.
-        hard: whether the break after it is meant.
+        hard: whether the line break after it is intended.
         raw: the line with its markup.
     """
 
@@ -59,7 +59,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What a block says: its words with the line breaks that are meant, and what else is known of them."""
+    """The content of a block: its words with the intended line breaks, and other details."""
 
     words: str = ""
     attribution: Attribution | None = None
@@ -70,15 +70,15 @@ class Block:
 
 
 def is_credit(line: str) -> bool:
-    """Whether `line`, which follows a block, begins as an attribution."""
+    """Whether `line`, which follows a block, begins like an attribution."""
     return _STRONG_DASH.match(line) is not None
 
 
 def split_block(paragraphs: Sequence[Sequence[Line]], after: str = "") -> Block:
-    """Return what the paragraphs of a quotation say; `after` is the attribution that follows it, or nothing.
+    """Return the content of the paragraphs of a quotation; `after` is the attribution that follows it, or "".
 
-    The attribution is in the last line, or lines, of the block; or it is `after`; or it follows the last words.
-    Lines of tags, notes and places are taken off first.
+    The attribution is in the last lines of the block; or it is `after`; or it follows the last words. Lines of tags,
+    notes and places are removed first.
     """
     known = Block()
     body: list[list[Line]] = []
@@ -114,7 +114,7 @@ def parse_credit(line: str) -> Attribution | None:
 
 
 def credit_after(line: str) -> tuple[Attribution | None, str | None]:
-    """Return the attribution, or the date, that a line after a quotation states; None for what it does not."""
+    """Return the attribution and the date in a line after a quotation; None for each that is missing."""
     dash = _ANY_DASH.match(line)
     if dash and (added := _date(line[dash.end() :])):
         return None, added
@@ -122,7 +122,7 @@ def credit_after(line: str) -> tuple[Attribution | None, str | None]:
 
 
 def field_of(text: str, raw: str, known: Block) -> Block | None:
-    """Return `known` with what a line such as `Tags: #a #b` or `Note: …` says; None for any other line."""
+    """Return `known` with the field in a line such as `Tags: #a #b` or `Note: …`; None for any other line."""
     if _LINK_LAST.fullmatch(text):
         return known
     found = _FIELD.fullmatch(text.strip())
@@ -140,7 +140,7 @@ def field_of(text: str, raw: str, known: Block) -> Block | None:
 
 
 def joined(paragraphs: Sequence[Sequence[Line]]) -> str:
-    """Return the lines as one text, with line breaks where they are meant."""
+    """Return the lines as one text, with only the intended line breaks."""
     if any(line.hard for paragraph in paragraphs for line in paragraph[:-1]):
         parts = ["".join(line.text.strip() + ("\n" if line.hard else " ") for line in lines) for lines in paragraphs]
         return "\n\n".join(part.strip() for part in parts)
@@ -155,7 +155,7 @@ def joined(paragraphs: Sequence[Sequence[Line]]) -> str:
 def without_location(text: str, raw: str = "") -> tuple[str, str | None]:
     """Return `text` without the place, or the link to it, that a reading tool writes at its end; and the place.
 
-    `raw` is the text with its markup, which tells the number of a location from one in brackets.
+    `raw` is the text with its markup, which distinguishes the number of a location from a number in brackets.
     """
     place = None
     if number := _LINKED_NUMBER.search(raw):
@@ -180,7 +180,7 @@ def without_location(text: str, raw: str = "") -> tuple[str, str | None]:
 
 
 def _without_location(body: list[list[Line]], known: Block) -> tuple[list[list[Line]], Block]:
-    """Return the body without the place at the end of one of its last lines, which is then known."""
+    """Return the body without the place at the end of one of its last lines, and `known` with that place."""
     if not body:
         return body, known
     last = body[-1][-1]
@@ -192,7 +192,7 @@ def _without_location(body: list[list[Line]], known: Block) -> tuple[list[list[L
 
 
 def _cut(body: list[list[Line]]) -> tuple[list[list[Line]], Attribution | None]:
-    """Return the body without the lines of its attribution, and that."""
+    """Return the body without the lines of its attribution, and the attribution."""
     if not body or (len(body) == 1 and len(body[0]) == 1):
         return body, None
     lines = body[-1]
@@ -220,7 +220,7 @@ def _cut(body: list[list[Line]]) -> tuple[list[list[Line]], Attribution | None]:
 
 
 def _remark(body: list[list[Line]]) -> str | None:
-    """Return the remark in emphasis below a text in quotation marks, which is no part of it."""
+    """Return the emphasised remark below a text in quotation marks, which is not part of the text."""
     lines = [line for paragraph in body for line in paragraph]
     if len(lines) < 2 or not lines[-1].marked or any(line.marked for line in lines[:-1]):
         return None
@@ -229,7 +229,7 @@ def _remark(body: list[list[Line]]) -> str | None:
 
 
 def _split_in_line(words: str) -> tuple[str, Attribution | None]:
-    """Return the words and the attribution in their last line; a hyphen needs no stop before a name of two words."""
+    """Return the words and the attribution in their last line; before two words, a hyphen needs no full stop."""
     rest, attribution = split_attribution(words)
     if attribution is not None:
         return rest, attribution
@@ -241,7 +241,7 @@ def _split_in_line(words: str) -> tuple[str, Attribution | None]:
 
 
 def _date(text: str) -> str | None:
-    """Return the date that is all of `text`, as ISO 8601, or None."""
+    """Return the date that `text` consists of, as ISO 8601, or None."""
     text = text.strip(" []()*_")
     if len(text) > 60 or not any(map(str.isdigit, text)):
         return None

@@ -1,4 +1,4 @@
-"""Which column of a table, or key of an object, holds which field of a quote: by its usual names in many languages."""
+"""Which column of a table, or key of an object, holds which field of a quote: by common names in many languages."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from quotefind.corpus.options import ReadOptions
 from quotefind.errors import SourceError
 from quotefind.text import fold
 
-# Field of a quote -> the usual names of its column or key, without blanks, marks, accents and case. Where a table has
-# several of them, the first in this list counts; of the tags all of them count.
+# Field of a quote -> common names of its column or key, without blanks, marks, accents and case. If a table has several
+# of them, the first in this list counts; for tags, all of them count.
 # English; German; French; Spanish; Italian; Portuguese; Dutch; Polish; Russian; Chinese; Japanese; Korean; Turkish;
 # Scandinavian, Czech.
 _USUAL = {
@@ -76,10 +76,10 @@ _USUAL = {
 USUAL_NAMES: Mapping[str, tuple[str, ...]] = {
     field: tuple(dict.fromkeys(names.replace(";", " ").split())) for field, names in _USUAL.items()
 }
-# The fields that an option names, in the order in which messages list them.
+# The fields whose column an option can name, in the order of messages.
 FIELDS = ("text", "author", "work", "year", "tags", "note")
 _MANY = "tags"
-_LONGEST_NAME = 60  # of a column that a message proposes
+_LONGEST_NAME = 60  # characters in the name of a column that a message proposes
 
 # Field -> the columns that hold it.
 Columns = Mapping[str, tuple[str, ...]]
@@ -95,15 +95,15 @@ _FOLDED = {field: tuple(dict.fromkeys(map(folded, names))) for field, names in U
 
 
 def named_column(field: str, options: ReadOptions) -> str | None:
-    """Return the column that `options` name for a field, or None."""
+    """Return the column that `options` set for a field, or None."""
     column: str | None = getattr(options, f"{field}_column", None)
     return column
 
 
 def find_columns(names: Iterable[str], options: ReadOptions) -> dict[str, tuple[str, ...]]:
-    """Return for each field of a quote those of `names` that hold it; no column holds two fields.
+    """Return, for each field of a quote, the columns among `names` that hold it; no column holds two fields.
 
-    A name given in `options` is the only one that counts for its field.
+    If `options` set the column of a field, no other column counts for it.
     """
     known: dict[str, str] = {}
     exact: dict[str, str] = {}
@@ -127,17 +127,17 @@ def find_columns(names: Iterable[str], options: ReadOptions) -> dict[str, tuple[
 
 
 def check_columns(names: Sequence[str], columns: Columns, where: str, options: ReadOptions, hint: str = "") -> None:
-    """Refuse a table that lacks a column that `options` name, or has no column for the text.
+    """Refuse a table that lacks a column set in `options`, or a column for the text.
 
     Args:
-        names: of all its columns.
-        columns: which of them hold each field of a quote, as `find_columns` found them.
+        names: the names of all its columns.
+        columns: the columns of each field of a quote, as returned by `find_columns`.
         where: the table, for the message.
-        options: how it is read.
-        hint: what to do about it, for the message, where more is known than the names.
+        options: how to read it.
+        hint: how to fix it, for the message; "" to suggest --text-column.
 
     Raises:
-        SourceError: such a column is missing; it lists the columns of the table.
+        SourceError: such a column is missing; the message lists the columns of the table.
     """
     for field in FIELDS:
         said = named_column(field, options)
@@ -151,9 +151,9 @@ def check_columns(names: Sequence[str], columns: Columns, where: str, options: R
 
 
 def proposal(rows: Sequence[Mapping[str, object]], columns: Columns) -> str:
-    """Return the options that would read `rows`, as "add --text-column a --author-column b"; "" where nothing would.
+    """Return the options that would read `rows`, as in "add --text-column a --author-column b"; "" if none would.
 
-    The text is most likely what is longest, and the author a short string under a name that is not a field of its own.
+    The text is most likely the longest value, and the author a short string under a name that is no known field.
     """
     lengths: dict[str, list[int]] = {}
     for row in rows:
@@ -176,9 +176,9 @@ def proposal(rows: Sequence[Mapping[str, object]], columns: Columns) -> str:
 
 
 def columns_used(used: Columns, names: Iterable[str]) -> str | None:
-    """Return a sentence on which of the columns `names` were used and which were not, or None if all go without saying.
+    """Return a sentence on which of the columns `names` were used and which were not, or None if that is obvious.
 
-    That is the case where each column has the name of its field and none is left over.
+    It is obvious if each column has the name of its field and none is left over.
     """
     shown = [field for field, columns in used.items() if columns and field != "id"]
     taken = {column for columns in used.values() for column in columns}

@@ -1,4 +1,4 @@
-"""SQLite databases of reading tools, which are copied before they are opened, and not trusted."""
+"""SQLite databases of reading tools; they are copied before they are opened, and not trusted."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _STEPS_AT_ONCE = 1_000_000
 def open_copy(stream: BinaryIO, name: str, options: ReadOptions, expected: str) -> Iterator[sqlite3.Connection]:
     """Copy the database in `stream`, and the log beside the file `name`, and open the copy for reading.
 
-    The original is never written to, nor is anything beside it. Nothing in the database is trusted: no views, no
-    functions of its schema; the size of a value and the time of a query are limited. Text that is not UTF-8 arrives
-    as lone surrogates (PEP 383).
+    Neither the original nor anything beside it is ever written to. Nothing in the database is trusted: views and
+    functions in its schema are not run, and the size of a value and the time of a query are limited. Text that is not
+    UTF-8 becomes lone surrogates (PEP 383).
 
     Args:
         stream: the bytes of the database.
-        name: its path, which also names it in messages.
-        options: how it is read; `max_bytes` limits its log, too.
-        expected: what would have been right, for messages ("expected the database of …").
+        name: its path, also used in messages.
+        options: how to read it; `max_bytes` also limits its log.
+        expected: what was expected, for messages ("expected the database of …").
 
     Raises:
-        SourceError: it is no database, or damaged, also while the caller reads from it.
+        SourceError: it is not a database, or is damaged; also raised while the caller reads from it.
     """
     with on_disk(stream) as path:
         mode = "rw" if _copy_log(name, path, options.max_bytes) else "ro&immutable=1"
@@ -50,7 +50,7 @@ def open_copy(stream: BinaryIO, name: str, options: ReadOptions, expected: str) 
 
 
 def columns_of(connection: sqlite3.Connection, table: str) -> set[str]:
-    """Return the names of the columns of `table`, in lower case; none if there is no such table, or it is a view."""
+    """Return the names of the columns of `table`, in lower case; an empty set if it is missing or a view."""
     found = connection.execute("SELECT type FROM sqlite_schema WHERE name = ? COLLATE NOCASE", (table,)).fetchone()
     if found != ("table",):
         return set()
@@ -58,7 +58,7 @@ def columns_of(connection: sqlite3.Connection, table: str) -> set[str]:
 
 
 def _copy_log(name: str, copy: Path, max_bytes: int) -> bool:
-    """Copy the log beside the database, which may hold the newest highlights, to its `copy`; say if there was one."""
+    """Copy the log beside the database, which may hold the newest highlights, to `copy`; return whether it exists."""
     log = Path(f"{name}-wal")
     try:
         if not (log.is_file() and 0 < log.stat().st_size <= max_bytes):

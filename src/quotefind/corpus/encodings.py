@@ -1,39 +1,39 @@
-"""The encoding of text: by its byte order mark, and otherwise, where it is not UTF-8, the likely one."""
+"""Find the encoding of a text: by its byte order mark, or, if it is not UTF-8, by guessing."""
 
 from __future__ import annotations
 
 import codecs
 import re
 
-# The longer marks first: that of UTF-32 begins with that of UTF-16.
+# The longer marks come first, because the mark of UTF-32 begins with that of UTF-16.
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# Encodings that people's files have; of those that fit equally well the first is taken.
+# Common encodings; if several fit equally well, the first one is chosen.
 _LIKELY = (
     *("cp1252", "cp1254", "cp1250", "cp1251", "cp1253", "cp1255", "cp1256", "cp1257", "koi8_r", "mac_roman", "cp850"),
     *("gb18030", "big5", "shift_jis", "euc_jp", "euc_kr"),
 )
-_SAMPLE = 1 << 16  # bytes with letters that are not ASCII; more would not tell more
-_CLOSE = 0.02  # how much the measures of two encodings that fit equally well may differ
+_SAMPLE = 1 << 16  # bytes with letters that are not ASCII; more would not help
+_CLOSE = 0.02  # two encodings fit equally well if their scores differ by less than this
 # What Polish looks like in cp1252, and Turkish: a sign within a word, and letters that only Icelandic has.
 _FOREIGN = re.compile(r"(?<=[^\W\d_])[¹²³¼½¾¯¿¡¦¨ª¬®°±´¶·¸º»¢£¤¥§](?=[^\W\d_])|[ðþ]")
 
 
 def marked_encoding(head: bytes) -> str | None:
-    """Return the encoding that a byte order mark of UTF-16 or UTF-32 at the beginning of a text says, or None."""
+    """Return the encoding that a byte order mark of UTF-16 or UTF-32 at the beginning of a text implies, or None."""
     return next((encoding for mark, encoding in _MARKS if head.startswith(mark)), None)
 
 
 def likely_encoding(head: bytes, *, whole: bool) -> str | None:
-    """Return the likely encoding of a text that begins with `head`; None for UTF-8, also with some damaged bytes.
+    """Return the likely encoding of a text that begins with `head`; None for UTF-8, even with some damaged bytes.
 
     Args:
         head: the first bytes of the text.
-        whole: whether that is all of the text; otherwise it may end within a character.
+        whole: whether `head` is the whole text; otherwise it may end within a character.
     """
     if head.isascii() or b"\0" in head:
         return None

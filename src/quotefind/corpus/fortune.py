@@ -1,4 +1,4 @@
-"""Fortune files: entries between lines of `%`, or above lines of tags, the attribution on indented lines at the end."""
+"""Fortune files: entries between lines of `%`, or above lines of tags, with an indented attribution at the end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ACCENTS = {"'": "\u0301", "`": "\u0300", "^": "\u0302", '"': "\u0308", ",": "\u
 
 
 def read_fortune(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
-    """Yield the quotes of a fortune file; entries without a letter or digit, drawings mostly, are skipped."""
+    """Yield the quotes of a fortune file; entries without a letter or digit, mostly drawings, are skipped."""
     yield from _read(stream, name, options, _percent)
 
 
@@ -31,12 +31,12 @@ def read_tfortune(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Q
 
 
 def _percent(line: str) -> list[str] | None:
-    """Return no tags where `line` ends an entry, else None."""
+    """Return no tags if `line` ends an entry, else None."""
     return [] if line[0] == "%" and line.rstrip() in ("%", "%%") else None
 
 
 def _tag_line(line: str) -> list[str] | None:
-    """Return the tags of the entry that `line` ends, else None: tags hold blanks, but no commas."""
+    """Return the tags of the entry that `line` ends, else None. Tags may contain blanks, but no commas."""
     return line[4:].split(",") if (line.startswith("----") and line[4:5].isspace()) or line == "----" else None
 
 
@@ -59,8 +59,8 @@ def _read(stream: TextIO, name: str, options: ReadOptions, ends: Ends) -> Iterat
 def _split(lines: list[str]) -> tuple[str, Attribution | None]:
     """Return the words and the attribution of an entry.
 
-    The attribution begins at the last line that begins with a dash and goes on to the end of the entry. A remark in
-    square brackets after it belongs to the words.
+    The attribution starts at the last line that begins with a dash, and ends with the entry. A remark in square
+    brackets after it belongs to the words.
     """
     last = next((at for at in range(len(lines) - 1, 0, -1) if _DASHED.match(lines[at])), None)
     if last is None or not (dash := _DASHED.match(lines[last])):
@@ -86,7 +86,7 @@ def _split(lines: list[str]) -> tuple[str, Attribution | None]:
 
 
 def _split_in_line(lines: list[str]) -> tuple[str, Attribution | None]:
-    """Return the words and the attribution of an entry that has it after its last words, in the same line."""
+    """Return the words and the attribution of an entry whose attribution follows the last words on the same line."""
     words, attribution = split_attribution("".join(lines))
     if attribution is None or not (is_closed(words) or _stands_out(words, attribution)):
         return join_lines(lines), None
@@ -94,14 +94,14 @@ def _split_in_line(lines: list[str]) -> tuple[str, Attribution | None]:
 
 
 def _stands_out(words: str, attribution: Attribution) -> bool:
-    """Whether the author is plainly a name after `words` without a stop, unlike in "Garbage In -- Gospel Out"."""
+    """Whether the author is clearly a name after `words` without a full stop, unlike "Garbage In -- Gospel Out"."""
     if attribution.author is None or not is_likely_name(attribution.author):
         return False
     return any(part[0].islower() for part in words.split())
 
 
 def _struck_over(line: str) -> str:
-    r"""Return what a printer shows of a line with backspaces: `_\bn` is n, `'\be` is é."""
+    r"""Return a line with backspaces as it looks in print: `_\bn` becomes n, `'\be` becomes é."""
     if "\b" not in line:
         return line
     cells: list[str] = []

@@ -1,4 +1,4 @@
-"""What a note says of itself at its top: YAML between lines of `---`, or TOML between lines of `+++`."""
+"""The front matter of a note: YAML between lines of `---`, or TOML between lines of `+++`."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _URL = re.compile(r"(?:[a-z]{2,10}://|www\.)", re.IGNORECASE)
 
 _AUTHORS = ("author", "authors", "by", "writer", "creator", "autor", "auteur", "autore", "bookauthor", "book-author")
 _WORKS = ("book", "work", "booktitle", "book-title", "book_title")
-_TITLES = ("title", "full-title", "full_title", "source")  # of a note, unless it names an author as well
+_TITLES = ("title", "full-title", "full_title", "source")  # of the note itself, unless it names an author
 _TAGS = ("tags", "tag", "keywords")
-# A page that is to be published: its author is who wrote the page.
+# A page for publication: its author wrote the page, not the quotes in it.
 _PUBLISHED = ("layout", "draft", "slug", "permalink")
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a note says of itself: whom and what its quotes without an attribution are from, and tags for all."""
+    """The front matter of a note: author and work of quotes without an attribution, and tags for all quotes."""
 
     author: str | None = None
     work: str | None = None
@@ -40,11 +40,11 @@ class About:
 
 
 def front_matter(source: str) -> tuple[About, str]:
-    """Return what a note says of itself, and the note with blank lines instead of that, so that line numbers stay.
+    """Return the front matter of a note, and the note with blank lines instead of it, so that line numbers stay.
 
-    Known are `author`, `book`, `title`, which without an author is only that of the note, and `tags`; a key that is not
-    found at the top level is looked for in the levels below. In a page that is to be published (it has a `layout`,
-    `draft`, `slug` or `permalink`) the author is who wrote the page, and not who is quoted in it.
+    The keys `author`, `book`, `title` and `tags` are read; without an author, `title` is only the title of the note. A
+    key that is missing at the top level is looked for in the levels below. In a page for publication (which has a
+    `layout`, `draft`, `slug` or `permalink`), the author is whoever wrote the page, and is not read.
     """
     mark = source[:3]
     opening = source.find("\n")
@@ -61,12 +61,12 @@ def front_matter(source: str) -> tuple[About, str]:
 
 
 def clean_links(text: str) -> str:
-    """Return `text` with the words that links between notes show: `[[Seneca|the Younger]]` is `the Younger`."""
+    """Return `text` with links between notes replaced by the words that they show: `[[Seneca|the Younger]]`."""
     return _WIKI.sub(lambda link: link[2] or link[1].split("#")[0].rpartition("/")[2] or link[1], text)
 
 
 def linked_names(text: str) -> str:
-    """Return the names in a value of a note: what its links show, without the marks around them."""
+    """Return the names in a value of a note: the words that its links show, without quotation marks."""
     return _MARKDOWN_LINK.sub(r"\1", clean_links(text)).strip().strip("\"'*_").strip()
 
 
@@ -78,15 +78,15 @@ def tags_in(value: str) -> list[str]:
 
 
 def _yaml(text: str) -> Mapping[str, Any]:
-    """Return the values of YAML, all of them as strings, lists and mappings; nothing where it has aliases.
+    """Return the values of YAML as strings, lists and mappings; an empty mapping if it uses aliases.
 
-    An alias could stand for more than fits into memory. Where the text is no YAML, as `title: Cosmos: a voyage` is not,
-    the plain lines `key: value` count.
+    An alias could expand to more than fits into memory. If the text is not valid YAML, such as
+    `title: Cosmos: a voyage`, the plain lines `key: value` count.
     """
     import yaml  # not at the top: most notes have no front matter, and other formats never
 
     class Loader(yaml.BaseLoader):
-        """Makes strings of all values, so that `no` and `1984` stay what they are, and refuses aliases."""
+        """Reads all scalars as strings, so that `no` and `1984` stay unchanged, and refuses aliases."""
 
         def compose_node(self, parent: Any, index: Any) -> Any:
             if self.check_event(yaml.AliasEvent):
@@ -104,7 +104,7 @@ def _yaml(text: str) -> Mapping[str, Any]:
 
 
 class _AliasError(Exception):
-    """There is an alias, which could stand for anything."""
+    """The text contains an alias, which could expand to anything."""
 
 
 def _toml(text: str) -> Mapping[str, Any]:
@@ -115,11 +115,11 @@ def _toml(text: str) -> Mapping[str, Any]:
 
 
 def _about(values: Mapping[str, Any]) -> About:
-    """Return what the values say of the quotes of a note."""
+    """Return what the values say about the quotes of a note."""
     levels = list(_levels(values, 0))
     keys = {key for level in levels[:1] for key in level}
     written = _first(levels, _TAGS)
-    if isinstance(written, list):  # of which each is one tag, however many words it has
+    if isinstance(written, list):  # each item is one tag, however many words it has
         tags = [clean_links(tag).strip().strip("#") for tag in _strings(written)]
     else:
         tags = [tag for value in _strings(written) for tag in tags_in(value)]
@@ -133,7 +133,7 @@ def _about(values: Mapping[str, Any]) -> About:
 
 
 def _levels(values: Mapping[str, Any], depth: int) -> Iterator[dict[str, Any]]:
-    """Yield the mapping and those in it, the outer ones first, with keys in lower case."""
+    """Yield the mapping and the mappings in it, outer ones first, with keys in lower case."""
     yield {str(key).strip().casefold(): value for key, value in values.items() if isinstance(key, str)}
     if depth < _DEEPEST:
         for value in values.values():
@@ -142,7 +142,7 @@ def _levels(values: Mapping[str, Any], depth: int) -> Iterator[dict[str, Any]]:
 
 
 def _first(levels: Sequence[dict[str, Any]], keys: Sequence[str]) -> Any:
-    """Return the first value there is for one of `keys`, the outer levels first; None if there is none."""
+    """Return the first value of any of `keys`, outer levels first; None if there is none."""
     for level in levels:
         for key in keys:
             if (value := level.get(key)) not in (None, "", [], {}) and not isinstance(value, dict):
@@ -151,7 +151,7 @@ def _first(levels: Sequence[dict[str, Any]], keys: Sequence[str]) -> Any:
 
 
 def _strings(value: Any) -> Iterator[str]:
-    """Yield the strings of a value; `[[Name]]` without marks around it is a list in a list, and means a link."""
+    """Yield the strings of a value; an unquoted `[[Name]]` is a list in a list, and means a link."""
     if isinstance(value, list):
         for part in value[:MOST_TAGS]:
             if isinstance(part, list) and len(part) == 1 and isinstance(part[0], str):
@@ -164,7 +164,7 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 def _name(value: Any, between: str) -> str | None:
-    """Return a name or a title; None where it is none, but an address or a text."""
+    """Return a name or a title; None if the value is something else, such as an address or a text."""
     names = [name for text in _strings(value) if (name := linked_names(text))]
     name = between.join(names)
     return None if not name or len(name) > LONGEST_NAME or _URL.match(name) else name

@@ -13,7 +13,7 @@ from quotefind.corpus.nodes import Found, Node
 
 @dataclass(frozen=True, slots=True)
 class _Heading:
-    """A heading: what it says, whether quotes are under it, and whether nothing else is, up to the next heading."""
+    """A heading: its words, whether quotes are under it, and whether only quotes are, up to the next heading."""
 
     level: int
     words: str
@@ -25,13 +25,13 @@ class _Heading:
 def credit_by_headings(
     nodes: Sequence[Node], found: Mapping[int, list[Found]], used: set[int], words: Mapping[int, str], about: About
 ) -> list[Found]:
-    """Return the quotes in `found`, those without an attribution with that of a heading.
+    """Return the quotes in `found`; those without an attribution get that of a heading.
 
-    Positions in `nodes` are the keys of the quotes in `found` and of the headings in `words`, and, of what belongs to
-    quotes, in `used`.
+    The keys of `found` (quotes) and `words` (headings) are positions in `nodes`; `used` are the positions of nodes that
+    belong to quotes.
 
-    A heading names an author only where nothing but quotes is under it, and the note does not name one; where most
-    headings of its level are topics, none of them does. A heading that says a chapter or a page gives the place.
+    A heading names an author only if nothing but quotes is under it, and the note does not name one. If most headings
+    of a level are topics, none of that level does. A heading that states a chapter or a page gives the place.
     """
     headings = _headings(nodes, found, used, words)
     trusted = set() if about.author else _trusted(headings)
@@ -76,7 +76,7 @@ def _headings(
 
 
 def _trusted(headings: Mapping[int, _Heading]) -> set[int]:
-    """Return the levels of which most headings above quotes, and nothing but quotes, are names."""
+    """Return the levels at which most headings above quotes, and nothing but quotes, are names."""
     trusted = set()
     for level in {heading.level for heading in headings.values()}:
         above = [h for h in headings.values() if h.level == level and h.has_quotes and h.only_quotes]
@@ -87,7 +87,7 @@ def _trusted(headings: Mapping[int, _Heading]) -> set[int]:
 
 
 def _above(path: Sequence[_Heading], trusted: set[int]) -> Attribution | None:
-    """Return the attribution that the innermost heading states, or the author of whom it is a work."""
+    """Return the attribution in the innermost heading, or, if that is the title of a work, with the author above it."""
     if not path or not path[-1].only_quotes:
         return None
     heading = path[-1]
@@ -106,9 +106,10 @@ def _above(path: Sequence[_Heading], trusted: set[int]) -> Attribution | None:
 def _below(
     nodes: Sequence[Node], headings: Mapping[int, _Heading], found: Mapping[int, list[Found]], used: set[int]
 ) -> dict[int, Attribution]:
-    """Return the attributions by headings below quotes, by the position of the quote.
+    """Return the attributions in headings below quotes, by the position of the quote.
 
-    It is one if nothing is under it; or, where one follows each quote and the last thing is such a heading, all are.
+    Such a heading is an attribution if nothing is under it. If one follows each quote, and a heading ends the document,
+    all of them are.
     """
     named = [at for at, heading in headings.items() if heading.attribution and heading.attribution.author]
     before: dict[int, int | None] = {}

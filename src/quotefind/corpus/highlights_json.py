@@ -26,12 +26,12 @@ from quotefind.records import Quote
 _MOST_AUTHORS = 20
 
 _Object = Mapping[str, object]
-# From a highlight to text, note, place and date; None for what is no highlight, such as a bookmark.
+# A function from an entry to text, note, place and date; None if it is not a highlight, such as a bookmark.
 _Fields = Callable[[_Object], tuple[object, object, str | None, object] | None]
 
 
 def read_bookcision(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
-    """Yield the highlights of a file that Bookcision downloads. A note without a highlight is no quote."""
+    """Yield the highlights of a file that Bookcision downloads. A note without a highlight is not a quote."""
 
     def fields(entry: _Object) -> tuple[object, object, str | None, object] | None:
         location = entry.get("location")
@@ -80,7 +80,7 @@ def read_calibre(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Qu
 def _read(
     stream: TextIO, name: str, options: ReadOptions, keys: tuple[str, ...], fields: _Fields
 ) -> Iterator[Quote | BadRecord]:
-    """Yield the quotes in the array under the first of `keys` that is there."""
+    """Yield the quotes in the array under the first of `keys` that exists."""
     cursor = Cursor(stream.read(), name)
     if not cursor.peek():
         return
@@ -106,12 +106,12 @@ def _read(
 
 
 def _has_words(text: object) -> bool:
-    """Whether a text is one that can be read; what is no string is an error that `make_quote` names."""
+    """Whether a text has words; a value that is not a string counts, so that `make_quote` reports it."""
     return any(map(str.isalnum, text)) if isinstance(text, str) else text is not None
 
 
 def _book(about: _Object) -> tuple[str | None, str | None]:
-    """Return title and author that an object states, itself or under "metadata" or "book"."""
+    """Return the title and author in an object, at the top level or under "metadata" or "book"."""
     for part in (about.get("metadata"), about.get("book"), about):
         if isinstance(part, dict):
             title = _name(part.get("title"))
@@ -134,7 +134,7 @@ def _name(value: object) -> str | None:
 
 
 def _checked(record: Quote | BadRecord, name: str, line: int, options: ReadOptions) -> Quote | BadRecord:
-    """Return `record`, or a bad one in its place if it holds a character that no text can hold."""
+    """Return `record`, or a bad record if it contains a character that is not valid in text."""
     if isinstance(record, BadRecord):
         return record
     strings = (record.text, record.author, record.work, record.note, record.place)

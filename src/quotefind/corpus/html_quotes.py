@@ -41,17 +41,17 @@ _LEAD = re.compile(r"[\s―—–~-]*(?:by\s+)?", re.IGNORECASE)
 _BY = re.compile(r"\s*,?\s*by\s+", re.IGNORECASE)
 _HANDLE = re.compile(r"\s*\(@\w{1,30}\).*", re.DOTALL)  # of a social network; a date comes after it
 _NEAR = 5  # runs after a quotation in which the caption of its figure is
-_FEWEST_WORDS = 4  # of a <q> that fills a paragraph and has no attribution
+_FEWEST_WORDS = 4  # in a <q> that fills a paragraph and has no attribution
 
 
 @dataclass(slots=True)
 class _Run:
-    """The text between two places where a line begins, in parts.
+    """The text between two line beginnings, in parts.
 
     Attributes:
-        line: where it begins, counted from 1.
-        quote: the number of the block quote that it is in, 0 outside of all.
-        figure: the number of the figure that it is in, 0 outside of all.
+        line: its first line, counted from 1.
+        quote: the number of the block quote that it is in, or 0.
+        figure: the number of the figure that it is in, or 0.
         is_credit: whether the markup says that it is an attribution.
         parts: its text, and the kind of each part: "" plain, "q" a quotation, or "cite", "i" or "em".
     """
@@ -67,15 +67,15 @@ class _Run:
         return "".join(f"“{text.strip()}”" if kind == "q" else text for kind, text in self.parts)
 
     def has_words(self) -> bool:
-        """Whether there is anything to read in it."""
+        """Whether it contains any words."""
         return any(text.strip() for _, text in self.parts)
 
 
 def read_html(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
     """Yield the quotations of an HTML page: `<blockquote>`, and `<q>` that fills its paragraph.
 
-    The attribution is in `<footer>`, `<cite>` or `<figcaption>`, or a line with a dash at the end of the block or right
-    after it. Within the attribution, `<cite>` and italics after the name are the work. `<br>` keeps the lines of verse.
+    The attribution is in `<footer>`, `<cite>` or `<figcaption>`, or on a line with a dash at the end of the block or
+    right after it. In the attribution, `<cite>` or italics after the name is the work. `<br>` marks the lines of verse.
     """
     text = stream.read(_LONGEST + 1)
     if len(text) > _LONGEST:
@@ -92,7 +92,7 @@ def read_html(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote
 
 
 class _Page(TagParser):
-    """Divides a page into runs. Tags need not match: what is open is only counted."""
+    """Divides a page into runs. Tags need not match, because open elements are only counted."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,7 +115,7 @@ class _Page(TagParser):
             self._add("\n")
         if tag in _BLOCKS:
             self.end()
-            if self._credit_tag == "p":  # which needs no end tag
+            if self._credit_tag == "p":  # <p> needs no end tag
                 self._credit_tag = None
         if not self._open.get(tag, 1):
             self._enter(tag)
@@ -126,7 +126,7 @@ class _Page(TagParser):
             self._open[tag] += 1
 
     def _enter(self, tag: str) -> None:
-        """Number the block quote or the figure that begins, and note the line of a quotation."""
+        """Number the block quote or the figure that begins, and remember the line of a quotation."""
         if tag == "blockquote":
             self._quotes += 1
         if tag == "figure":
@@ -159,7 +159,7 @@ class _Page(TagParser):
             self._add(data if self._open["pre"] else re.sub(r"\s+", " ", data))
 
     def end(self) -> None:
-        """End the run that was begun, if any."""
+        """End the current run, if there is one."""
         self._end_note()
         if self._run is not None and self._run.has_words():
             grouped = groupby(self._run.parts, key=itemgetter(0))
@@ -183,7 +183,7 @@ class _Page(TagParser):
         self._run.parts.append((kind, text))
 
     def _end_note(self) -> None:
-        """Drop what was raised if it is the mark of a footnote, else take it for text."""
+        """Drop superscript text if it is a footnote mark, else keep it as text."""
         raised, self._note = "".join(self._note).strip(), []
         if raised and not _FOOTNOTE.fullmatch(raised):
             opened, self._open["sup"] = self._open["sup"], 0
@@ -198,7 +198,7 @@ class _Page(TagParser):
 
 
 def _quotations(runs: list[_Run]) -> Iterator[tuple[int, str, bool, Attribution | None]]:
-    """Yield the line, the words, whether their line breaks are meant, and the attribution of each quotation."""
+    """Yield the line, the words, whether their line breaks are intended, and the attribution of each quotation."""
     at = 0
     while at < len(runs):
         run = runs[at]
@@ -245,7 +245,7 @@ def _block(runs: list[_Run], after: Attribution | None) -> Iterator[tuple[int, s
 
 
 def _cut_dashed(texts: list[str]) -> tuple[list[str], Attribution | None]:
-    """Return the paragraphs of a quotation without the attribution after a dash at their end, and that."""
+    """Return the paragraphs of a quotation without the attribution after a dash at their end, and the attribution."""
     *before, last = texts
     *lines, line = last.split("\n")
     if (before or lines) and (credit := own_line_attribution(_HANDLE.sub("", line.strip()))) is not None:
@@ -255,7 +255,7 @@ def _cut_dashed(texts: list[str]) -> tuple[list[str], Attribution | None]:
 
 
 def _cut_cite(words: list[_Run]) -> Attribution | None:
-    """Take the `<cite>` at the end of the last run off, and return the attribution that it is."""
+    """Remove the `<cite>` at the end of the last run, and return the attribution in it."""
     parts = words[-1].parts
     last = next((at for at in range(len(parts) - 1, -1, -1) if parts[at][1].strip()), None)
     if last is None or parts[last][0] != "cite":
@@ -265,7 +265,7 @@ def _cut_cite(words: list[_Run]) -> Attribution | None:
         first -= 1
     rest = "".join(text for _, text in parts[:first])
     if not rest.strip() and len(words) == 1:
-        return None  # nothing else is there: these are the words
+        return None  # there is nothing else, so these are the words
     credit = _credit(_Run(0, 0, 0, is_credit=True, parts=parts[first : last + 1]))
     if credit is not None:
         words[-1].parts = [
@@ -277,7 +277,7 @@ def _cut_cite(words: list[_Run]) -> Attribution | None:
 
 
 def _credit(run: _Run) -> Attribution | None:
-    """Return the attribution in a run that is one, where a title is marked as such after the name."""
+    """Return the attribution in a run, in which a title may be marked up after the name."""
     parts = run.parts
     credit = ""
     for at, (kind, text) in enumerate(parts):
@@ -293,7 +293,7 @@ def _credit(run: _Run) -> Attribution | None:
 
 
 def _inline(run: _Run, after: Attribution | None) -> tuple[int, str, bool, Attribution | None] | None:
-    """Return the quotation of a paragraph that begins with `<q>` and holds nothing else but its attribution."""
+    """Return the quotation of a paragraph that consists of `<q>` and perhaps its attribution."""
     parts = [(kind, text) for kind, text in run.parts if text.strip()]
     if not parts or parts[0][0] != "q" or sum(kind == "q" for kind, _ in parts) > 1:
         return None

@@ -15,8 +15,8 @@ class TagParser(HTMLParser):
     def parse(self, page: str) -> None:
         """Parse a whole page.
 
-        It is not closed, as `HTMLParser.close` would look for the end of every tag that is not finished again and
-        again. So what comes after an unfinished tag or comment is not reported, as in a browser.
+        The parser is not closed, because `HTMLParser.close` would search repeatedly for the end of each unfinished tag.
+        So text after an unfinished tag or comment is not reported, as in a browser.
         """
         self.feed(f"{page}\n")
 

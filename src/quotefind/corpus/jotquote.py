@@ -1,4 +1,4 @@
-"""The quote file of jotquote: one quote per line, in four fields that vertical bars separate."""
+"""The quote file of jotquote: one quote per line, in four fields separated by vertical bars."""
 
 from __future__ import annotations
 

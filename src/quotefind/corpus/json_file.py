@@ -1,4 +1,4 @@
-"""JSON: strings or objects in an array, in an object that holds one, or in one of the other usual layouts."""
+"""JSON: strings or objects in an array, in an object that contains one, or in another common layout."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from quotefind.records import Quote
 
 _BLANKS = re.compile(r"[ \t\r\n]*")
 _EXPECTED = "expected an array of strings or objects, or an object that holds one"
-# Values in a file, which take some 100 bytes each in memory.
+# The most values in a file; each takes about 100 bytes of memory.
 _MOST_VALUES = 6_000_000
 
 
 def read_json(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord | Remark]:
     """Yield the quotes of a JSON file, each with the line on which it begins.
 
-    A file with the keys of a special format is read as one of that format, unless `options` name a format.
+    A file with the keys of a specific format is read in that format, unless `options` set a format.
 
     Raises:
-        SourceError: it is not valid JSON, holds too many values, or has no quotes because no key holds a text.
+        SourceError: it is not valid JSON, has too many values, or has no quotes because no key holds a text.
     """
     text = stream.read()
     check_values(text, name)
@@ -46,10 +46,10 @@ def read_json(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote
 
 
 def check_values(text: str, name: str) -> None:
-    """Refuse a text that would take gigabytes of memory as values.
+    """Refuse a text whose values would take gigabytes of memory.
 
     Raises:
-        SourceError: it holds more than 6,000,000 values.
+        SourceError: it has more than 6,000,000 values.
     """
     if len(text) > _MOST_VALUES and sum(map(text.count, ",[{")) > _MOST_VALUES:
         raise SourceError(
@@ -82,11 +82,11 @@ class _JsonNode:
 
 
 class Cursor:
-    """Walks a JSON text element by element, because `json.load` does not say where each one is.
+    """Walks a JSON text element by element, because `json.load` does not report the position of each.
 
     Attributes:
         text: the whole text.
-        at: where to go on reading; while `elements` or `members` yields, the end of the value that was yielded.
+        at: the position to continue reading from; while `elements` or `members` yields, the end of the yielded value.
     """
 
     def __init__(self, text: str, name: str) -> None:
@@ -98,7 +98,7 @@ class Cursor:
         self._decode = json.JSONDecoder().raw_decode
 
     def error(self, problem: str) -> SourceError:
-        """Return an error that names the line of the next character that is not a blank."""
+        """Return an error with the line of the next character that is not a blank."""
         self.peek()
         return SourceError(f"{self._name}:{self.text.count(chr(10), 0, self.at) + 1}: {problem}")
 
@@ -111,7 +111,7 @@ class Cursor:
         return self._line
 
     def peek(self) -> str:
-        """Skip blanks and return the next character; nothing at the end."""
+        """Skip blanks and return the next character; "" at the end."""
         match = _BLANKS.match(self.text, self.at)
         self.at = match.end() if match else self.at
         return self.text[self.at : self.at + 1]
@@ -129,7 +129,7 @@ class Cursor:
         return found
 
     def finish(self) -> None:
-        """Raise SourceError if more than blanks is left."""
+        """Raise SourceError if anything but blanks is left."""
         if found := self.peek():
             raise self.error(f"not valid JSON: expected the end, found {found!r}")
 

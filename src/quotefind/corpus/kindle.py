@@ -1,4 +1,4 @@
-"""The clippings of a Kindle: highlights become quotes, and notes go to the highlights that they were written on."""
+"""The clippings of a Kindle: highlights become quotes, and notes are attached to their highlights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from quotefind.text import fold
 _SEPARATOR = re.compile(r"={10,}\s*")
 _EXPECTED = 'expected a title, then a line such as "- Your Highlight on page 12 | Location 180-182", then the words'
 
-# What the label calls a note and a bookmark, in the languages of the device. Anything else with words is a highlight.
+# The words for a note and a bookmark in labels, in the languages of the device. Other entries with text are highlights.
 _NOTE = re.compile(
     r"\b(?:note|notiz|nota|notitie|notatka|anteckning|notat|poznámka|muistiinpano|jegyzet|notunuz|заметка|примечание)\b"
     r"|メモ|笔记|筆記|注释|注釋|메모|노트"
@@ -35,7 +35,7 @@ _HIGHLIGHT = re.compile(
 )
 _BAR = re.compile("[|｜]")
 _BETWEEN_DIGITS = re.compile(r"(?<=[0-9])[.,'’](?=[0-9]{3}(?![0-9]))")
-# What is between the ends of a range: a dash, or "to" in the languages of the device ("100 t/m 105").
+# Separators of the ends of a range: a dash, or "to" in the languages of the device ("100 t/m 105").
 _TO = "t/m|tot|to|through|bis|à|au|a|al|ao|até|hasta|fino a|do|až|до|по|till|til|ila|ile|至|到|から|에서"
 _RANGE = re.compile(
     rf"(?P<first>[0-9]{{1,12}})(?:\s*(?:[-–—~～〜至到]|(?<=\s)(?:{_TO})(?=\s))\s*(?P<last>[0-9]{{1,12}}))?",
@@ -50,11 +50,11 @@ _ROMAN = re.compile(r"(?<=\s)(?P<page>[ivxlcdm]{1,12})(?:\s*[-–]\s*(?P=page))?
 # "<You have reached the clipping limit for this item>", instead of the words or after the first of them.
 _LIMIT = re.compile(r"\s*<[^<>]{20,200}>\s*$")
 
-# How many of the highlights that begin before a highlight it is compared with. On one page there are few.
+# A highlight is compared with this many highlights that begin before it. There are few on one page.
 _COMPARED = 30
 
 _OPENING, _CLOSING = "(（", ")）"
-# The site a file was downloaded from: a domain, or the name of one of the well-known ones.
+# The site that a file was downloaded from: a domain, or the name of a well-known site.
 _SITE = re.compile(
     r"(?:https?://)?(?:[\w-]+\.)+(?:org|com|net|io|cc|to|li|rs|is|me|info|pub|st|se|sk|lc|id|gs|ru|in|xyz|club|site)"
     r"|z-?lib(?:rary)?|lib(?:rary )?gen(?:esis)?|anna['’]?s archive|pdf ?drive|ocean ?of ?pdf|e?bookfi|b-ok",
@@ -67,10 +67,10 @@ _INITIAL = re.compile(r"\b\w\.")
 
 @dataclass(slots=True)
 class _Entry:
-    """What is written between two separators.
+    """The text between two separators.
 
-    It goes from location (or, without one, page) `first` to `last`. `page` is the page as the label writes it, which
-    may be a Roman numeral.
+    It extends from location (or, without one, page) `first` to `last`. `page` is the page as in the label, which may be
+    a Roman numeral.
     """
 
     line: int
@@ -87,26 +87,26 @@ class _Entry:
     note: str = ""
 
     def overlaps(self, other: _Entry) -> bool:
-        """Whether both share a place."""
+        """Whether both overlap in the book."""
         if self.first is None or self.last is None or other.first is None or other.last is None:
             return self.page == other.page and self.first == other.first
         return self.first <= other.last and other.first <= self.last
 
     def key(self) -> tuple[int | None, str]:
-        """Return where it ends; where that is no number, the page."""
+        """Return where it ends; if that is not a number, the page."""
         return self.last, self.page if self.last is None else ""
 
 
 def read_kindle(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
     """Yield the highlights of a `My Clippings.txt`, each with its note, in the order of the file.
 
-    The second line of an entry says what it is, in any language: bookmarks have no words, notes are known by their
-    name. It also has the page, the location and the date. Of the line breaks in a highlight, those of verse are kept.
+    The second line of an entry says what it is, in any language: bookmarks have no words, and notes are recognised by
+    their name. It also has the page, the location and the date. Line breaks in a highlight are kept if it is verse.
 
-    The Kindle only ever appends: a highlight that was resized is there again. So a highlight is left out if another
-    one of the same book, on an overlapping place, contains its words; of equal ones the last is kept. A note belongs
-    to the highlight that ends at its place, else to one that covers it, and among several to the nearest in the file;
-    of several notes on one place the last counts. A note without a highlight is no quote.
+    A Kindle only ever appends, so a resized highlight is in the file twice. A highlight is therefore left out if
+    another one in the same book overlaps it and contains its words; of equal highlights the last one is kept. A note
+    belongs to the highlight that ends at its place, else to one that covers it, and among several to the nearest in the
+    file. Of several notes in one place the last counts. A note without a highlight is not a quote.
     """
     found: list[_Entry | BadRecord] = []
     for line, lines, _ in entries(stream, _separates):
@@ -138,9 +138,9 @@ def read_kindle(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quo
 
 
 def split_book(line: str) -> tuple[str, str | None]:
-    """Return title and author of `Title (Author)`; the last brackets, which may contain brackets, hold the author.
+    """Return title and author of `Title (Author)`; the author is in the last brackets, which may contain brackets.
 
-    The name of a download site in brackets is neither: "Title (Author) (z-lib.org)".
+    The name of a download site in brackets is ignored: "Title (Author) (z-lib.org)".
     """
     title, inner = _last_brackets(line)
     while inner is not None and _SITE.fullmatch(inner):
@@ -155,7 +155,7 @@ def split_book(line: str) -> tuple[str, str | None]:
 
 
 def _last_brackets(line: str) -> tuple[str, str | None]:
-    """Return what comes before the brackets at the end of `line`, and what is in them; None if there are none."""
+    """Return the text before the brackets at the end of `line`, and the text in them; None if there are none."""
     line = line.strip()
     depth = 0
     for at in range(len(line) - 1, -1, -1):
@@ -192,13 +192,13 @@ def _separates(line: str) -> list[str] | None:
 
 
 def _entry(name: str, line: int, lines: Sequence[str]) -> _Entry | BadRecord:
-    """Return the entry that `lines` make; the text of a bookmark is empty."""
-    # There are byte order marks in the middle of the file: a Kindle writes one whenever it opens the file.
+    """Return the entry in `lines`; the text of a bookmark is empty."""
+    # Byte order marks occur within the file, because a Kindle writes one whenever it opens the file.
     book, label, *words = [line.replace("\ufeff", "") for line in [*lines, ""]]
     label = label.strip()
     is_known = any(pattern.search(label.casefold()) for pattern in (_HIGHLIGHT, _NOTE, _BOOKMARK))
     if label[:1] not in ("-", "–", "—") and not is_known:
-        return bad(name, line, f"no clipping; {_EXPECTED}")
+        return bad(name, line, f"not a clipping; {_EXPECTED}")
     text = join_lines(_LIMIT.sub("", "".join(words)).strip().splitlines())
     try:
         check_length("the text", text, LONGEST_TEXT)
@@ -215,7 +215,7 @@ def _entry(name: str, line: int, lines: Sequence[str]) -> _Entry | BadRecord:
 
 
 def _set_place(entry: _Entry) -> None:
-    """Read page and location from the label; of both, the location, which is more exact, says where the entry is."""
+    """Read page and location from the label; the entry is at the location, which is more exact, or at the page."""
     entry.page, entry.location = label_place(entry.label)
     first, _, last = (entry.location or entry.page).partition("-")
     if first.isdecimal():
@@ -223,9 +223,9 @@ def _set_place(entry: _Entry) -> None:
 
 
 def label_place(label: str) -> tuple[str, str]:
-    """Return the page and the location that a label names, in any language; nothing for what it does not name.
+    """Return the page and the location in a label, in any language; "" for one that is missing.
 
-    Each is a number or a range ("180-182"), the page perhaps a Roman numeral.
+    Each is a number or a range ("180-182"); the page may be a Roman numeral.
     """
     label = _BETWEEN_DIGITS.sub("", label)
     page = location = ""
@@ -251,7 +251,7 @@ def _last(pattern: re.Pattern[str], text: str) -> int:
 
 
 def _end(first: str, last: str) -> int:
-    """Return the end of a range, which may be shortened: 1234-56 ends at 1256, 1998-02 at 2002."""
+    """Return the end of a range, which may be abbreviated: 1234-56 ends at 1256, 1998-02 at 2002."""
     if int(last) >= int(first) or len(last) >= len(first):
         return max(int(first), int(last))
     end = int(first[: -len(last)] + last)
@@ -259,7 +259,7 @@ def _end(first: str, last: str) -> int:
 
 
 def entry_kind(label: str) -> str:
-    """Return "highlight", "note" or "bookmark", whatever a label says in whatever language."""
+    """Return "highlight", "note" or "bookmark" for a label in any language."""
     label = label.casefold()
     if _HIGHLIGHT.search(label) is None:
         if _NOTE.search(label):
@@ -270,7 +270,7 @@ def entry_kind(label: str) -> str:
 
 
 def _leave_out(highlights: list[_Entry]) -> None:
-    """Mark the highlights of a book that are within another one, which is kept instead."""
+    """Mark the highlights of a book that another one contains; the other one is kept."""
     for entry in highlights:
         entry.folded = fold(entry.text)
     kept: deque[_Entry] = deque(maxlen=_COMPARED)
@@ -287,14 +287,14 @@ def _leave_out(highlights: list[_Entry]) -> None:
 
 
 def _holds(one: _Entry, other: _Entry) -> bool:
-    """Whether `one` is kept instead of `other`: it has all its words, and has more or comes later."""
+    """Whether `one` is kept instead of `other`: it has all words of `other`, and has more or comes later."""
     if one.folded == other.folded:
         return one.line > other.line
     return other.folded in one.folded
 
 
 def _join(highlights: list[_Entry], notes: list[_Entry]) -> None:
-    """Give each highlight that is kept the notes on its place."""
+    """Attach to each highlight that is kept the notes in its place."""
     by_end: dict[tuple[int | None, str], list[_Entry]] = {}
     for entry in sorted(highlights, key=_line):
         by_end.setdefault(entry.key(), []).append(entry)

@@ -1,4 +1,4 @@
-"""The notebook of a book that the Kindle apps export: an HTML page, or from some of them a CSV file.
+"""The notebook of a book that Kindle apps export: an HTML page, or, from some of them, a CSV file.
 
 The page has `<div class="bookTitle">`, `<div class="authors">` ("Last, First; Last, First"), and then, again and again,
 `sectionHeading` (the chapter), `noteHeading` ("Highlight(yellow) - Page 29 · Location 364") and `noteText`. Some apps
@@ -34,7 +34,7 @@ _EXPECTED = "expected the notebook that a Kindle app exports, as HTML or CSV"
 
 @dataclass(slots=True)
 class _Entry:
-    """A highlight or a note: the line and the text of its heading, its words, the chapter, and where it begins."""
+    """A highlight or a note: the line and the text of its heading, its words, its chapter, and its first location."""
 
     line: int
     heading: str
@@ -46,7 +46,7 @@ class _Entry:
 def read_kindle_notebook(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
     """Yield the highlights of a notebook with their notes, chapters and places.
 
-    A note belongs to the highlight before it, if that is near. A note without a highlight is no quote.
+    A note belongs to the highlight before it, if that is near. A note without a highlight is not a quote.
     """
     text = stream.read(_LONGEST + 1)
     if len(text) > _LONGEST:
@@ -83,7 +83,7 @@ def _joined(entries: Iterable[_Entry]) -> Iterator[_Entry]:
 
 
 def _is_near(highlight: _Entry, note: _Entry) -> bool:
-    """Whether a note is at the beginning of a highlight, whose end is not known, or soon after it."""
+    """Whether a note is at the beginning of a highlight, whose end is unknown, or soon after."""
     (page, location), (note_page, note_location) = (label_place(_after_type(e.heading)) for e in (highlight, note))
     begin, end = location or page, note_location or note_page
     if not begin.isdecimal() or not end.isdecimal() or bool(location) != bool(note_location):
@@ -92,12 +92,12 @@ def _is_near(highlight: _Entry, note: _Entry) -> bool:
 
 
 def _type(heading: str) -> str:
-    """Return the part of a heading that says what the entry is: "Highlight(yellow) - Page 29"."""
+    """Return the part of a heading with the type of the entry: "Highlight(yellow)" in "Highlight(yellow) - Page 29"."""
     return re.split(r"\s[-–—]\s|\(", heading, maxsplit=1)[0].casefold()
 
 
 def _after_type(heading: str) -> str:
-    """Return the part of a heading that says where the entry is; a chapter may come before the page."""
+    """Return the part of a heading with the place of the entry; a chapter may come before the page."""
     where = re.split(r"\s[-–—]\s|\)\s*[-–—]?\s*", heading, maxsplit=1)[-1]
     return where.rpartition(" > ")[2] if " > " in where and re.search("[0-9]", where.rpartition(" > ")[2]) else where
 

@@ -15,8 +15,8 @@ from quotefind.corpus.verse import join_lines
 from quotefind.errors import SourceError
 from quotefind.records import Quote
 
-# A deleted book leaves its highlights behind. Bookmarks of a page and drawings have no text. The title of a chapter is
-# that of its entry in the table of contents, whose ID begins with that of the chapter and "-", else its own.
+# The highlights of a deleted book stay in the database. Page bookmarks and drawings have no text. The title of a
+# chapter is that of its entry in the table of contents, whose ID begins with its own ID and "-", or else its own.
 _HIGHLIGHTS = """
 SELECT CAST(Bookmark.Text AS TEXT), {annotation}, book.title, book.author, {created}, {progress}, {chapter}
 FROM Bookmark LEFT JOIN (SELECT ContentID, {title} AS title, {author} AS author FROM content) AS book
@@ -38,7 +38,7 @@ _EXPECTED = "expected the KoboReader.sqlite of a Kobo"
 def read_kobo(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
     """Yield the highlights in the database of a Kobo, book by book; the line of each is its number among them.
 
-    The place of a highlight is its chapter, and how much of it comes before.
+    The place of a highlight is its chapter, and how far into the chapter it is, in percent.
     """
     with open_copy(stream, name, options, _EXPECTED) as connection:
         for number, fields in enumerate(connection.execute(_query(connection, name)), 1):

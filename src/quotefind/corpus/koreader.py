@@ -21,8 +21,8 @@ _EXPECTED = "expected what KOReader exports: an object with the keys title, auth
 def read_koreader(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
     """Yield the highlights of a `metadata.….lua`, or of the JSON file that KOReader exports, each with its note.
 
-    Only JSON begins with a brace. No Lua is run. Bookmarks of a page are no quotes. The place of a highlight is its
-    chapter and its page.
+    Only JSON begins with a brace. No Lua is run. Page bookmarks are not quotes. The place of a highlight is its chapter
+    and its page.
     """
     text = stream.read(_LONGEST_SIDECAR + 1)
     if text.lstrip()[:1] == "{":
@@ -34,7 +34,7 @@ def read_koreader(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Q
 
 
 def _sidecar(book: Table, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
-    """Yield the highlights of what KOReader knows of a book, in the order of the book where it says so."""
+    """Yield the highlights in KOReader's file about a book, in the order of the book if the file gives it."""
     about = [part for key in ("doc_props", "stats") if isinstance(part := book.get(key), Table)]
     title, authors = (next((part[key] for part in about if part.get(key)), None) for key in ("title", "authors"))
     annotations = book.get("annotations")
@@ -50,17 +50,17 @@ def _sidecar(book: Table, name: str, options: ReadOptions) -> Iterator[Quote | B
 
 
 def _page(entry: Mapping[Any, Any]) -> object:
-    """Return the page of a highlight, as the publisher numbers it if the book says so; "page" may also be a path."""
+    """Return the page of a highlight, in the numbering of the publisher if known; "page" may also be a path."""
     return next((page for key in ("pageref", "pageno", "page") if place(page=(page := entry.get(key)))), None)
 
 
 def _is_highlight(entry: Table) -> bool:
-    """Whether an annotation marks words; the bookmark of a page is not drawn in any way."""
+    """Whether an annotation marks words; a page bookmark has no drawing style."""
     return bool(entry.get("drawer"))
 
 
 def _by_page(book: Table) -> Iterator[tuple[Table, object]]:
-    """Yield each highlight of the older layout, and its note, which is in the bookmark of the same moment."""
+    """Yield each highlight of the older layout, and its note, which is in the bookmark with the same time."""
     highlight, bookmarks = book.get("highlight"), book.get("bookmarks")
     if not isinstance(highlight, Table):
         return
@@ -91,7 +91,7 @@ def _exported(cursor: Cursor, name: str, options: ReadOptions) -> Iterator[Quote
 
 
 def _members(cursor: Cursor, *, whole: bool = True) -> dict[str, tuple[int, Any]]:
-    """Return where the members of the object at the cursor begin, and their values."""
+    """Return the positions and values of the members of the object at the cursor."""
     found = {key: (begin, value) for key, begin, value in cursor.members()}
     if whole:
         cursor.finish()
@@ -118,7 +118,7 @@ def _document(
 
 
 def _authors(names: object) -> object:
-    """Return several authors, each on a line of its own, as one name."""
+    """Return several authors, one per line, as one name."""
     return ", ".join(filter(None, map(str.strip, names.split("\n")))) if isinstance(names, str) else names
 
 

@@ -15,9 +15,9 @@ _Find = Callable[[Iterable[str]], Columns]  # which columns hold the fields of a
 
 
 def table_rows(value: dict[str, object], find: _Find) -> _Rows | None:
-    """Return the rows of a table that an object holds, or None if it holds something else.
+    """Return the rows of a table in an object, or None if it holds something else.
 
-    Known are {"text": {"0": …}}, the default of pandas; {"text": […]}; and {"columns": […], "data": [[…]]}.
+    The layouts are {"text": {"0": …}}, the default of pandas; {"text": […]}; and {"columns": […], "data": [[…]]}.
     """
     names, data = value.get("columns"), value.get("data")
     if isinstance(names, list) and isinstance(data, list):
@@ -42,7 +42,7 @@ def table_rows(value: dict[str, object], find: _Find) -> _Rows | None:
 
 
 def split_rows(rows: list[object], find: _Find) -> _Rows | None:
-    """Return the rows of a list of lists, the first of which names the columns, or None if it is something else."""
+    """Return the rows of a list of lists whose first list names the columns, or None if it is something else."""
     if len(rows) < 2 or not all(isinstance(row, list) for row in islice(rows, _LOOKED_AT)):
         return None
     names, *_ = rows

@@ -1,4 +1,4 @@
-"""YAML and TOML: lists of quotes, as `_data/quotes.yml` of a web site; their keys and layouts are those of JSON."""
+"""YAML and TOML: lists of quotes, such as `_data/quotes.yml` of a web site, with the keys and layouts of JSON."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def read_toml(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote
 
 
 def _problem(text: str, name: str, options: ReadOptions) -> BadRecord | None:
-    """Return a bad record for the first character that these parsers refuse: they read a file as a whole."""
+    """Return a bad record for the first character that these parsers refuse, because they read a file as a whole."""
     found = UNUSABLE.search(text)
     if found is None:
         return None
@@ -78,16 +78,14 @@ def _problem(text: str, name: str, options: ReadOptions) -> BadRecord | None:
 
 
 def _check_events(events: Iterator[yaml.Event], name: str) -> None:
-    """Refuse aliases, with which a small file stands for gigabytes, and deep nesting, before anything is made."""
+    """Refuse aliases, with which a small file can expand to gigabytes, and deep nesting, before building anything."""
     import yaml
 
     depth = 0
     for event in events:
         if isinstance(event, yaml.AliasEvent):
             line = _line(event)
-            raise SourceError(
-                f"{name}:{line}: an alias (*{event.anchor}) is not supported; write out what it stands for"
-            )
+            raise SourceError(f"{name}:{line}: an alias (*{event.anchor}) is not supported; replace it with its value")
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > _DEEPEST:
@@ -121,7 +119,7 @@ class _YamlNode:
 
 
 def _value(node: yaml.Node) -> object:
-    """Return the value of a node; a scalar of a type that JSON does not have, or that is not valid, is its string."""
+    """Return the value of a node; an invalid scalar, or one of a type that JSON lacks, is returned as a string."""
     import yaml
 
     if isinstance(node, yaml.MappingNode):

@@ -36,10 +36,10 @@ class Table(dict[str | float | bool, Any]):
 def read_lua(text: str, name: str) -> Table:
     """Return the table that the Lua file `text`, called `name`, returns.
 
-    A name that is no keyword refers to a value that is not in the file, and counts as nil.
+    A name that is not a keyword refers to a value that is not in the file, and counts as nil.
 
     Raises:
-        SourceError: it does anything but return such a table.
+        SourceError: the file does anything but return such a table.
     """
     parser = _Parser(text, name)
     parser.skip()
@@ -58,7 +58,7 @@ def read_lua(text: str, name: str) -> Table:
 
 
 class _Parser:
-    """A text that is parsed from `at` on."""
+    """Parses a text from position `at`."""
 
     def __init__(self, text: str, name: str) -> None:
         self.at = 0
@@ -78,7 +78,7 @@ class _Parser:
         return self._line
 
     def peek(self) -> str:
-        """Return the next character, or nothing at the end."""
+        """Return the next character, or "" at the end."""
         return self._text[self.at : self.at + 1]
 
     def word(self, wanted: str) -> bool:
@@ -223,7 +223,7 @@ class _Parser:
 
 
 def _decoded(text: str) -> str:
-    """Return `text` with the bytes in it decoded as UTF-8, where they are."""
+    """Return `text` with the bytes in it decoded as UTF-8 if they are valid."""
     if not any("\udc80" <= character <= "\udcff" for character in text):
         return text
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")

@@ -1,6 +1,6 @@
 """Markdown: block quotes, highlights that reading tools write, and lists of quotes.
 
-What Obsidian adds is known: call-outs, links between notes, names of blocks, and what a note says of itself.
+Obsidian's additions are supported: call-outs, links between notes, block ids and front matter.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _DATAVIEW = re.compile(
 def read_markdown(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
     """Yield the quotes of a Markdown (CommonMark) file, without their markup.
 
-    They are the highlights, in a file that a reading tool wrote; else the outermost block quotes, of call-outs those of
-    the kinds quote and cite; else, in a file that is about quotes, the items of lists and the paragraphs. A quote
-    without an attribution is by the author, and from the book, that the note names; all have the tags of the note.
+    They are the highlights, in a file that a reading tool wrote; else the outermost block quotes, including call-outs
+    of the types quote and cite; else, in a file about quotes, the list items and the paragraphs. A quote without an
+    attribution gets the author and the book that the note names. All quotes get the tags of the note.
     """
-    from markdown_it import MarkdownIt  # not at the top: the other formats must not wait for it
+    from markdown_it import MarkdownIt  # not at the top: other formats do not need it
 
     about, source = front_matter(stream.read())
     if problem := raw_problem("".join((about.author or "", about.work or "", *about.tags)), options.encoding):
@@ -80,7 +80,7 @@ def _with_fields(about: About, source: str) -> About:
 
 
 def _quote(name: str, line: int, block: Block, about: About) -> Iterator[Quote | BadRecord]:
-    """Yield the quote that a block makes, if there are words in it."""
+    """Yield the quote in a block, if the block has words."""
     credit = block.attribution
     if credit is None or (credit.author is None and credit.work is None):
         credit = Attribution(about.author, about.work)

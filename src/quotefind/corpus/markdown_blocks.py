@@ -1,4 +1,4 @@
-"""Block quotes of Markdown, with the attribution in them, after them, or in a heading."""
+"""Markdown block quotes, with the attribution in them, after them, or in a heading."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from quotefind.corpus.options import ReadOptions
 from quotefind.records import Quote
 
 _CALLOUT = re.compile(r"\[!(?P<kind>[\w-]+)(?:\|[^\]\n]*)?\][+-]?[ \t]*(?P<title>[^\n]*)")
-_QUOTED = ("quote", "cite")  # others hold what the writer of the note says
+_QUOTED = ("quote", "cite")  # other call-outs hold the words of the note's writer
 _CITEKEY = re.compile(r"\[?@[\w:.-]+\]?")
 
 
 def block_quotes(nodes: Sequence[Node], texts: Texts, about: About) -> list[Found]:
-    """Return the outermost block quotes; a call-out is one if it is of the kind quote or cite.
+    """Return the outermost block quotes, including call-outs of the types quote and cite.
 
-    The title of a call-out is its attribution, if it has no other and the note names no author.
+    The title of a call-out is its attribution if it has no other and the note names no author.
     """
     found: dict[int, list[Found]] = {}
     used: set[int] = set()
@@ -47,9 +47,9 @@ def block_quotes(nodes: Sequence[Node], texts: Texts, about: About) -> list[Foun
 
 
 def _of_a_book(nodes: Sequence[Node], quotes: list[Found], words: Mapping[int, str], about: About) -> list[Found]:
-    """Return the quotes with the book and chapters, where a plugin wrote the highlights of one, each with its date.
+    """Return the quotes with their book and chapters, if a plugin wrote the highlights of a book, each with its date.
 
-    Then the first heading is the title, and those below it are the chapters.
+    In that case the first heading is the title, and the headings below it are the chapters.
     """
     dated = [isinstance(quote.block, Block) and quote.block.added is not None for quote in quotes]
     first = next(iter(words), None)
@@ -99,7 +99,7 @@ def _quote(nodes: Sequence[Node], at: int, texts: Texts, about: About) -> tuple[
     if title and title.casefold() not in _QUOTED:
         block = _with_title(block, title, about)
     if not block.attribution and not any(map(str.isalnum, block.words)):
-        return None, 0  # it holds nothing but code or a picture
+        return None, 0  # it contains only code or a picture
     if count:
         last = nodes[at + count].lines[1]
     return Found((first, last), block), count
@@ -137,7 +137,7 @@ def _has_words(lines: Sequence[Line]) -> bool:
 
 
 def _after(nodes: Sequence[Node], at: int, texts: Texts) -> tuple[str, Block, int]:
-    """Return the attribution after the block quote at `at`, what else is said of it there, and in how many nodes."""
+    """Return the attribution after the block quote at `at`, other facts stated there, and the number of their nodes."""
     credit, extra, count = "", Block(), 0
     for node in nodes[at + 1 : at + 4]:
         if node.kind == "quote" and not count and (note := _annotation(nodes[at], node, texts)):
@@ -185,7 +185,7 @@ def _is_attribution(node: Node, lines: Sequence[Line], words: str) -> bool:
 
 
 def _annotation(quote: Node, node: Node, texts: Texts) -> str | None:
-    """Return what a call-out `[!note]` without a title says of the quote call-out right before it."""
+    """Return the text of a `[!note]` call-out without a title, which annotates the quote call-out right before it."""
     inlines = [token for token in node.tokens if token.type == "inline"]
     before = next((token for token in quote.tokens if token.type == "inline"), None)
     if not inlines or before is None or not _CALLOUT.match(before.content):
@@ -197,7 +197,7 @@ def _annotation(quote: Node, node: Node, texts: Texts) -> str | None:
 
 
 def _with_title(block: Block, title: str, about: About) -> Block:
-    """Return `block` with what the title of its call-out says: an attribution, a place, or the title of a part."""
+    """Return `block` with the information in the title of its call-out: an attribution, a place or a section title."""
     if block.attribution is not None:
         return block
     if place := place_of(title):
@@ -213,7 +213,7 @@ def _with_title(block: Block, title: str, about: About) -> Block:
 
 
 def _html_quotes(node: Node) -> list[Found]:
-    """Return the quotations of a block of HTML."""
+    """Return the quotations in a block of HTML."""
     found = []
     for quote in read_html(io.StringIO(node.content), "-", ReadOptions()):
         if isinstance(quote, Quote):

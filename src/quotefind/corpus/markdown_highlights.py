@@ -1,4 +1,4 @@
-"""What reading tools write as Markdown: Readwise, Obsidian's plugins for it and for Kindle and Kobo, KOReader."""
+"""Markdown by reading tools: Readwise, KOReader, and Obsidian's plugins for Readwise, Kindle and Kobo."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LINK_TO_KINDLE = re.compile(r"(?:—|–|-)\s*(?:location|page):?\s*\[[^\]\n]{1
 
 
 def highlights(nodes: Sequence[Node], texts: Texts, about: About) -> list[Found]:
-    """Return the highlights of a file that a reading tool wrote, in lists or paragraphs; none of any other file."""
+    """Return the highlights, in lists or paragraphs, of a file that a reading tool wrote; none for any other file."""
     if koreader := list(_koreader(nodes, texts)):
         return koreader
     if any(node.kind == "quote" for node in nodes):
@@ -86,7 +86,7 @@ def metadata(nodes: Sequence[Node], about: About) -> About:
 
 
 def _metadata(nodes: Sequence[Node], texts: Texts, about: About) -> About:
-    """Return what a file of highlights says of its book: in lines of keys, at its top, or in its first heading."""
+    """Return what a file of highlights says about its book: in front matter, in lines of keys, or in its heading."""
     titles = (node for node in nodes if node.kind == "heading" and node.level == 1 and node.tokens)
     title = next((texts.plain(node.inline) for node in titles), None)
     if title is not None and (_HIGHLIGHTS.fullmatch(title) or title.casefold().strip() in ("about", "metadata")):
@@ -107,7 +107,7 @@ def _with(about: About, found: dict[str, str], title: str | None) -> About:
 
 
 def _values(nodes: Sequence[Node]) -> dict[str, str]:
-    """Return the values of keys in the lines of lists and paragraphs, with the marks of links between notes."""
+    """Return the values of keys in the lines of lists and paragraphs; links between notes keep their brackets."""
     found: dict[str, str] = {}
     for node in nodes:
         if node.kind not in ("list", "paragraph"):
@@ -147,7 +147,7 @@ def _section(nodes: Sequence[Node], texts: Texts, about: About, chapter: str | N
 
 
 def _is_marked(node: Node) -> bool:
-    """Whether a paragraph ends in the link to a highlight, or in the name that Obsidian gives to a block."""
+    """Whether a paragraph ends with the link to a highlight, or with an Obsidian block id."""
     return _MARKER.search(node.inline.content[-2_000:]) is not None if node.tokens else False
 
 
@@ -224,7 +224,7 @@ def _page(node: Node, texts: Texts) -> re.Match[str] | None:
 def _koreader_highlight(
     nodes: Sequence[Node], texts: Texts, about: About, chapter: str | None, page: re.Match[str]
 ) -> Found:
-    """Return the highlight under a heading: its text, and after a line of dashes its note."""
+    """Return the highlight under a heading: its text, and its note after a line of dashes."""
     lines = (nodes[0].lines[0], nodes[-1].lines[1])
     body: list[list[Line]] = []
     notes: list[str] = []

@@ -1,4 +1,4 @@
-"""Markdown without block quotes: the items of lists and the paragraphs of a file that is about quotes."""
+"""Markdown without block quotes: the list items and paragraphs of a file about quotes."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _MOST_PARAGRAPHS = 100_000
 
 
 def listed_quotes(nodes: Sequence[Node], texts: Texts, name: str, about: About) -> list[Found]:
-    """Return the items of lists and the paragraphs, where the file is about quotes.
+    """Return the list items and the paragraphs of a file about quotes; none for any other file.
 
-    It is if its name or a heading says so, or if at least half of the items and paragraphs carry an attribution.
+    A file is about quotes if its name or a heading says so, or if at least half of these have an attribution.
     """
     found: dict[int, list[Found]] = {}
     used: set[int] = set()
@@ -50,7 +50,7 @@ def listed_quotes(nodes: Sequence[Node], texts: Texts, name: str, about: About) 
 
 
 def _as_heading(node: Node, texts: Texts) -> Node:
-    """Return a heading instead of a paragraph that is nothing but a name in bold; any other node as it is."""
+    """Return a heading for a paragraph that is only a name in bold; any other node as it is."""
     if node.kind == "paragraph" and node.inline.content[:2] in ("**", "__") and len(node.inline.content) < LONGEST_NAME:
         lines = texts.lines(node.inline)
         if len(lines) == 1 and lines[0].marked and name_attribution(lines[0].text):
@@ -63,7 +63,7 @@ def _is_credited(block: Block) -> bool:
 
 
 def _is_plain(nodes: Sequence[Node]) -> bool:
-    """Whether there is nothing but headings, lists and paragraphs: no code, as in the documents of programs."""
+    """Whether there are only headings, lists and paragraphs, and no code, as in the documentation of programs."""
     return all(node.kind != "other" for node in nodes)
 
 
@@ -77,7 +77,7 @@ def _is_about_quotes(nodes: Sequence[Node], texts: Texts, name: str, about: Abou
 
 
 def _item(nodes: Sequence[Node], texts: Texts) -> Found | None:
-    """Return the quote in an item of a list; an item within may be its attribution, its tags or its note."""
+    """Return the quote in a list item; a nested item may be its attribution, its tags or its note."""
     if not nodes:
         return None
     lines = (nodes[0].lines[0], nodes[-1].lines[1])
@@ -119,7 +119,7 @@ def _found(lines: tuple[int, int], block: Block, known: Block) -> Found | None:
 
 
 def _credit(node: Node, texts: Texts) -> str:
-    """Return the attribution that a paragraph states, or nothing."""
+    """Return the attribution that a paragraph states, or ""."""
     if node.kind != "paragraph" or len(node.inline.content) > 1_000 or "\n" in node.inline.content:
         return ""
     words = texts.plain(node.inline)

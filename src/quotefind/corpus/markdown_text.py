@@ -1,4 +1,4 @@
-"""The text of Markdown: what a reader sees of paragraphs and lists, line by line, without the markup."""
+"""The text of Markdown paragraphs and lists as a person sees it, line by line, without the markup."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _BLOCK_ID = re.compile(r"(?:^|(?<=\s))\^[A-Za-z0-9-]{1,64}\s*$")
 
 
 class Texts:
-    """Turns inline tokens of one document into lines."""
+    """Turns the inline tokens of one document into lines."""
 
     def __init__(self, parser: MarkdownIt, references: dict[str, Any]) -> None:
-        """Use `parser`, and the link references that it found in the document."""
+        """Use `parser` and the link references that it found in the document."""
         self._parser = parser
         self._references = references
 
@@ -37,7 +37,7 @@ class Texts:
         """Return the lines of an inline token.
 
         Raises:
-            FlawError: it is longer than a quote.
+            FlawError: it is too long for a quote.
         """
         check_length("the text", inline.content, LONGEST_TEXT)
         children: list[Token] = []
@@ -67,7 +67,7 @@ def html_lines(content: str) -> list[Line]:
 
 
 def _lines(children: Sequence[Token], raw: Sequence[str]) -> Iterator[Line]:
-    """Yield the lines of inline tokens; an attribution in tags at the end of a line is one of its own."""
+    """Yield the lines of inline tokens; an attribution in tags at the end of a line becomes a separate line."""
     line = _Parts()
     depth = number = 0  # how deep emphasis is nested; which line of `raw`
     for child in children:
@@ -115,7 +115,7 @@ class _Parts:
             self._credit_end = len(self.parts)
 
     def ended(self, raw: str, *, hard: bool) -> Iterator[Line]:
-        """Yield the line, or two where an attribution ends it."""
+        """Yield the line, or two lines if it ends with an attribution."""
         begin = without_obsidian("".join(self.parts[: self._credit])) if self._credit is not None else ""
         rest = without_obsidian("".join(self.parts[self._credit or 0 :]))
         if begin.strip():
@@ -128,7 +128,7 @@ def _is_break(child: Token) -> bool:
 
 
 def without_obsidian(text: str) -> str:
-    """Return `text` without what Obsidian shows in another way, or not at all."""
+    """Return `text` without syntax that Obsidian hides or displays differently."""
     if "[[" in text:
         text = clean_links(_EMBEDDED.sub("", text))
     if "%%" in text:

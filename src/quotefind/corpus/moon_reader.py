@@ -30,7 +30,7 @@ _EXPECTED = "expected the .mrexpt file of Moon+ Reader: 16 lines for each highli
 def read_moon_reader(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
     """Yield the highlights of a `.mrexpt` file, each with its note. Bookmarks have no text, and are left out.
 
-    The place is the chapter, which the file only numbers, from 0, as the table of contents does.
+    The place is the number of the chapter in the table of contents; the file counts from 0.
     """
     for line, fields in _blocks(stream):
         if isinstance(fields, FlawError):
@@ -46,7 +46,7 @@ def read_moon_reader(stream: TextIO, name: str, options: ReadOptions) -> Iterato
 def _blocks(stream: TextIO) -> Iterator[tuple[int, list[str] | FlawError]]:
     """Yield the number of the first line of each highlight, and its lines, or what is wrong with them."""
     lines = Lines(stream)
-    fields: list[str] | None = None  # None in the head of the file, and after what is no highlight
+    fields: list[str] | None = None  # None in the head of the file, and after anything but a highlight
     first = 0
     while True:
         try:

@@ -1,7 +1,8 @@
-"""Finding the quotes in nested values, as JSON, YAML and TOML hold them.
+"""Find quotes in the nested values of JSON, YAML and TOML.
 
-Known are a list of strings or objects; such a list in an object, with author and title beside it; a list of books with
-their highlights; an object of subjects or authors, each with a list; and the layouts in which pandas writes a table.
+The supported layouts are a list of strings or objects; such a list in an object, with author and title beside it; a
+list of books with their highlights; an object of subjects or authors, each with a list; and the tables that pandas
+writes.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from quotefind.records import Quote
 
 _Found = Iterator[Quote | BadRecord | Remark]
 
-# Keys of lists that hold quotes, whatever else is beside them; the first that is there counts.
+# Keys of lists that hold quotes, whatever else is beside them; the first one found counts.
 _LISTS = (
     *(
         "quotes",
@@ -38,7 +39,7 @@ _LISTS = (
     ),
     *("zitate", "citations", "citas", "frases", "citazioni", "citacoes", "citaten", "cytaty", "цитаты", "名言", "语录"),
 )
-# Keys of objects that say more about what is beside them.
+# Keys of objects with details about the values beside them.
 _DETAILS = {"metadata", "meta", "book", "info", "document", "doc_props"}
 _OF_BOOKS = ("highlights", "annotations", "clippings")
 # Keys of lists that hold something else.
@@ -47,9 +48,9 @@ _OTHERS = {
     *("files", "dependencies", "scripts", "contributors"),
 }
 _DEEPEST = 6
-_LOOKED_AT = 20  # elements of a list, to find out what it holds
-_WORDS = 4  # of a string in a list that no key calls quotes
-_LETTERS = 8  # of one in a script without blanks
+_LOOKED_AT = 20  # elements of a list that are examined to find out what it holds
+_WORDS = 4  # the fewest in a string of a list whose key does not say that it holds quotes
+_LETTERS = 8  # the fewest in such a string in a script without blanks
 _MOST_WITHOUT_TEXT = 100
 
 
@@ -57,7 +58,7 @@ class Node(Protocol):
     """A value and where it is.
 
     Attributes:
-        value: as JSON has it: a dict, a list, a string, a number, a boolean or None.
+        value: a value of JSON: a dict, a list, a string, a number, a boolean or None.
     """
 
     value: object
@@ -67,14 +68,14 @@ class Node(Protocol):
         """The line on which the value begins, counted from 1."""
 
     def members(self) -> Iterator[tuple[str, Node]]:
-        """Yield key and value of each member of an object; the next one only once this one is not needed any longer."""
+        """Yield key and value of each member of an object; finish with one before asking for the next."""
 
     def elements(self) -> Iterator[Node]:
-        """Yield each element of a list; the next one only once this one is not needed any longer."""
+        """Yield each element of a list; finish with one before asking for the next."""
 
 
 class PlainNode:
-    """A value of which only the line of the whole is known, see `Node`."""
+    """A value whose parts have no lines of their own; see `Node`."""
 
     def __init__(self, value: object, line: int) -> None:
         """Make a node of a value that begins at `line`."""
@@ -93,10 +94,10 @@ class PlainNode:
 
 
 def quotes_in(root: Node, name: str, options: ReadOptions) -> _Found:
-    """Yield the quotes in `root`, what is not a quote among them, and remarks on how it was read.
+    """Yield the quotes in `root`, the invalid records among them, and remarks on how it was read.
 
     Raises:
-        SourceError: nothing in it is a quote because no key holds a text.
+        SourceError: there are no quotes, because no key holds a text.
     """
     records = Records(name, options)
     yield from _checked(_Walk(records).walk(root, {}, 0))
@@ -120,11 +121,11 @@ def each_object(nodes: Iterator[Node | BadRecord], name: str, options: ReadOptio
 
 
 class _NoText(BadRecord):
-    """A record that has no text, which is the fault of the whole file if all are so."""
+    """A record that has no text; if no record has one, that is an error of the whole file."""
 
 
 def _checked(found: _Found) -> _Found:
-    """Yield what was found, but raise SourceError where it begins with many records that all lack a text."""
+    """Yield everything in `found`, but raise SourceError if it begins with many records that all lack a text."""
     waiting: list[_NoText] = []
     others = 0
     for record in found:
@@ -147,13 +148,13 @@ def _checked(found: _Found) -> _Found:
 
 
 class _Walk:
-    """Walks through nested values; `around` holds the fields that are said of all quotes in a value."""
+    """Walks through nested values; `around` holds the fields that apply to all quotes in a value."""
 
     def __init__(self, records: Records) -> None:
         self._records = records
 
     def walk(self, node: Node, around: Mapping[str, object], depth: int) -> _Found:
-        """Yield the quotes in a value in which quotes are expected."""
+        """Yield the quotes in a value that should hold quotes."""
         if depth > _DEEPEST:
             yield bad(self._records.name, node.line, "nested too deeply; expected a string or an object")
         elif isinstance(node.value, list):
@@ -168,7 +169,7 @@ class _Walk:
             yield self._unexpected(node)
 
     def element(self, node: Node, around: Mapping[str, object], depth: int) -> _Found:
-        """Yield the quotes of an element of a list: most often one."""
+        """Yield the quotes of an element of a list, usually one."""
         value = node.value
         if isinstance(value, str):
             yield self._records.text(node.line, value, around)
@@ -196,12 +197,12 @@ class _Walk:
             yield from self._pairs(node, texts, around)
         elif columns["text"]:
             self._records.use(columns, value)
-            yield self._records.quote(node.line, value, around)  # which says what is wrong with the text, if it is
+            yield self._records.quote(node.line, value, around)  # a bad record if something is wrong with the text
         else:
             yield self._without_text(node, value, columns)
 
     def _lists(self, value: dict[str, object], around: Mapping[str, object], depth: int) -> dict[str, str | None]:
-        """Return the keys under which quotes are, each with the field that the key itself is, if it is one."""
+        """Return the keys that hold quotes, each with the field that the key itself gives, if any."""
         if depth >= _DEEPEST:
             return {}
         usual = {folded(key): key for key in value}
@@ -220,12 +221,12 @@ class _Walk:
         return dict.fromkeys(held, "tags")
 
     def _have_authors(self, value: dict[str, object], held: Sequence[str]) -> bool:
-        """Whether objects in these lists name authors themselves."""
+        """Whether the objects in these lists name their own authors."""
         parts = (part for key in held[:_LOOKED_AT] for part in _some(value[key]))
         return any(isinstance(part, dict) and self._records.columns(part)["author"] for part in parts)
 
     def _holds(self, part: object, *, called: bool = False, depth: int = 0) -> bool:
-        """Whether `part` holds quotes; strings must be sentences, unless `part` is called a list of quotes."""
+        """Whether `part` holds quotes; strings must be sentences, unless the key says that it is a list of quotes."""
         if depth > _DEEPEST or not isinstance(part, list | dict):
             return False
         if isinstance(part, dict) and _has_text(part, self._records.columns(part), 1):
@@ -246,7 +247,7 @@ class _Walk:
         held: Mapping[str, str | None],
         depth: int,
     ) -> dict[str, object]:
-        """Return what an object says of the quotes in its lists."""
+        """Return the fields of an object that apply to the quotes in its lists."""
         own: dict[str, object] = {
             field: value[names[0]]
             for field, names in columns.items()
@@ -255,7 +256,7 @@ class _Walk:
             and names[0] not in held
             and as_string(value[names[0]]) is not None
         }
-        # The title of a file is that of the list, unless an author is beside it; a name may be that of anything.
+        # A title is only that of the list, unless an author is beside it; a name may be that of anything.
         author = columns["author"][0] if "author" in own else ""
         if folded(author) == "name" and not is_person(str(own["author"])):
             title = own.pop("author")
@@ -321,7 +322,7 @@ class _Walk:
 def _texts_of_people(value: dict[str, object]) -> bool | None:
     """Return whether an object of strings has texts as keys and people as values (True), or the reverse (False).
 
-    None is returned for anything else.
+    Return None for anything else.
     """
     some = list(islice(value.items(), _LOOKED_AT))
     if len(some) < 2 or not all(isinstance(held, str) for _, held in some):
@@ -345,7 +346,7 @@ def _some(part: object) -> list[object]:
 
 
 def _has_text(value: Mapping[str, object], columns: Columns, depth: int) -> bool:
-    """Whether an object has a text of its own; a list of strings is the lines of one only in an element of a list."""
+    """Whether an object has its own text; a list of strings is the lines of a text only in an element of a list."""
     if not columns["text"]:
         return False
     text = value[columns["text"][0]]

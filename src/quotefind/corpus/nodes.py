@@ -1,4 +1,4 @@
-"""The parts of a document one after the other: headings, paragraphs, block quotes, lists; and what is found in it."""
+"""The parts of a document in order (headings, paragraphs, block quotes, lists), and the quotes found in it."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class Node:
 
     Attributes:
         kind: "heading", "paragraph", "quote", "list", "rule", "html" or "other".
-        lines: the number of its first line, from 0, and of the line after its last one.
-        tokens: what is in it, without its own opening and closing.
-        level: of a heading, 1 to 6.
-        markup: the characters that make it what it is.
-        content: of a block of HTML.
+        lines: the number of its first line, from 0, and of the line after its last.
+        tokens: its tokens, without its own opening and closing tokens.
+        level: the level of a heading, 1 to 6.
+        markup: its markup characters.
+        content: the content of a block of HTML.
     """
 
     kind: str
@@ -56,9 +56,9 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A quote that was found: the lines it is in, from 0, what it says, or what is wrong with it, and where it is from.
+    """A quote that was found: its lines, from 0, its content or what is wrong with it, and its attribution.
 
-    `about` is what holds for it instead of what the note says of itself; None: that.
+    `about` overrides the front matter of the note for this quote; None to use the front matter.
     """
 
     lines: tuple[int, int]
@@ -67,7 +67,7 @@ class Found:
 
 
 def nodes_of(tokens: Sequence[Token]) -> list[Node]:
-    """Return the outermost parts of what the tokens are."""
+    """Return the outermost parts of the document with these tokens."""
     nodes = []
     for token, inner in _parts(tokens):
         lines = (token.map[0], token.map[1]) if token.map else (0, 0)
@@ -77,7 +77,7 @@ def nodes_of(tokens: Sequence[Token]) -> list[Node]:
 
 
 def _parts(tokens: Sequence[Token]) -> Iterator[tuple[Token, Sequence[Token]]]:
-    """Yield each outermost token, and those between it and the one that closes it."""
+    """Yield each outermost token, and the tokens between it and its closing token."""
     at = 0
     while at < len(tokens):
         end = at

@@ -1,4 +1,4 @@
-"""From keyed values to quotes: what rows of a table and objects of JSON, YAML and TOML have in common."""
+"""Turn keyed values into quotes: the rows of a table and the objects of JSON, YAML and TOML."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from quotefind.corpus.values import as_place, as_string, as_tags
 from quotefind.records import Quote
 from quotefind.text import quote_id
 
-# Remembered sets of keys: files have one or two small ones, but a hostile one must not fill the memory.
+# The most sets of keys to remember: files have one or two, but a hostile file must not fill the memory.
 _MOST_SHAPES = 1000
 _MOST_KEYS = 100
 _ID = re.compile("[0-9a-f]{16}")
@@ -27,7 +27,7 @@ class Records:
 
     Attributes:
         name: the file, for messages.
-        options: how it is read.
+        options: how to read it.
     """
 
     def __init__(self, name: str, options: ReadOptions) -> None:
@@ -49,7 +49,7 @@ class Records:
         return columns
 
     def use(self, columns: Columns, names: Iterable[str]) -> None:
-        """Remember that `columns` were read in an object with the keys `names`."""
+        """Remember that `columns` were used in an object with the keys `names`."""
         for field, used in columns.items():
             self._used.setdefault(field, {}).update(dict.fromkeys(used))
         if len(self._names) < _MOST_KEYS:
@@ -58,10 +58,10 @@ class Records:
     def quote(
         self, line: int, value: Mapping[str, object], around: Mapping[str, object] | None = None
     ) -> Quote | BadRecord:
-        """Return the quote that an object with a text makes.
+        """Return the quote in an object with a text.
 
         Args:
-            line: where the object is.
+            line: the line of the object.
             value: its keys and values.
             around: fields that hold where the object says nothing, such as the author of the list it is in; its "tags"
                 are added.
@@ -86,7 +86,7 @@ class Records:
         return self._checked(said, line)
 
     def _credited(self, quote: Quote, fields: Mapping[str, object]) -> Quote:
-        """Return `quote` with its author as people name one, and the work that its author cell names, if it does."""
+        """Return `quote` with its author in the usual form, and the work if the author cell also names one."""
         if quote.author is None or isinstance(fields.get("author"), list | Mapping):
             return quote
         author, work = author_and_work(quote.author)
@@ -97,7 +97,7 @@ class Records:
         return replace(quote, author=real_author(author), work=work or quote.work)
 
     def text(self, line: int, text: str, around: Mapping[str, object] | None = None) -> Quote | BadRecord:
-        """Return the quote that a string makes."""
+        """Return the quote in a string."""
         known = around or {}
         fields = [known.get(field) for field in ("author", "work", "year", "tags")]
         return self._checked(make_quote(self.name, line, _unescaped(text), *fields, keep_lines=True), line)
@@ -111,21 +111,21 @@ class Records:
         return bad(self.name, line, problem) if problem else record
 
     def remark(self) -> Iterator[Remark]:
-        """Yield a remark on the keys that were used and those that were not, if there is something to say."""
+        """Yield a remark on the keys that were used and those that were not, if it is not obvious."""
         used = {field: tuple(names) for field, names in self._used.items()}
         if used.get("text") and (said := columns_used(used, self._names)):
             yield Remark(f"{self.name}: {said}")
 
 
 def _is_own(quote: Quote, identifier: object) -> bool:
-    """Whether quotefind wrote this record: then its id is that of the quote, and its fields are taken as they are."""
+    """Whether quotefind wrote this record, so that its id matches the quote; its fields are then used unchanged."""
     if not isinstance(identifier, str) or not _ID.fullmatch(identifier):
         return False
     return identifier == quote_id(quote.text, quote.author)
 
 
 def _unescaped(value: object) -> object:
-    """Return a string with the characters that the entities of HTML in it stand for; anything else as it is."""
+    """Return a string with its HTML entities replaced by their characters; anything else as it is."""
     if not isinstance(value, str) or "&" not in value or not _ENTITY.search(value):
         return value
     from html import unescape

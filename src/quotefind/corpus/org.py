@@ -1,4 +1,4 @@
-"""Org: quote blocks, with the attribution after a dash at their end, in the line after them, or in a headline."""
+"""Org: quote blocks, with the attribution after a dash at their end, on the line after them, or in a headline."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ _EMPHASIS = re.compile(
     r"""(?:^|(?<=[\s\-–—({'"“]))(?P<mark>[*/_+=~])(?P<words>(?!\s)[^\n]{1,200}?(?<!\s))(?P=mark)(?=$|[\s\-–—.,;:!?'")}\]”])""",
     re.MULTILINE,
 )
-# A document that is to be exported: its author is who wrote the document.
+# A document for export: its author wrote the document, not the quotes in it.
 _EXPORTED = {"email", "options", "latex_class", "latex_header", "html_head", "html_doctype", "export_file_name"}
 
 
 def read_org(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord]:
     """Yield the quote and verse blocks of an Org file, without their markup.
 
-    A quote without an attribution is by whom the headline above it names, if only quotes are under that; or by
-    `#+author:` and from `#+title:`, as in a note on a book; not where only the title is there, nor in a document that
-    is to be exported (it has `#+email:`, `#+options:` or the like), where these name the document and its writer.
-    All quotes have the tags of `#+filetags:`.
+    A quote without an attribution is by the author in the headline above it, if only quotes are under that headline; or
+    by `#+author:` and from `#+title:`, as in a note on a book. These two do not count if there is only a title, or in a
+    document for export (with `#+email:`, `#+options:` or the like), where they name the document and its writer. All
+    quotes have the tags of `#+filetags:`.
     """
     document = _Document(options)
     for number, line, block in _parts(stream):
@@ -56,7 +56,7 @@ def read_org(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote 
 
 
 class _Document:
-    """What was read of a document: its keywords, headlines and quotes, in order."""
+    """The parts of a document read so far: its keywords, headlines and quotes, in order."""
 
     def __init__(self, options: ReadOptions) -> None:
         self.keywords: dict[str, str] = {}
@@ -95,7 +95,7 @@ class _Document:
         return None
 
     def end_block(self, credit: str) -> None:
-        """Add the block that waits for its attribution, which is `credit`, or nothing."""
+        """Add the block that waits for its attribution, `credit`, which may be ""."""
         if self._waiting is not None:
             number, lines = self._waiting
             self._waiting = None
@@ -107,7 +107,7 @@ class _Document:
 
 
 class _Verse(list[str]):
-    """The lines of a block whose line breaks are meant."""
+    """The lines of a block whose line breaks are intended."""
 
 
 def _parts(stream: TextIO) -> Iterator[tuple[int, str, list[str] | FlawError | None]]:
@@ -152,7 +152,7 @@ def _unclosed() -> FlawError:
 
 
 def _found(number: int, lines: Sequence[str], credit: str, options: ReadOptions) -> Found:
-    """Return what the lines of a block, which begins at line `number`, say; `credit` is the line after it."""
+    """Return the quote in a block that begins at line `number`; `credit` is the line after the block."""
     raw = "".join(lines)
     place = (number, number)
     if problem := raw_problem(raw + credit, options.encoding):
@@ -165,7 +165,7 @@ def _found(number: int, lines: Sequence[str], credit: str, options: ReadOptions)
 
 
 def _quote(name: str, found: Found, about: About) -> Iterator[Quote | BadRecord]:
-    """Yield the quote that was found, if there are words in it."""
+    """Yield the quote that was found, if it has words."""
     block, number = found.block, found.lines[0]
     if isinstance(block, FlawError):
         yield bad(name, number, str(block))
@@ -190,7 +190,7 @@ def _quote(name: str, found: Found, about: About) -> Iterator[Quote | BadRecord]
 
 
 def _paragraphs(lines: Sequence[str]) -> list[list[Line]]:
-    """Return the paragraphs of a block; an item of a list that is alone at its end keeps its dash."""
+    """Return the paragraphs of a block; a single list item at its end keeps its dash."""
     verse = isinstance(lines, _Verse)
     paragraphs: list[list[Line]] = [[]]
     for line in lines:
@@ -205,7 +205,7 @@ def _paragraphs(lines: Sequence[str]) -> list[list[Line]]:
 
 
 def _plain(text: str) -> str:
-    """Return `text` without markup, links as they are shown."""
+    """Return `text` without markup; links become their visible text."""
     text = _LINK.sub(lambda link: link[2] or link[1].partition("::")[0].removeprefix("file:"), text)
     text = _FOOTNOTE.sub("", text)
     for _ in range(3):  # emphasis in emphasis

@@ -2,8 +2,8 @@
 
 The CSV file has the columns Highlight, Book Title, Book Author, Note, Tags, Location Type, Location, Highlighted at and
 Document tags. The JSON is `{"results": [{"title", "author", "book_tags", "highlights": [{"text", "note", "tags",
-"location", "location_type", "highlighted_at"}]}]}`, or only the books. In both, the words with which a note begins may
-be instructions: `.h1` to `.h6` make the highlight a heading, `.c1`, `.c2` and so on join highlights to one, and any
+"location", "location_type", "highlighted_at"}]}]}`, or only the books. In both, words at the beginning of a note may be
+instructions: `.h1` to `.h6` make the highlight a heading, `.c1`, `.c2` and so on join highlights into one, and any
 other `.word` is a tag.
 """
 
@@ -48,7 +48,7 @@ _QUOTING = "a cell that begins with a quotation mark must end with one, and doub
 
 @dataclass(slots=True)
 class _Highlight:
-    """A highlight, and what its note says.
+    """A highlight, and the instructions in its note.
 
     Attributes:
         heading: its level from 1 to 6 if it is the title of a chapter, else 0.
@@ -72,7 +72,7 @@ class _Highlight:
     is_joined: bool = False
 
     def number(self) -> float | None:
-        """Return the location as a number, by which the highlights of a book can be put in order."""
+        """Return the location as a number, to sort the highlights of a book."""
         try:
             return float(self.location)
         except ValueError:
@@ -83,7 +83,7 @@ def read_readwise(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Q
     """Yield the highlights that Readwise exports, in the order of the file.
 
     The place is the chapter, if headings are marked, and the page or the location. A highlight without words, such as a
-    picture or a link, is no quote.
+    picture or a link, is not a quote.
 
     Raises:
         SourceError: it is neither such a table nor such JSON.
@@ -154,7 +154,7 @@ def _from_table(stream: _Rejoined, name: str, options: ReadOptions) -> Iterator[
 
 
 def _columns(header: list[str], where: str, options: ReadOptions) -> dict[str, int]:
-    """Return the position of each column; `--text-column` and the like name others."""
+    """Return the position of each column; options such as `--text-column` may set others."""
     named = {
         "text": options.text_column,
         "author": options.author_column,
@@ -230,7 +230,7 @@ def _highlight(line: int, cells: Mapping[str, object], tags: list[str]) -> _High
 
 
 def _obey_note(highlight: _Highlight) -> None:
-    """Take the instructions off the beginning of the note, and do what they say."""
+    """Remove the instructions from the beginning of the note, and follow them."""
     note = highlight.note.strip()
     while found := _INSTRUCTION.match(note):
         word = found["word"]
@@ -245,7 +245,7 @@ def _obey_note(highlight: _Highlight) -> None:
 
 
 def _arrange(highlights: list[_Highlight]) -> None:
-    """Give the highlights of one book their chapters, and join the parts of those that have several."""
+    """Give the highlights of one book their chapters, and join highlights that are split into parts."""
     numbers = [highlight.number() for highlight in highlights]
     ordered = highlights
     is_ordered = None not in numbers
@@ -280,7 +280,7 @@ def _quote(highlight: _Highlight, name: str, options: ReadOptions) -> Quote | Ba
         name, highlight.line, text, highlight.author, highlight.title, None, tags, note, where, highlight.added,
         keep_lines=len(parts) == 1,
     )  # fmt: skip
-    if isinstance(record, Quote):  # JSON can escape what no text can hold
+    if isinstance(record, Quote):  # JSON can escape characters that are not valid in text
         strings = (record.text, record.author, record.work, record.note, record.place, *record.tags)
         if problem := raw_problem("".join(filter(None, strings)), options.encoding):
             return bad(name, highlight.line, problem)
@@ -288,5 +288,5 @@ def _quote(highlight: _Highlight, name: str, options: ReadOptions) -> Quote | Ba
 
 
 def _has_words(text: str) -> bool:
-    """Whether there is more to read than a picture or a link."""
+    """Whether there are words apart from pictures and links."""
     return any(map(str.isalnum, _ADDRESS.sub("", text)))

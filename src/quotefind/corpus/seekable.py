@@ -1,4 +1,4 @@
-"""A stream as a file that can be read at any position, as databases need it."""
+"""Turn a stream into a file that can be read at any position, as databases need."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 @contextmanager
 def on_disk(stream: BinaryIO) -> Iterator[Path]:
-    """Copy `stream` into a private temporary file, deleted at the end: a copy does not change while it is read."""
+    """Copy `stream` to a private temporary file, deleted at the end; a copy does not change while it is read."""
     with tempfile.TemporaryDirectory(prefix="quotefind-", ignore_cleanup_errors=True) as directory:
         path = Path(directory) / "copy"
         with path.open("wb") as out:

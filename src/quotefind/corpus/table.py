@@ -1,4 +1,4 @@
-"""Tables with a header: CSV and TSV, whatever separates their cells."""
+"""Tables with a header: CSV and TSV, with any separator between cells."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _Row = tuple[int, list[str] | csv.Error | FlawError]
 
 
 def read_csv(stream: TextIO, name: str, options: ReadOptions) -> Iterator[Quote | BadRecord | Remark]:
-    """Yield the quotes of a table; its header line shows what separates the cells, unless `options` say it.
+    """Yield the quotes of a table; the separator is inferred from the header line, unless `options` set it.
 
     Raises:
         SourceError: it has no header with a column for the text.
@@ -78,9 +78,9 @@ def _read_table(stream: TextIO, name: str, options: ReadOptions, usual: str) -> 
 
 
 def _separator(header: str, usual: str, options: ReadOptions) -> tuple[str, int]:
-    """Return what separates the cells of a header line, and how often it does; `usual` where nothing speaks against it.
+    """Return the separator of the cells of a header line, and how often it occurs; `usual` if nothing contradicts it.
 
-    A separator that gives a column for the text is better than one that does not; then the most frequent one is.
+    A separator that yields a column for the text is preferred; among several, the most frequent one.
     """
     best, most = usual, (False, -1)
     for separator in dict.fromkeys((usual, *_SEPARATORS)):
@@ -103,7 +103,7 @@ def _quotes(rows: Iterator[_Row], header: list[str], separator: str, records: Re
         if isinstance(row, FlawError):
             yield bad(records.name, line, str(row))
             continue
-        if width == 1:  # nothing can be separated from the one column
+        if width == 1:  # a single column has no separators
             row = [separator.join(row)]
         if any(map(str.strip, row[width:])):
             problem = f"{len(row)} cells, expected {width}; put a cell that holds the separator in quotation marks"
@@ -116,12 +116,12 @@ def _rows(first: str, begin: int, lines: Lines, separator: str) -> Iterator[_Row
     """Yield the header and each row that is not blank, with the number of its first line, or why it is not a row.
 
     Args:
-        first: the line that was read already.
+        first: the line that was already read.
         begin: its number.
-        lines: those after it.
-        separator: of the cells.
+        lines: the lines after it.
+        separator: the separator of the cells.
     """
-    skips = separator != "\t" and separator in first  # in a table of one column all blanks are those of a text
+    skips = separator != "\t" and separator in first  # in a table with one column, all blanks belong to the text
     reader = csv.reader(chain([first], lines), delimiter=separator, strict=True, skipinitialspace=skips)
     line = begin
     while True:

@@ -1,4 +1,4 @@
-"""What values of JSON, YAML and tables mean: objects and lists where a name is expected, dates where a year is."""
+"""Interpret values of JSON, YAML and tables: objects and lists as names, dates as years, and the like."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from quotefind.text import is_unicode
 
 # "a, b", "a;b", "a|b", and "a #b", as people write tags into one cell.
 _TAG_SEPARATOR = re.compile(r"[,;|，、；]|\s#")
-# How Python writes a list, and so do programs that put one into a cell: "['a', 'b']".
+# A list as Python writes it, and programs that put one into a cell: "['a', 'b']".
 _LIST = re.compile(r"""\s*\[\s*(?P<parts>['"].*['"])?\s*\]\s*""", re.DOTALL)
 
-# Keys of an object that stands for one name or text, as in {"id": 7, "name": "Jane Austen"}.
+# Keys of an object that represents one name or text, as in {"id": 7, "name": "Jane Austen"}.
 _NAME_KEYS = (
     "name",
     "fullname",
@@ -45,18 +45,18 @@ _YEAR = re.compile(
 )
 _LARGEST_YEAR = 9999
 _DIGITS = re.compile(r"[0-9]+(?:[-–][0-9]+)?|[ivxlc]+")
-# Seconds since 1970, from 1990 to 2100; what is a thousand times as much counts milliseconds.
+# Seconds since 1970, from 1990 to 2100; numbers a thousand times as large are milliseconds.
 _MOMENTS = range(631_152_000, 4_102_444_800)
 
 
 def as_string(value: object) -> str | None:
     """Return a value as one string: a number in digits, the name of an object, the parts of a list with commas.
 
-    None is returned for null, for what programs write in its place ("nan", "N/A"), and for what holds no name.
+    Return None for null, for what programs write instead of it ("nan", "N/A"), and for values without a name.
     """
     if isinstance(value, str):
         return None if len(value) <= len("undefined") and value.strip().casefold() in _NOTHING else value
-    if isinstance(value, bool) or value is None or value != value:  # the last is not a number
+    if isinstance(value, bool) or value is None or value != value:  # the last means NaN
         return None
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
@@ -79,7 +79,7 @@ def _scalar(value: object) -> str | None:
 
 
 def as_text(value: object) -> object:
-    """Return the text of a quote: a list of strings is its lines, an object holds it; anything else is returned."""
+    """Return the text of a quote from a list of its lines or an object that holds it; anything else as it is."""
     if isinstance(value, list) and value and all(isinstance(part, str) for part in value):
         return "\n".join(islice(value, 10_000))
     if isinstance(value, Mapping):
@@ -90,7 +90,7 @@ def as_text(value: object) -> object:
 
 
 def as_tags(value: object) -> list[str]:
-    """Return the tags of a string, a list of strings, numbers or objects with names, or an object of such lists."""
+    """Return the tags in a string; a list of strings, numbers or objects with names; or an object of such lists."""
     if isinstance(value, str):
         return split_tags(value) if as_string(value) else []
     if isinstance(value, Mapping):
@@ -106,7 +106,7 @@ def as_tags(value: object) -> list[str]:
 
 
 def split_tags(cell: str) -> list[str]:
-    """Return the tags in one cell: of a list as JSON or Python writes it, or separated by `,`, `;`, `|` or ` #`."""
+    """Return the tags in one cell: a list as JSON or Python writes it, or separated by `,`, `;`, `|` or ` #`."""
     if cell[:1] == "[" and cell[-1:] == "]":
         try:
             parts = json.loads(cell)
@@ -120,12 +120,12 @@ def split_tags(cell: str) -> list[str]:
 
 
 def _is_usable(part: object) -> bool:
-    """Whether `part` is a string of valid characters: JSON can escape others."""
+    """Whether `part` is a string of valid characters; JSON can escape invalid ones."""
     return isinstance(part, str) and "\0" not in part and is_unicode(part)
 
 
 def as_year(value: object) -> int | None:
-    """Return the year of a number, a date or a string that names one year, negative for BCE; None for others."""
+    """Return the year in a number, a date or a string that names one year, negative for BCE; None for other values."""
     if isinstance(value, datetime | date):
         return value.year
     if isinstance(value, float) and value.is_integer():
@@ -147,7 +147,7 @@ def as_note(value: object) -> str | None:
 
 
 def as_place(place: object, chapter: object, page: object, location: object, kind: object) -> str | None:
-    """Return the place of a quote, as "Chapter 2, p. 91, location 1204"; `kind` says what a location counts."""
+    """Return the place of a quote, such as "Chapter 2, p. 91, location 1204"; `kind` is the unit of the location."""
     if (said := as_string(place)) is not None:
         return said
     parts = []
@@ -166,7 +166,7 @@ def _is_number(name: str) -> bool:
 
 
 def as_added(value: object) -> object:
-    """Return when a quote was added: a date, a string, or the moment that seconds or milliseconds since 1970 name."""
+    """Return when a quote was added: a date, a string, or a time in seconds or milliseconds since 1970."""
     if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) <= 15:
         value = int(value)
     if isinstance(value, int | float) and not isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""Which line breaks of a text are meant: those of verse and of dialogue, not those of wrapped prose."""
+"""Tell which line breaks of a text are intended: those of verse and dialogue, not those of wrapped prose."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _LEADING = "\"“”„«»'‘’`([{*_<… \t"
 
 
 def join_lines(lines: Sequence[str]) -> str:
-    r"""Return `lines` as one text, with "\n" where a line break is meant and a blank where it is that of wrapped prose.
+    r"""Return `lines` as one text, with "\n" for intended line breaks, and a blank for those of wrapped prose.
 
-    The breaks of verse are meant, and those before a speaker of a dialogue (`Q:`, `Hamlet:`). A blank line between
+    The breaks of verse, and those before a speaker of a dialogue (`Q:`, `Hamlet:`), are intended. A blank line between
     stanzas is kept.
     """
     stripped = [line.strip() for line in lines]
@@ -37,9 +37,9 @@ def join_lines(lines: Sequence[str]) -> str:
 def is_verse(lines: Sequence[str]) -> bool:
     """Whether the breaks between `lines` are those of verse.
 
-    They are where nearly every line begins with a capital, as lines of poems do, and most end although the next word
-    would have had room; or where, of four lines or more, most end although it would have fitted into the longest of
-    them, as never happens in wrapped prose.
+    They are if nearly every line begins with a capital, and most lines end although the next word would have fitted; or
+    if there are four lines or more, and most end although the next word would have fitted into the longest of them,
+    which never happens in wrapped prose.
     """
     full = [line.strip() for line in lines if line.strip()]
     if len(full) < 2:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from quotefind.corpus import BadRecord, ReadOptions, files_of, read_file, read_stream
+from quotefind.corpus import BadRecord, Listing, ReadOptions, Reason, Skipped, files_of, read_file, read_stream
 from quotefind.corpus.lua import read_lua
 from quotefind.errors import ModelError, SourceError
 from quotefind.records import Quote
@@ -136,7 +136,7 @@ do cease to be silly ' || char(160), NULL, NULL,
 
 def test_a_kobo_is_read(kobo: Path) -> None:
     """Highlights have title, author, note, chapter and date; bookmarks, drawings and what was deleted are none."""
-    assert files_of(kobo.parent) == ([kobo], [])
+    assert files_of(kobo.parent) == Listing([kobo])
     assert list(read_file(kobo, ReadOptions())) == [
         Quote(
             "Silly things do cease to be silly",
@@ -335,7 +335,7 @@ def test_the_sidecar_of_koreader_is_read(tmp_path: Path) -> None:
     path = folder / "metadata.epub.lua"
     path.write_text(SIDECAR)
     (folder / "metadata.epub.lua.old").write_text(SIDECAR)
-    assert files_of(tmp_path) == ([path], [folder / "metadata.epub.lua.old"])
+    assert files_of(tmp_path) == Listing([path], [Skipped(folder / "metadata.epub.lua.old", Reason.UNKNOWN)])
     authors = "Jane Austen, Another Lady"
     assert list(read_file(path, ReadOptions())) == [
         Quote(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from quotefind.corpus import BadRecord, ReadOptions, files_of, read_file
+from quotefind.corpus import BadRecord, Listing, ReadOptions, files_of, read_file
 from quotefind.errors import SourceError
 from quotefind.records import Quote
 
@@ -108,7 +108,7 @@ def test_calibre(read: Any, tmp_path: Path, kind: str, key: str, name: str) -> N
         {"id": 1, "annotation": {"type": "highlight", "highlighted_text": "One half.", "uuid": "w"}},
     ]  # fmt: skip
     found = read({"type": kind, "version": 1, key: entries}, name)
-    assert files_of(tmp_path) == ([tmp_path / name], [])
+    assert files_of(tmp_path) == Listing([tmp_path / name])
     assert facts(found) == [
         ("Silly things.", None, None, "mine", "Chapter 2", "2021-09-01T06:22:52+00:00"),
         ("One half.", None, None, None, None, None),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from quotefind.corpus import BadRecord, ReadOptions, files_of, read_file, read_stream
+from quotefind.corpus import BadRecord, Listing, ReadOptions, files_of, read_file, read_stream
 from quotefind.records import Quote
 
 
@@ -94,7 +94,7 @@ def test_each_quote_has_the_line_on_which_it_begins(tmp_path: Path) -> None:
     path.write_bytes(
         b"<html>\n<blockquote>\n<p>one</p>\n</blockquote>\n<blockquote>\xff</blockquote>\n<p>\n<q>a b c d</q>"
     )
-    assert files_of(tmp_path) == ([path], [])
+    assert files_of(tmp_path) == Listing([path])
     first, second, third = read_file(path, ReadOptions(encoding="ascii"))
     assert first == Quote("one", source=str(path), line=2)
     assert isinstance(second, BadRecord)

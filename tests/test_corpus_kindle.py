@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from quotefind.corpus import BadRecord, ReadOptions, files_of, format_of, read_file, read_stream
+from quotefind.corpus import BadRecord, Listing, ReadOptions, files_of, format_of, read_file, read_stream
 from quotefind.corpus.kindle import split_book
 from quotefind.records import Quote
 
@@ -128,7 +128,7 @@ def test_one_file_may_hold_all_languages(tmp_path: Path) -> None:
     """A file that outlived the language of its device, found by its name in a folder, loses nothing."""
     path = tmp_path / "My Clippings.txt"
     path.write_bytes(b"".join((FIXTURES / f"{language}.txt").read_bytes() for language in LANGUAGES))
-    assert files_of(tmp_path) == ([path], [])
+    assert files_of(tmp_path) == Listing([path])
     texts = [record.text for record in read_file(path, ReadOptions()) if isinstance(record, Quote)]
     assert texts == [text for facts in LANGUAGES.values() for text in (facts[0], facts[4])]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from quotefind.corpus import BadRecord, ReadOptions, files_of, read_file, read_stream
+from quotefind.corpus import BadRecord, Listing, ReadOptions, files_of, read_file, read_stream
 from quotefind.records import Quote
 
 HEAD = "7\nindent:false\ntrim:false\n"
@@ -32,7 +32,7 @@ def test_highlights_are_read_with_note_chapter_and_date(tmp_path: Path) -> None:
     path.write_text(
         HEAD + block("Silly things", note="for the<BR>talk") + block("") + block("One half"), newline="\r\n"
     )
-    assert files_of(tmp_path) == ([path], [])
+    assert files_of(tmp_path) == Listing([path])
     common = {"author": "Jane Austen", "work": "Emma", "source": str(path), "place": "ch. 9"}
     date = "2020-03-03T10:40:00+00:00"
     assert list(read_file(path, ReadOptions())) == [

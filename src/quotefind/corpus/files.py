@@ -1,4 +1,4 @@
-"""From a source to the files in it."""
+"""Find the files of a source."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LANCE_ONLY = ("_versions", "_transactions", "_quotefind_writer.json")
 
 
 class Reason(Enum):
-    """Why something in a folder is skipped: what one is called, and several are called."""
+    """Why a file or folder is skipped: its description in the singular and the plural."""
 
     UNKNOWN = ("file of unknown format", "files of unknown format")
     NOWHERE = ("link to nowhere", "links to nowhere")
@@ -41,7 +41,7 @@ class Reason(Enum):
 
 
 class Skipped(NamedTuple):
-    """Something in a folder that is not read, and why."""
+    """A file or folder that is not read, and why."""
 
     path: Path
     reason: Reason
@@ -49,11 +49,11 @@ class Skipped(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What there is in a source.
+    """The files of a source.
 
     Attributes:
         files: the files to read, sorted by path.
-        skipped: what is not read, sorted by path.
+        skipped: files and folders that are not read, sorted by path.
     """
 
     files: list[Path]
@@ -61,19 +61,19 @@ class Listing:
 
 
 def files_of(source: Path, exclude: Collection[str] = ()) -> Listing:
-    """Return the files of a source to read, and what in it is skipped.
+    """Return the files of a source to read, and its files and folders that are skipped.
 
-    A file is itself, whatever its name. A folder is searched recursively, without hidden files and folders, without
-    what the user leaves out (see `ignoring`), and without indexes of this program and what else it keeps. Each folder
-    is visited once and each file read once, however many links lead there.
+    A source that is a file is read whatever its name is. A folder is searched recursively, except for hidden files and
+    folders, those that the user leaves out (see `ignoring`), and the indexes and other data of this program. Each
+    folder is visited once and each file is read once, however many links lead to it.
 
     Args:
         source: a file or a folder.
-        exclude: patterns, as in a `.gitignore`, for what is left out of a folder.
+        exclude: patterns, as in a `.gitignore`, of files and folders to leave out.
 
     Raises:
-        SourceError: there is no such source, it is neither file nor folder, or it cannot be listed itself.
-        UsageError: one of `exclude` is no pattern.
+        SourceError: the source does not exist, is neither a file nor a folder, or cannot be listed.
+        UsageError: one of `exclude` is not a valid pattern.
     """
     try:
         mode = source.stat().st_mode
@@ -102,9 +102,9 @@ def files_of(source: Path, exclude: Collection[str] = ()) -> Listing:
 
 
 class _Found(NamedTuple):
-    """What a folder holds: where, its mode (0 if unknown), and whether it is a link."""
+    """An entry of a folder: its path, its mode (0 if unknown), and whether it is a link."""
 
-    path: str  # a `Path` takes ten times as long to make, which counts in a folder of a million files
+    path: str  # a `Path` takes ten times as long to make, which matters in a folder of a million files
     mode: int
     is_link: bool
 
@@ -119,7 +119,7 @@ def _reason(entry: _Found) -> Reason | None:
         return Reason.NAME
     if entry.is_link and not entry.mode:
         return Reason.NOWHERE
-    # A mode that cannot be known may be that of a file in a folder that may be listed but not entered.
+    # The mode is unknown if the folder may be listed but not entered.
     return Reason.SPECIAL if entry.mode and not entry.is_regular else None
 
 
@@ -127,19 +127,19 @@ class _Walk:
     """The search of everything below a folder.
 
     Attributes:
-        found: what is no folder and not hidden.
+        found: everything that is neither a folder nor hidden.
         skipped: what is left out, and the folders that are not searched.
     """
 
     def __init__(self, root: Path, exclude: Collection[str]) -> None:
         """Search `root`.
 
-        Links to folders wait until the real folders are done, so that a file is named by its real path where it has
-        one.
+        Links to folders are followed after all real folders, so that a file is named by its real path if it has one
+        here.
 
         Raises:
             SourceError: `root` cannot be listed.
-            UsageError: one of `exclude` is no pattern.
+            UsageError: one of `exclude` is not a valid pattern.
         """
         self.found: list[_Found] = []
         self.skipped: list[Skipped] = []
@@ -159,12 +159,12 @@ class _Walk:
             try:
                 self._search(folder, rules)
             except FileNotFoundError:
-                continue  # it went after its parent was listed
+                continue  # it vanished after its parent was listed
             except OSError:
                 self.skipped.append(Skipped(folder, Reason.UNLISTED))
 
     def _search(self, folder: Path, rules: Rules) -> None:
-        """Sort what is in `folder`, for which there are these `rules`.
+        """Sort the entries of `folder`, to which `rules` apply.
 
         Raises:
             OSError: it cannot be listed, or its own rules cannot be read.
@@ -201,7 +201,7 @@ class _Walk:
 
 
 def _identities(paths: list[Path]) -> set[tuple[int, int]]:
-    """Return device and number of those of `paths` that exist."""
+    """Return the device and inode numbers of those `paths` that exist."""
     found = set()
     for path in paths:
         try:
@@ -213,7 +213,7 @@ def _identities(paths: list[Path]) -> set[tuple[int, int]]:
 
 
 def _is_index(names: Collection[str]) -> bool:
-    """Whether a folder with these `names` is a local index, or what is left of one that was being written."""
+    """Whether a folder with these `names` is a local index, or the remains of one that was being written."""
     own = [name for name in names if _INDEX_FILE.fullmatch(name)]
     return bool(own) and (len(own) == len(names) or ("index.sqlite" in own and any(map(_INDEX_ONLY.fullmatch, own))))
 
@@ -224,9 +224,9 @@ def _is_dataset(folder: Path, names: Collection[str]) -> bool:
 
 
 def _mode(entry: os.DirEntry[str]) -> int:
-    """Return what `entry` is, 0 where that cannot be known: a link to nothing or to itself."""
+    """Return the mode of `entry`; 0 if it is unknown, as for a link to nothing or to itself."""
     try:
-        if entry.is_file(follow_symlinks=False):  # the folder says so, which costs nothing
+        if entry.is_file(follow_symlinks=False):  # known from the folder, at no cost
             return stat.S_IFREG
         return entry.stat().st_mode
     except OSError:
@@ -234,7 +234,7 @@ def _mode(entry: os.DirEntry[str]) -> int:
 
 
 def _each_once(files: list[tuple[Path, bool]]) -> list[Path]:
-    """Return one path for each real file: itself if it is there, else the first link. With each: whether it is one."""
+    """Return one path per real file: its own if listed, else the first link. Each input says whether it is a link."""
     if not any(is_link for _, is_link in files):
         return [path for path, _ in files]
     real_folder = lru_cache(maxsize=None)(os.path.realpath)

@@ -2,7 +2,7 @@
 
 All three hold patterns as in a `.gitignore`. In one file the last pattern that matches decides, and a file in a deeper
 folder wins over one above it. `--exclude` wins over every `.quotefindignore`, which wins over every `.gitignore`.
-What is in a folder that is left out cannot be included again, because such a folder is not searched.
+Files in a folder that is left out cannot be included again, because such a folder is not searched.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LONGEST = 1_000_000  # bytes of a file of rules that are read
 
 
 class _Patterns(NamedTuple):
-    """Patterns for what is below `base`, a folder with a separator at its end; the last one comes first."""
+    """Patterns for everything below `base`, a folder with a separator at its end; the last pattern comes first."""
 
     base: str
     patterns: tuple[GitIgnoreSpecPattern, ...]
@@ -39,7 +39,7 @@ class _Patterns(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """What is left out of a folder, by each kind of rule; the first that matches decides."""
+    """The rules for what to leave out of a folder, by their kind; the first rule that matches decides."""
 
     excluded: tuple[_Patterns, ...] = ()
     own: tuple[_Patterns, ...] = ()
@@ -59,17 +59,17 @@ class Rules(NamedTuple):
         return cls((excluded,) if excluded.patterns else (), (), git)
 
     def inside(self, folder: Path, names: Collection[str]) -> Rules:
-        """Return the rules for what is in `folder`, which holds files with these `names`.
+        """Return the rules for the content of `folder`, which has files with these `names`.
 
         Raises:
-            OSError: a `.quotefindignore` cannot be read, so that nobody knows what is meant to be left out.
+            OSError: a `.quotefindignore` cannot be read, so that it is unknown what to leave out.
         """
         own = (_patterns(folder, OWN), *self.own) if OWN in names else self.own
         git = (_patterns(folder, GIT), *self.git) if GIT in names else self.git
         return Rules(self.excluded, own, git)
 
     def leaves_out(self, path: str, *, is_folder: bool) -> str | None:
-        """Return what leaves `path` out: "--exclude" or the name of a file of rules; None if it is kept."""
+        """Return the origin of the rule that leaves `path` out: "--exclude" or a file name; None if it is kept."""
         for name, several in (("--exclude", self.excluded), (OWN, self.own), (GIT, self.git)):
             for patterns in several:
                 decided = patterns.decide(path + os.sep if is_folder else path)
@@ -79,20 +79,20 @@ class Rules(NamedTuple):
 
 
 def _matches(pattern: GitIgnoreSpecPattern, path: str) -> bool:
-    """Whether a pattern matches `path` itself, not only a folder that it is in, which was decided before."""
+    """Whether a pattern matches `path` itself, not only a folder above it, which was decided earlier."""
     assert pattern.regex is not None, "it is neither blank nor a comment"
     for found in pattern.regex.finditer(path):
         # pathspec's name for the slash after the folder that the pattern matches.
         if found.groupdict().get("ps_d"):
             if found.end("ps_d") == len(path):
                 return True
-        elif pattern.regex.search(path.rstrip("/")):  # "b/**" matches "b/", but means what is in it
+        elif pattern.regex.search(path.rstrip("/")):  # "b/**" matches "b/", but means its content
             return True
     return False
 
 
 def _above_in_repository(root: Path) -> list[Path]:
-    """Return the folders above `root` up to that of its Git repository, the nearest first; none if it is in none."""
+    """Return the folders from `root` up to its Git repository, nearest first; none if it is not in a repository."""
     above: list[Path] = []
     for folder in (root.absolute(), *root.absolute().parents):
         if os.path.exists(folder / ".git"):  # noqa: PTH110 - a Path raises where access is denied
@@ -106,7 +106,7 @@ def _base(folder: Path) -> str:
 
 
 def _patterns(folder: Path, name: str) -> _Patterns:
-    """Return the patterns in a file of rules; none of what is not a regular file, or of a `.gitignore` without access.
+    """Return the patterns in a file of rules; none if it is not a regular file, or is an unreadable `.gitignore`.
 
     Raises:
         OSError: a `.quotefindignore` cannot be read.
@@ -129,7 +129,7 @@ def _is_pattern(line: str) -> bool:
 
 @lru_cache(maxsize=100)
 def _compiled(lines: Iterable[str]) -> tuple[GitIgnoreSpecPattern, ...]:
-    """Return the patterns in `lines`, the last one first; what is no pattern is left out, as Git does."""
+    """Return the patterns in `lines`, the last one first; invalid lines are ignored, as Git does."""
     if not any(map(_is_pattern, lines)):
         return ()
     from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern

@@ -33,19 +33,19 @@ if TYPE_CHECKING:
     from quotefind.index.interface import Index
 
 _CHUNK = 1 << 20
-# Takes the place of the SHA-256 of a file in a folder that could not be read, or holds no quotes. Such a file is not
-# read again by a search while its size and time are the same.
+# Stored instead of the SHA-256 of a file in a folder that could not be read, or holds no quotes. A search does not read
+# such a file again while its size and time are the same.
 SKIPPED = b""
 
 
 @dataclass(frozen=True, slots=True)
 class ChangedFile:
-    """A file whose quotes must be read again.
+    """A file that must be read.
 
     Attributes:
-        source: the source that it is in.
-        name: what the index calls it.
-        path: where it is; None for standard input.
+        source: its source.
+        name: its name in the index.
+        path: its path; None for standard input.
         size, modified: in bytes, and in nanoseconds since the epoch; None if unknown.
         digest: its SHA-256, or `SKIPPED`; None for standard input.
         problem: why it is skipped; '' if it is not.
@@ -63,7 +63,7 @@ class ChangedFile:
 
     @property
     def in_folder(self) -> bool:
-        """Whether the user named a folder that it is in, not the file itself."""
+        """Whether the user named a folder that contains it, not the file itself."""
         return self.name != self.source.location
 
     def skipped(self, problem: object) -> ChangedFile:
@@ -76,12 +76,12 @@ class Changes:
     """What has happened to the remembered sources since the last update.
 
     Attributes:
-        changed: files that are new or have other content, those among them that cannot be read included.
-        touched: files with another modification time but the same content.
+        changed: files that are new, or whose content has changed, including files that cannot be read.
+        touched: files whose modification time has changed, but not their content.
         gone: files (id, path) that are no longer in any source.
-        vanished: locations of whole sources that are missing (perhaps a disk that is not mounted).
-        skipped: the location of a folder, and what in it is not read.
-        kept: folders that cannot be searched, from which there are quotes in the index.
+        vanished: locations of whole sources that are missing, perhaps because a disk is not mounted.
+        skipped: files and folders that are not read, each with the location of its source.
+        kept: folders that cannot be searched, but have quotes in the index.
         settled: locations of sources with a file that is unchanged or only touched.
     """
 
@@ -101,7 +101,7 @@ class Changes:
 def is_stale(index: Index) -> bool:
     """Whether a file of `index` was added, removed or changed in size or modification time; no file is read.
 
-    A source that cannot be accessed counts as changed, so that the next update reports what is wrong with it.
+    A source that cannot be accessed counts as changed, so that the next update reports the problem.
     """
     try:
         changes = find_changes(index.source_tables, remembered(index.source_tables), named=set(), by_content=False)
@@ -135,14 +135,14 @@ def find_changes(
 ) -> Changes:
     """Compare `sources` with what the index knows about their files; only files of a new size or time are read.
 
-    A file in a folder that cannot be read is skipped, and stops nothing. What was indexed of it is kept.
+    An unreadable file in a folder is skipped and does not stop the others. Quotes indexed from it are kept.
 
     Args:
-        connection: to the index.
-        sources: those to check.
-        named: locations that the user has named; it is an error if one of them is missing.
-        by_content: read files with another size or time, to see whether their content has changed.
-        retry: count files that were skipped before as changed, because it may now be possible to read them.
+        connection: to the database of the index.
+        sources: the sources to check.
+        named: locations named by the user; if one of them is missing, that is an error.
+        by_content: read files whose size or time has changed, to see whether their content has changed too.
+        retry: treat files that were skipped before as changed, because they may be readable now.
 
     Raises:
         SourceError: a named source is missing, or a source cannot be read.
@@ -175,7 +175,7 @@ def find_changes(
                 del known[name]
             changes.kept += [folder] * bool(below)
         if known and not (listing.files or _explained(listing)) and source.location not in named:
-            # A folder that is suddenly empty is more likely a disk that is not mounted.
+            # A folder that is suddenly empty is most likely a disk that is not mounted.
             changes.vanished.append(source.location)
             continue
         for path in listing.files:
@@ -188,7 +188,7 @@ def find_changes(
 
 
 def is_there(source: Source) -> bool:
-    """Whether `source` has any file that can be read again."""
+    """Whether `source` still has a file that can be read."""
     if source.location == STANDARD_INPUT:
         return False
     listing = _listing(source, Changes(), must_exist=False)
@@ -208,7 +208,7 @@ def quotes_of(
 
 
 def _listing(source: Source, changes: Changes, *, must_exist: bool) -> Listing | None:
-    """Return what there is in `source`; None if it is missing."""
+    """Return the files in `source`; None if it is missing."""
     if source.location == BUNDLED:
         return Listing([bundled_quotes()])
     path = Path(source.location)
@@ -227,13 +227,13 @@ def _unlisted(listing: Listing) -> list[Path]:
 
 
 def _explained(listing: Listing) -> bool:
-    """Whether it is known why a folder gives no files: the user excludes them, or a folder in it cannot be searched."""
+    """Whether there is a reason why a folder has no files: the user excludes them, or a subfolder is unreadable."""
     reasons = {Reason.EXCLUDED, Reason.GIT, Reason.UNLISTED}
     return any(skipped.reason in reasons for skipped in listing.skipped)
 
 
 class _Known(NamedTuple):
-    """What the index knows of a file."""
+    """What the index knows about a file."""
 
     size: int | None
     modified: int | None
@@ -243,7 +243,7 @@ class _Known(NamedTuple):
 def _compare(
     source: Source, name: str, path: Path, known: _Known, changes: Changes, *, by_content: bool, retry: bool
 ) -> None:
-    """Compare a file with what is `known` of it, and note it in `changes`.
+    """Compare a file with what is `known` about it, and record the result in `changes`.
 
     Raises:
         SourceError: it cannot be read, and the user named it.

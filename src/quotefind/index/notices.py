@@ -16,16 +16,16 @@ from quotefind.index.staging import Staged
 from quotefind.text import counted
 
 _LISTED = 3
-# What the user may have meant to be read, where its name says a format.
+# The user may have wanted to read these, if their names imply a format.
 _MEANT = (Reason.NOWHERE, Reason.SPECIAL)
 _ALWAYS_MEANT = (Reason.NAME, Reason.UNLISTED)
 
 
 class Notices:
-    """What there is to tell about the sources of an update.
+    """Messages about the sources of an update.
 
     Attributes:
-        skipped: how many files were not read and folders not searched, but for those that the user excludes.
+        skipped: the number of files not read and folders not searched, without those that the user excludes.
     """
 
     def __init__(
@@ -38,12 +38,12 @@ class Notices:
         pruned: bool,
         argument: str,
     ) -> None:
-        """Look at what was found and read.
+        """Collect what was found and read.
 
         Args:
             connection: to the tables of the index, before it is changed.
-            sources: those that the user named; none if all are refreshed.
-            changes: what has changed.
+            sources: the sources that the user named; none if all are refreshed.
+            changes: the changes found.
             staged: what was read.
             pruned: whether missing sources are removed.
             argument: the command-line words that name the index.
@@ -83,7 +83,7 @@ class Notices:
         raise SourceError(f"No quotes were found in {', '.join(empty)}{why and f' ({why})'}{hint}.")
 
     def warnings(self) -> list[str]:
-        """Return sentences that the user must know."""
+        """Return sentences that the user must see."""
         warnings = [_bad(self._staged)] if self._staged.bad else []
         if not self._pruned:
             warnings += [
@@ -104,7 +104,7 @@ class Notices:
         return warnings + self._listed(meant=True)
 
     def remarks(self) -> list[str]:
-        """Return sentences about what was skipped because nobody expects quotes in it, or was told of before."""
+        """Return sentences about what was skipped and is not expected to hold quotes, or was reported before."""
         known = [file for file in self._failed if file.known] if self._sources else []
         return self._problems(known) + self._listed(meant=False)
 
@@ -117,7 +117,7 @@ class Notices:
         return int(found.fetchone()[0])
 
     def _problems(self, failed: Sequence[ChangedFile]) -> list[str]:
-        """Return a sentence on files that were skipped, with what is wrong with the first of them; or nothing."""
+        """Return a sentence about skipped files, with the problems of the first ones; none if no file was skipped."""
         if not failed:
             return []
         some = [_short(file, whole=len(failed) == 1) for file in failed[:_LISTED]]
@@ -125,7 +125,7 @@ class Notices:
         return [f"skipped {counted(len(failed), 'file')}: {'; '.join([*some, f'and {more:,} more'] if more else some)}"]
 
     def _listed(self, *, meant: bool) -> list[str]:
-        """Return a sentence for each reason why something was skipped in folders that the user named."""
+        """Return a sentence for each reason why files or folders were skipped in folders that the user named."""
         if not self._sources:
             return []
         kept = set(self._changes.kept)
@@ -138,13 +138,13 @@ class Notices:
         ]
 
     def _instead(self) -> str:
-        """Return what a folder holds that has no file to read."""
+        """Return the content of a folder that has no file to read, as the end of a message."""
         names = [os.path.relpath(one.path, location) for location, one in self._changes.skipped]
         return f"; skipped or excluded: {_some(names)}" if names else ""
 
 
 def _is_markdown(locations: list[str]) -> bool:
-    """Whether some of the files are Markdown, in which lists and paragraphs are quotes only where that is plain."""
+    """Whether some of the files are Markdown, where lists and paragraphs are read only if they are clearly quotes."""
     return any(location.lower().endswith((".md", ".markdown")) for location in locations)
 
 
@@ -160,7 +160,7 @@ def _some(names: list[str]) -> str:
 
 
 def _short(file: ChangedFile, *, whole: bool) -> str:
-    """Return what is wrong with a file, by its name in its folder; unless `whole`, without how to fix it."""
+    """Return the problem of a file, named relative to its folder; unless `whole`, without the fix."""
     problem = file.problem.removeprefix(file.name)
     if problem == file.problem:
         problem = f": {problem}"
@@ -169,7 +169,7 @@ def _short(file: ChangedFile, *, whole: bool) -> str:
 
 
 def _bad(staged: Staged) -> str:
-    """Return a sentence on the records that were skipped, with the first of them."""
+    """Return a sentence about the skipped records that lists the first of them."""
     more = staged.bad - len(staged.first_bad)
     listed = "; ".join([*staged.first_bad, f"and {more:,} more"] if more else staged.first_bad)
     return f"{counted(staged.bad, 'record')} skipped: {listed}"

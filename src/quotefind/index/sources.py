@@ -21,10 +21,10 @@ class Source:
     """A source and how to read it.
 
     Attributes:
-        location: a path, which is made absolute, "bundled", or "-" for standard input.
-        options: how it is read.
+        location: a path, which is made absolute; "bundled"; or "-" for standard input.
+        options: how to read it.
         skip_bad: whether records that do not decode are skipped, like other invalid records.
-        exclude: patterns, as in a `.gitignore`, for what is left out of a folder.
+        exclude: patterns, as in a `.gitignore`, of files and folders to leave out.
     """
 
     location: str
@@ -60,7 +60,7 @@ def remembered(connection: sqlite3.Connection) -> list[Source]:
 
 
 def options_text(source: Source) -> str:
-    """Return how `source` is read, in the form that is stored."""
+    """Return how to read `source`, as JSON for storing."""
     options = {**asdict(source.options), "skip_bad": source.skip_bad}
     return json.dumps({**options, "exclude": source.exclude} if source.exclude else options)
 

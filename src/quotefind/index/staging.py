@@ -38,10 +38,10 @@ class Staged:
     """What was read.
 
     Attributes:
-        bad: how many records are not quotes.
-        first_bad: the first of these, with what is wrong.
-        remarks: what parsers remarked on files.
-        filled: locations of the sources that gave quotes.
+        bad: the number of records that are not quotes.
+        first_bad: the first of these, and what is wrong with them.
+        remarks: the parsers' remarks on files.
+        filled: locations of the sources that have quotes.
     """
 
     bad: int = 0
@@ -61,7 +61,7 @@ def stage(
 ) -> Staged:
     """Read `files` into the temporary table `staged`, whose column `file` holds positions in `files`.
 
-    A file in a folder that cannot be read, or holds no quotes, is skipped; what replaces it in `files` says why.
+    A file in a folder that cannot be read, or has no quotes, is skipped; its replacement in `files` has the reason.
 
     Args:
         connection: to the database of the index; only its temporary tables are written.
@@ -72,9 +72,9 @@ def stage(
         give_up: called now and then; once it returns True, reading stops with a TimeoutError.
 
     Raises:
-        SourceError: a file that the user named cannot be read, or holds a record that does not decode and its source
-            is not to skip these.
-        TimeoutError: `give_up` said so.
+        SourceError: a file that the user named cannot be read, or has a record that does not decode, unless its source
+            skips these.
+        TimeoutError: `give_up` returned True.
     """
     connection.executescript("DROP TABLE IF EXISTS temp.staged;" + _SCHEMA)
     staged = Staged()
@@ -100,10 +100,10 @@ class _Reading:
     """The reading of several files.
 
     Attributes:
-        staged: what was read so far; a file that is skipped leaves nothing in it.
+        staged: what was read so far, without skipped files.
         progress, stream, argument, give_up: see `stage`.
         failed: the positions of files that were skipped after some of their quotes were read.
-        records: how many quotes were read.
+        records: the number of quotes read.
     """
 
     staged: Staged
@@ -115,7 +115,7 @@ class _Reading:
     records: int = 0
 
     def rows(self, files: list[ChangedFile]) -> Iterator[tuple[object, ...]]:
-        """Yield the rows for all `files`, and replace those of them that are skipped."""
+        """Yield the rows for all `files`, and replace the files that are skipped."""
         for number, file in enumerate(files):
             if file.problem:
                 continue

@@ -11,6 +11,7 @@ from quotefind.text import counted
 @dataclass(slots=True)
 class Summary:
     """The result of an update.
+
     Attributes:
         sources: sources that the index now remembers.
         files: files that were read.
@@ -23,14 +24,14 @@ class Summary:
         bad: records skipped because they are not quotes.
         encoded: texts that were encoded.
         quotes: quotes in the index.
-        seconds: how long it took.
-        rate: texts encoded per second; 0 if none was.
-        warnings: sentences that the user must know.
-        remarks: what was skipped because it cannot hold quotes, and what was decided for whole files: which columns
-            were used, what separates cells, the encoding.
-        read: quotes in the files that were read, each once.
-        without_author: how many of these have no author.
-        skipped: files in folders that were not read, and folders that were not searched, but for excluded ones.
+        seconds: the duration of the update.
+        rate: texts encoded per second; 0 if none were.
+        warnings: sentences that the user must see.
+        remarks: what was skipped because it cannot hold quotes, and how whole files were read: the columns used, the
+            cell separator, the encoding.
+        read: distinct quotes in the files that were read.
+        without_author: how many of those have no author.
+        skipped: files in folders that were not read, and folders that were not searched, without excluded ones.
     """
 
     sources: int = 0

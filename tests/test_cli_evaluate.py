@@ -39,12 +39,11 @@ sys.path.insert(0, {str(SCRIPT.parent)!r})
 import cli_tools
 
 class Slow(cli_tools.WordEncoder):
-    def encode_quotes(self, texts, progress=None):
-        if self.name == "slow" and progress is None:
-            progress = cli_tools.silent
+    def encode_quotes(self, texts, progress=cli_tools.silent):
+        if self.name == "slow":
             Path("begun").touch()
             time.sleep(60)
-        return super().encode_quotes(texts, progress or cli_tools.silent)
+        return super().encode_quotes(texts, progress)
 
     def encode_queries(self, texts):
         return super().encode_quotes(texts)
@@ -252,7 +251,7 @@ def test_an_index_that_only_others_may_write(cli: Cli) -> None:
 def test_figures_from_what_a_model_was_trained_with_are_not_left_alone(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, tags: bool, warned: bool
 ) -> None:
-    """Asked for the themes of the bundled quotes, the shipped model, which learned these, gets a warning on stderr."""
+    """Asked for the tags of the bundled quotes, the shipped model, which learned these, gets a warning on stderr."""
     monkeypatch.setattr("quotefind.encoders.resolve.DEFAULT_MODEL", "other")
     assert cli("index", "bundled", "--quiet").code == 0
     text = "Happy families are all alike; every unhappy family is unhappy in its own way."
@@ -388,7 +387,7 @@ def test_progress_is_for_terminals_only(cli: Cli) -> None:
     arguments = ["evaluate", str(judged(cli)), "--model", "other"]
     code, shown = run_on_terminal(FAKE_PROGRAM, *arguments, home=cli.home, stream="stderr")
     assert code == 0
-    assert "asking" in shown
+    assert "ranking" in shown
     assert shown.rstrip().endswith("p is for the difference from cosine")
     assert run_on_terminal(FAKE_PROGRAM, *arguments, "--quiet", home=cli.home, stream="stderr") == (0, "")
 
@@ -410,8 +409,8 @@ def test_progress_is_for_terminals_only(cli: Cli) -> None:
         (["judged.jsonl", "--min-quotes", "3"], "--template and --min-quotes work with --from-tags only"),
         (["--topics", "t", "--qrels", "q", "--template", "{}"], "work with --from-tags only"),
         (["--from-tags", "--min-quotes", "0"], "--min-quotes"),
-        (["--from-tags", "--template", "quotes about X"], "has no {} for the theme"),
-        (["--from-tags", "--min-quotes", "7"], "No theme of this index is carried by at least 7 quotes"),
+        (["--from-tags", "--template", "quotes about X"], "has no {} for the tag"),
+        (["--from-tags", "--min-quotes", "7"], "No tag of this index has at least 7 quotes"),
         (["judged.jsonl", "--runs", "judged.jsonl"], "The runs cannot be written to judged.jsonl"),
         (["judged.jsonl", "other.jsonl"], "other.jsonl"),
         (["judged.jsonl", "--nonsense"], "--nonsense"),

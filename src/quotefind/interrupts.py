@@ -61,7 +61,7 @@ def was_interrupted() -> bool:
 
 
 def was_reported() -> bool:
-    """Whether the user was told of the interrupt."""
+    """Whether the interrupt has been reported to the user."""
     return _reported
 
 

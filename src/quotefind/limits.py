@@ -53,7 +53,7 @@ _THREAD_MESSAGES = (
 def check(required: MemoryRequirement, *, mapped: int = 0) -> None:
     """Check that the limits of this process allow the memory that is `required`, and enough open files.
 
-    `mapped` is the size in bytes of the files that are mapped into memory besides.
+    `mapped` is the size in bytes of other files that are mapped into memory.
 
     Raises:
         ModelError: a limit is too low.

@@ -248,7 +248,7 @@ def _metadata(dataset: lance.LanceDataset) -> dict[str, str]:
 
 
 def damaged(location: Location, what: str) -> IndexUnusableError:
-    """Return the error for a dataset that can be read but does not hold what was written."""
+    """Return the error for a dataset that can be read but is damaged."""
     return IndexUnusableError(
         f"The index in {location} is damaged: {what}. To fix it: quotefind index --rebuild{index_argument(location)}; "
         f"if that cannot read it either: quotefind index SOURCE… --index OTHER.lance"
@@ -275,7 +275,7 @@ def reported(location: Location) -> Iterator[None]:
         # Lance raises these three for problems with files, the network or permissions.
         said = getattr(error, "strerror", None) or _LANCE_ADDS.sub("", " ".join(str(error).split()))[:300]
         if any(sign in said for sign in _CUT):
-            raise damaged(location, f"one of its files is missing or not what was written ({said})") from error
+            raise damaged(location, f"one of its files is missing or damaged ({said})") from error
         hint = "Check the storage and its permissions."
         if "No space left" in said:
             hint = "Free some space there and run the command again; everything committed is safe."

@@ -19,7 +19,7 @@ from test_encoders import make_model
 from quotefind import limits
 from quotefind.encoders import open_encoder
 from quotefind.errors import IndexUnusableError, ModelError, QuotefindError, SourceError, UsageError
-from quotefind.training.fine_tuning import _failures_told
+from quotefind.training.fine_tuning import _failures_reported
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_a_batch_that_gets_no_memory(home_with_model: Path, monkeypatch: pytest.
 )
 def test_a_training_says_what_it_lacked(error: Exception, kind: type[Exception], said: str) -> None:
     """Memory or disk that is short while training is an error that says how to go on; a bug stays one."""
-    with pytest.raises(kind, match=said) as raised, _failures_told(Path("model")):
+    with pytest.raises(kind, match=said) as raised, _failures_reported(Path("model")):
         raise error
     assert isinstance(raised.value, QuotefindError) or raised.value is error
 

@@ -138,9 +138,17 @@ def test_a_batch_that_gets_no_memory(home_with_model: Path, monkeypatch: pytest.
     ("error", "kind", "said"),
     [
         (RuntimeError("DefaultCPUAllocator: not enough memory"), ModelError, "--batch-size"),
-        (OSError(errno.ENOSPC, "No space left on device"), UsageError, "Make room, then go on with --resume"),
-        (RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 4 vs 3"), UsageError, "Make room"),
-        (Exception("Error while serializing: I/O error: No space left on device (os error 28)"), UsageError, "Make"),
+        (OSError(errno.ENOSPC, "No space left on device"), UsageError, "Free some space, then continue with --resume"),
+        (
+            RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 4 vs 3"),
+            UsageError,
+            "Free some space",
+        ),
+        (
+            Exception("Error while serializing: I/O error: No space left on device (os error 28)"),
+            UsageError,
+            "Free some space",
+        ),
         (UsageError("The training diverges."), UsageError, "diverges"),
         (RuntimeError("a bug"), RuntimeError, "a bug"),
     ],

@@ -336,13 +336,23 @@ def test_a_vanished_source_is_named(cli: Cli) -> None:
     )
 
 
-def test_a_broken_source_does_not_stand_in_the_way(cli: Cli) -> None:
-    """Where a changed source cannot be read any more, find answers as before and says what is wrong at path:line."""
+def test_a_source_that_cannot_be_read_stops_no_answer(cli: Cli) -> None:
+    """If a changed source can no longer be read, find answers as before and says what is wrong at path:line."""
+    source = cli.index(QUOTES)
+    source.write_bytes('{"text": "Löve."}\n{"text": "Lov'.encode() + b'\xe9."}\n')
+    age(source)
+    found = cli("find", "love", "-k", "1")
+    assert (found.code, found.out) == (0, f"{LOVE} — Ann Ash, Poems\n")
+    assert f"{source}:2: not valid utf-8" in found.err
+
+
+def test_a_bad_record_is_skipped_when_find_refreshes(cli: Cli) -> None:
+    """A record of a changed source that cannot be read is skipped; find answers from the others and names its line."""
     source = cli.index(QUOTES)
     source.write_text('{"text": "Love."}\n{"text": \n', encoding="utf-8")
     age(source)
     found = cli("find", "love", "-k", "1")
-    assert (found.code, found.out) == (0, f"{LOVE} — Ann Ash, Poems\n")
+    assert (found.code, found.out) == (0, "Love.\n")
     assert f"{source}:2" in found.err
 
 

@@ -82,7 +82,7 @@ def test_info_as_json(cli: Cli) -> None:
         "rows": 3,
         "dead_rows": 0,
         "rate": 0.0,
-        "format": 3,
+        "format": 4,
         "stale": False,
         "sources": [{"location": str(source), "files": 1, "quotes": 3}],
     }

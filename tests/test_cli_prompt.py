@@ -179,7 +179,7 @@ def test_copy(cli: Cli) -> None:
     places = {"PATH": str(folder), "DISPLAY": ":7", "WAYLAND_DISPLAY": "", "CLIPBOARD": str(clipboard)}
     with prompt(cli, **places) as terminal:
         terminal.ask("love")
-        assert f"on the clipboard: {LOVES} — Ann Ash, Letters" in terminal.ask(":copy 2")
+        assert f"copied to the clipboard: {LOVES} — Ann Ash, Letters" in terminal.ask(":copy 2")
         assert clipboard.read_text(encoding="utf-8") == f"{LOVES} — Ann Ash, Letters"
 
 
@@ -187,7 +187,7 @@ def test_copy_without_a_clipboard(cli: Cli) -> None:
     """Where there is no clipboard, a line says what to install, and the prompt goes on."""
     with prompt(cli, PATH=str(cli.folder), DISPLAY="", WAYLAND_DISPLAY="") as terminal:
         terminal.ask("love")
-        assert "Nothing was put on the clipboard" in terminal.ask(":copy")
+        assert "Nothing was copied to the clipboard" in terminal.ask(":copy")
         assert found(terminal.ask("war"))[0] == WAR
 
 
@@ -340,8 +340,8 @@ def test_without_a_terminal_on_both_sides_it_explains(cli: Cli, stream: str) -> 
         os.close(ours)
         os.close(theirs)
     assert said.decode() == (
-        'quotefind: Say what you are looking for, as in: quotefind find "quotes about family". '
-        "To read requests from standard input, one a line: quotefind find -\n"
+        'quotefind: Say what you are looking for, for example: quotefind find "quotes about family". '
+        "To read one query per line from stdin: quotefind find -\n"
     )
 
 

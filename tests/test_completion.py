@@ -18,6 +18,7 @@ from cli_tools import FAKE_PROGRAM, PROGRAM, environment, run, write_records
 from quotefind.cli import completion
 from quotefind.corpus import FORMATS
 from quotefind.index.local.complete import names_in
+from quotefind.text import quote_id
 
 # What a shell could run, split, expand or take for its own.
 HOSTILE = [
@@ -51,7 +52,11 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Asked for a completion it is the program itself; otherwise it writes its arguments, each ended with NUL, to `asked`.
     """
     folder = tmp_path_factory.mktemp("shelf")
-    records = [{"text": f"Love {number}.", "author": name} for number, name in enumerate(NAMES)]
+    texts = [f"Love {number}." for number in range(len(NAMES))]
+    # With the id that quotefind gives it, a name is read as it is, also one that begins with a dash.
+    records = [
+        {"id": quote_id(text, name), "text": text, "author": name} for text, name in zip(texts, NAMES, strict=True)
+    ]
     records += [{"text": f"Hope {number}.", "author": "Emily Dickinson"} for number in range(3)]
     records += [{"text": "Sea.", "author": "Ann", "work": "Sea: a song", "tags": ["deep sea", "Sea"]}]
     source = write_records(folder / "quotes.jsonl", records)

@@ -433,6 +433,7 @@ def test_values_are_read_as_they_are_meant(fields: dict[str, object], expected: 
         ("Marcus Aurelius, Meditations, Book 4", "Marcus Aurelius", "Meditations, Book 4"),
         ("Neil Gaiman, Terry Pratchett", "Neil Gaiman, Terry Pratchett", None),
         ("Jane Doe, engineer", "Jane Doe, engineer", None),
+        ("Plato (Republic, Book VII)", "Plato (Republic, Book VII)", None),
         ("Unknown", None, None),
         ("nan", None, None),
     ],

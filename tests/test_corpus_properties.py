@@ -158,6 +158,19 @@ WRITTEN: dict[str, st.SearchStrategy[str]] = {
         _TEXTS,
         st.sampled_from(["\n", "<BR>", "\n0\n0\n0\n"]),
     ),
+    "yaml": _VALUES.map(json.dumps)
+    | _lines(
+        st.sampled_from(["- text: ", "- quote: ", "  author: ", "  tags: [", "- ", "quotes:\n", "---\n", "&a ", "? "]),
+        _VALUES.map(json.dumps) | _TEXTS | _NAMES,
+        st.sampled_from(["\n", "]\n", " # by\n", ": |\n  ", ": >-\n  "]),
+    ),
+    "toml": _lines(
+        st.sampled_from(
+            ["[[quotes]]\n", "[[quotes]]\ntext = ", "text = ", "author = ", "quotes = [", "[Jane Austen]\n"]
+        ),
+        _VALUES.map(json.dumps) | _TEXTS.map(lambda text: f"'''{text}'''"),
+        st.sampled_from(["\n", "]\n", " # by\n", "\r\n"]),
+    ),
     **{name: _highlights(key, text) for name, key, text in _HIGHLIGHTS},
     "koreader": _lines(
         st.sampled_from(
@@ -272,7 +285,8 @@ def test_readers_decode_or_say_that_they_cannot(name: str, data: st.DataObject, 
         assert "not valid" in records
 
 
-# Of each format that is read record by record: how a text is written there.
+# Of each format that is read record by record: what a file begins with, and how a text is written there.
+_HEADERS = {"csv": "text,author\n", "tsv": "text\tauthor\n"}
 _RECORDS = {"txt": "{}\n", "fortune": "{}\n%\n", "jsonl": "{}\n", "csv": "{}\n", "tsv": "{}\n"}
 _BROKEN = {
     "txt": ["\0", "***", "caf\udce9"],
@@ -286,15 +300,14 @@ _BROKEN = {
 @pytest.mark.parametrize("name", _RECORDS)
 @settings(max_examples=40)
 @given(data=st.data())
-def test_reading_goes_on_behind_a_bad_record(name: str, data: st.DataObject) -> None:
-    """Where records are lines, a bad one costs itself only, wherever it stands."""
-    sound = [f"sound {number}" for number in range(4)]
-    parts = [json.dumps(text) if name == "jsonl" else text for text in sound]
+def test_reading_goes_on_after_a_bad_record(name: str, data: st.DataObject) -> None:
+    """A bad record costs only itself, wherever it is, also one whose bytes do not decode in a file of UTF-8."""
+    sound = [f"café {number}" for number in range(4)]
+    parts = [json.dumps(text, ensure_ascii=False) if name == "jsonl" else text for text in sound]
     broken = data.draw(st.lists(st.tuples(st.integers(0, 4), st.sampled_from(_BROKEN[name])), max_size=4))
     for at, text in broken:
         parts.insert(at, text)
-    header = "text\n" if name in ("csv", "tsv") else ""
-    written = header + "".join(_RECORDS[name].format(part) for part in parts)
+    written = _HEADERS.get(name, "") + "".join(_RECORDS[name].format(part) for part in parts)
     records = read(written.encode("utf-8", "surrogateescape"), name)
     assert [record.text for record in records if isinstance(record, Quote)] == sound
     assert len(records) == len(parts)

@@ -43,8 +43,15 @@ LONG = (
 )
 
 
-def interrupted(*command: str | Path, home: Path, after: float, **others: object) -> Run:
-    """Run a command as a process, send it SIGINT `after` so many seconds; it has to end soon."""
+def interrupted(*command: str | Path, home: Path, after: float | str, **others: object) -> Run:
+    """Run a command as a process and interrupt it; it must end soon.
+
+    Args:
+        command: the program and its arguments.
+        home: its QUOTEFIND_HOME.
+        after: the number of seconds until SIGINT is sent; or a pattern; then it is sent when `home` holds such a file.
+        others: further arguments of Popen.
+    """
     process = subprocess.Popen(
         [*map(str, command)],
         # What is interrupted leaves an open file to Python, which would warn of it.
@@ -54,7 +61,11 @@ def interrupted(*command: str | Path, home: Path, after: float, **others: object
         stderr=subprocess.PIPE,
         **others,  # type: ignore[call-overload]
     )
-    time.sleep(after)
+    if isinstance(after, str):
+        while process.poll() is None and not any(home.glob(after)):
+            time.sleep(0.005)
+    else:
+        time.sleep(after)
     sent = time.monotonic()
     process.send_signal(signal.SIGINT)
     try:
@@ -107,9 +118,9 @@ def test_reading_commands_are_interrupted(bundled_home: Path, arguments: str, mo
     check_end(interrupted(*PROGRAM, *arguments.split(), home=bundled_home, after=moment))
 
 
-@pytest.mark.parametrize("moment", [1.5, 4])
-def test_preparing_the_model_is_interrupted(home: Path, moment: float) -> None:
-    """While torch is imported or exports the model, Ctrl-C ends the program as everywhere; no model is half there."""
+@pytest.mark.parametrize("moment", ["cache/models/*.lock", "cache/models/.*/weights.bin"])
+def test_preparing_the_model_is_interrupted(home: Path, moment: str) -> None:
+    """Before and after the weights are written, Ctrl-C ends the program as everywhere; no unfinished model is kept."""
     check_end(interrupted(*PROGRAM, "pair", "hope", "fear", home=home, after=moment), may_finish=False)
     assert list(home.glob("cache/models/*/prepared.json")) == []
 

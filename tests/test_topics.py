@@ -175,7 +175,7 @@ def test_central_quotes_are_the_nearest_to_the_mean(collection: Library) -> None
 def test_the_same_words_are_central_once(library: Library) -> None:
     """The same words under several names are shown once among the central quotes of a topic."""
     names = [f"ship and sea — Author {letter}" for letter in "ABCDEFGH"]
-    library.update(library.write("quotes.txt", *names, "ship and ocean — Z"))
+    library.update(library.write("quotes.txt", *names, "ship and ocean — Author Z"))
     with open_index(library.directory) as index:
         (topic,) = find_topics(index, topics=1, central=5).topics
     assert [quote.text for quote in topic.central] == ["ship and sea", "ship and ocean"]

@@ -77,7 +77,8 @@ def author_and_work(cell: str) -> tuple[str, str | None]:
     """Return the author that `cell` names, in the order "First Last", and the work after a comma if there is one.
 
     "Einstein, Albert" is "Albert Einstein"; "Oscar Wilde, De Profundis" is an author and a work. If the meaning of the
-    comma is not clear, as in "Jane Doe, engineer", the cell is kept, except for dashes and commas around it.
+    comma is not clear, as in "Jane Doe, engineer", or it is in brackets, as in "Plato (Republic, Book VII)", the cell
+    is kept, except for dashes and commas around it.
     """
     if len(cell) > _LONGEST:
         return cell, None
@@ -86,7 +87,7 @@ def author_and_work(cell: str) -> tuple[str, str | None]:
         return _LIFE_DATES.sub("", name) or name, None
     parts = [part.strip() for part in name.split(",")]
     parts[0] = _LIFE_DATES.sub("", parts[0])
-    if not all(parts):
+    if not all(parts) or any(part.count("(") != part.count(")") for part in parts):
         return name, None
     suffix = ""
     if len(parts) > 2 and _SUFFIX.fullmatch(parts[-1]):  # King, Martin Luther, Jr.

@@ -32,18 +32,18 @@ STEPS = ["--batch-size", "8", "--epochs", "2", "--learning-rate", "0.001"]
 KEYS = ["output", "pairs", "held_out", "steps", "seconds", "losses", "before", "after"]
 # Training with threads of its own is slower where so little is to do; a checkpoint every second step.
 QUICK = {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": ""}
-OFTEN = "from quotefind.training import fine_tuning, telling\nfine_tuning._STEPS_BETWEEN_CHECKPOINTS = 2\n"
+OFTEN = "from quotefind.training import callbacks, fine_tuning\nfine_tuning._STEPS_BETWEEN_CHECKPOINTS = 2\n"
 # Sends a signal to the process at its 5th step.
 SIGNAL = """
 import os, signal
-on_log = telling.TellingCallback.on_log
+on_log = callbacks.ProgressCallback.on_log
 
 def hook(self, args, state, control, **kwargs):
     if state.global_step == 5:
         os.kill(os.getpid(), signal.{})
     on_log(self, args, state, control, **kwargs)
 
-telling.TellingCallback.on_log = hook
+callbacks.ProgressCallback.on_log = hook
 """
 ENTRY = "from quotefind.__main__ import main; main()"
 
@@ -213,7 +213,7 @@ def test_errors_have_their_exit_codes(tmp_path: Path, pairs: Path, tiny: Path, m
     assert "There is no model in ./none" in done.err
     done = call("train", pairs, "--output", tmp_path, "--model", tiny)
     assert (done.code, done.out) == (2, "")
-    assert done.err == f"quotefind: {tmp_path} holds files already; name another directory with --output.\n"
+    assert done.err == f"quotefind: {tmp_path} holds files; choose another directory with --output.\n"
     done = call("train", pairs, "--output", bad / "model", "--model", tiny)
     assert (done.code, done.out, done.err) == (2, "", f"quotefind: {bad / 'model'}: Not a directory\n")
     find = importlib.util.find_spec
@@ -311,7 +311,7 @@ def test_a_run_killed_from_outside_goes_on(tiny: Path, pairs: Path, tmp_path: Pa
     assert {path.name for path in output.iterdir()} == {"checkpoints"}
     refused = call(*options, output)
     assert (refused.code, refused.out) == (2, "")
-    assert "holds a run that was not finished; go on with --resume" in refused.err
+    assert "holds an unfinished run; continue it with --resume" in refused.err
     other = call(*options, output, "--seed", "1", "--resume")
     assert other.code == 2
     assert "another recipe" in other.err

@@ -313,7 +313,7 @@ def test_many_queries_are_asked_in_batches_and_told() -> None:
     assert [main_score(result).mean for result in results] == [1, 1]
     assert results[0].run == {name: [f"answer to {name}"] for name in names}
     # The name of a system is left out: it may be that of a directory, and a bar could take it for markup.
-    assert told == [("asking", done, 1200) for done in (256, 512, 600, 856, 1112, 1200)]
+    assert told == [("ranking", done, 1200) for done in (256, 512, 600, 856, 1112, 1200)]
 
 
 def test_without_ir_measures_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -495,6 +495,6 @@ def test_a_full_disk_is_no_bug(two: Library, temporary: Path) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(index, "_connection", full)
             copying = encoded_with(index, "other", two.models, silent)
-            with pytest.raises(IndexUnusableError, match="the disk is full"):
+            with pytest.raises(IndexUnusableError, match="is full or fails"):
                 copying.__enter__()
         assert list(temporary.iterdir()) == []

@@ -419,7 +419,7 @@ def test_a_run_with_another_model_is_not_resumed(unfinished: Path, tmp_path: Pat
 
 def test_an_unfinished_run_is_not_overwritten(unfinished: Path, tiny: ModelSource) -> None:
     """Without --resume, the directory of a killed run is refused with the option that goes on with it."""
-    with pytest.raises(UsageError, match="holds a run that was not finished; go on with --resume, or name another"):
+    with pytest.raises(UsageError, match="holds an unfinished run; continue it with --resume, or choose another"):
         fine_tuning.train(small_pairs(), unfinished, RECIPE, base=tiny)
     assert {path.name for path in unfinished.iterdir()} == {"checkpoints"}
 
@@ -429,7 +429,7 @@ def test_files_are_not_overwritten(tmp_path: Path, tiny: ModelSource, resume: bo
     """A directory that holds something, and a file, are refused and stay as they are."""
     (tmp_path / "notes.txt").write_text("mine")
     for output in (tmp_path, tmp_path / "notes.txt"):
-        with pytest.raises(UsageError, match=f"{output} holds files already; name another directory with --output"):
+        with pytest.raises(UsageError, match=f"{output} holds files; choose another directory with --output"):
             fine_tuning.train(small_pairs(), output, RECIPE, base=tiny, resume=resume)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
@@ -438,7 +438,7 @@ def test_a_finished_run_is_not_resumed(trained: Trained, tiny: ModelSource) -> N
     """A model that is finished is neither overwritten nor resumed."""
     output = trained(RECIPE).output
     for resume in (False, True):
-        with pytest.raises(UsageError, match="holds files already"):
+        with pytest.raises(UsageError, match="holds files"):
             fine_tuning.train(small_pairs(), output, RECIPE, base=tiny, resume=resume)
 
 
@@ -454,7 +454,7 @@ def test_pairs_that_cannot_be_kept_apart(tmp_path: Path, tiny: ModelSource) -> N
     """Where most pairs would sit out each epoch, it is an error that says what mends it, before anything is made."""
     pairs = [replace(pair, tag="hope") for pair in small_pairs()]
     output = tmp_path / "model"
-    with pytest.raises(UsageError, match=r"Only 5 of 40 pairs find a place in batches of 8.*--batch-size, or --mixed"):
+    with pytest.raises(UsageError, match=r"Only 5 of 40 pairs fit into batches of 8.*--batch-size, or --mixed"):
         fine_tuning.train(pairs, output, RECIPE, base=tiny)
     assert not output.exists()
     assert fine_tuning.train(pairs, output, replace(RECIPE, epochs=1, keep_apart=False), base=tiny).steps == 5
@@ -462,7 +462,7 @@ def test_pairs_that_cannot_be_kept_apart(tmp_path: Path, tiny: ModelSource) -> N
 
 def test_a_training_that_diverges(tmp_path: Path, tiny: ModelSource) -> None:
     """A loss that is no number any more ends the training with what mends it; there is no model then."""
-    with pytest.raises(UsageError, match=r"diverged: the loss of step 2 is nan.*lower --learning-rate"):
+    with pytest.raises(UsageError, match=r"diverged: the loss of step 2 is nan.*Lower --learning-rate"):
         fine_tuning.train(small_pairs(), tmp_path, replace(RECIPE, learning_rate=1e38), base=tiny)
     assert {path.name for path in tmp_path.iterdir()} == {"checkpoints"}
 
@@ -480,7 +480,7 @@ def test_a_model_without_the_layers_of_an_adapter(
 ) -> None:
     """An adapter for a model of another make is an error that names the layers and what is possible."""
     monkeypatch.setattr(fine_tuning, "_ADAPTED", ["c_attn"])
-    with pytest.raises(ModelError, match=r"it has no layers called c_attn.*without --lora-rank"):
+    with pytest.raises(ModelError, match=r"has no layers called c_attn.*leave out --lora-rank"):
         fine_tuning.train(small_pairs(), tmp_path / "model", LORA, base=tiny)
 
 

@@ -224,12 +224,12 @@ def test_numbers_count_over_batches_and_requests_without_hits(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
-        ("1\tlove\n1\twar\n", "Two requests have the number 1"),
-        ("2\tlove\nwar\n", "Two requests have the number 2"),
-        ("topic 1\tlove\n", "the number of the request, one word: 'topic 1'"),
-        ("\x1b[31m7\tlove\n", r"one word: '\x1b[31m7'"),
-        ("a\u202e\tlove\n", r"one word: 'a\u202e'"),
-        ("a\x0bb\tlove\n", r"one word: 'a\x0bb'"),
+        ("1\tlove\n1\twar\n", "Two queries have the number 1"),
+        ("2\tlove\nwar\n", "Two queries have the number 2"),
+        ("topic 1\tlove\n", "must be the number of the query, a single word: 'topic 1'"),
+        ("\x1b[31m7\tlove\n", r"a single word: '\x1b[31m7'"),
+        ("a\u202e\tlove\n", r"a single word: 'a\u202e'"),
+        ("a\x0bb\tlove\n", r"a single word: 'a\x0bb'"),
     ],
 )
 def test_a_number_that_would_spoil_the_run_is_refused(cli: Cli, asked: str, says: str) -> None:
@@ -246,7 +246,7 @@ def test_numbers_are_compared_over_batches(cli: Cli) -> None:
     cli.index(QUOTES)
     asked = "".join(f"{number}\tlove\n" for number in (*range(300), 7))
     found = cli("find", "-", "-k", "1", "--format", "trec", stdin=asked)
-    assert (found.code, "Two requests have the number 7" in found.err) == (3, True)
+    assert (found.code, "Two queries have the number 7" in found.err) == (3, True)
 
 
 def test_nothing_found_ends_with_1(cli: Cli) -> None:
@@ -301,5 +301,9 @@ def test_a_run_is_the_same_on_a_terminal(cli: Cli) -> None:
 def test_pair_writes_no_runs(cli: Cli, arguments: list[str]) -> None:
     """A run holds rankings, which pairs are not: refused before anything is opened."""
     done = cli(*arguments, "--format", "trec")
-    assert (done.code, done.out, done.err) == (2, "", "quotefind: --format trec is for find: it holds rankings.\n")
+    assert (done.code, done.out, done.err) == (
+        2,
+        "",
+        "quotefind: --format trec works with find only, because it holds rankings.\n",
+    )
     assert cli.opened == []

@@ -180,8 +180,7 @@ def _update(
                 stream=session.standard_input() if reads_stdin else None,
             )
         except KeyboardInterrupt as interrupt:
-            if writer.manifest is not None:
-                number = writer.count()
+            if writer.manifest is not None and (number := writer.count()):
                 kept = f"{counted(number, 'quote')} {'is' if number == 1 else 'are'} kept"
                 interrupt.add_note(f"{kept}; run the same command to continue")
             raise

@@ -64,9 +64,9 @@ def test_highlights_have_title_author_chapter_note_and_date(annotations: Path) -
 
 def test_the_folder_of_the_app_can_be_indexed(annotations: Path) -> None:
     """The highlights are found in it; the library alone holds no quotes."""
-    files, skipped = files_of(annotations.parent.parent)
-    assert files == [annotations]
-    assert [path.parent.name for path in skipped] == ["BKLibrary"]
+    listing = files_of(annotations.parent.parent)
+    assert listing.files == [annotations]
+    assert [skipped.path.parent.name for skipped in listing.skipped] == ["BKLibrary"]
 
 
 def test_without_the_library_the_highlights_are_read(annotations: Path, tmp_path: Path) -> None:

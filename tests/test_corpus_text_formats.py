@@ -144,9 +144,9 @@ def test_fortunes_end_with_their_attribution(entry: str, text: str, author: str 
 @pytest.mark.skipif(not FORTUNES.is_dir(), reason="no fortunes are installed")
 def test_the_installed_fortunes_are_read() -> None:
     """The real fortunes are read as a folder, none of them is bad, and at least two in five have an author."""
-    files, passed = files_of(FORTUNES)
-    records = [record for path in files for record in read_file(path, ReadOptions())]
-    assert passed == []
+    listing = files_of(FORTUNES)
+    records = [record for path in listing.files for record in read_file(path, ReadOptions())]
+    assert listing.skipped == []
     assert [record for record in records if isinstance(record, BadRecord)] == []
     authors = [record.author for record in records if isinstance(record, Quote) and record.author]
     assert len(authors) > 0.4 * len(records)

@@ -170,6 +170,12 @@ def test_what_does_not_come_back_is_counted(name: str, collection: list[Quote]) 
     check_read_again(collection, name)
 
 
+def test_a_quote_does_not_swallow_the_next_one() -> None:
+    """A quote whose attribution is not recognised, so that its line seems to go on, stays apart from the next one."""
+    odd = Quote("—00000000", None, "00000000000000000000000»0", source="-", line=1)
+    check_read_again([odd, Quote("a", source="-", line=1)], "plain")
+
+
 @pytest.mark.parametrize("name", FILE_FORMATS)
 def test_the_hard_cases_come_back(name: str) -> None:
     """Dashes, marks, formulas, markup, `%` and controls: what a format could take otherwise is said otherwise."""

@@ -64,7 +64,7 @@ def test_a_byte_order_mark_and_foreign_line_ends(tmp_path: Path, suffix: str) ->
 def test_the_format_can_be_said(tmp_path: Path) -> None:
     """`input_format` counts, whatever the name of the file says; a name that says nothing is a usage error."""
     path = written(tmp_path / "pairs.csv", COLUMNS[0], TEXTS).rename(tmp_path / "pairs.txt")
-    with pytest.raises(UsageError, match=r"tsv, csv, jsonl.*--input-format"):
+    with pytest.raises(UsageError, match=r"tsv, csv or jsonl.*--input-format"):
         read_pairs(path)
     assert len(read_pairs(path, input_format="csv")) == 2
 

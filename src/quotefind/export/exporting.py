@@ -31,6 +31,8 @@ _NAMED = 3
 _BYTE_ORDER_MARK = "\ufeff"
 # What a format may be unable to hold, besides the line breaks of the text.
 _DETAILS = ("tags", "year", "note", "place", "added")
+# Follows a piece that is tried: in a text file, a line may continue the line before it.
+_NEIGHBOUR = Quote("and another line")
 
 
 @dataclass(slots=True)
@@ -193,12 +195,13 @@ def _rendered(quotes: Sequence[Quote], chosen: FileFormat, exported: Exported) -
 
 
 def _best(quote: Quote, chosen: FileFormat) -> str:
-    """Return the first piece that keeps the most of `quote`."""
+    """Return the first piece that keeps the most of `quote`, and that does not join with the piece after it."""
     pieces = list(chosen.ways(quote))
+    after = next(chosen.ways(_NEIGHBOUR))
     kept = []
     for piece in pieces:
-        read = _read([piece], chosen)
-        kept.append(_kept(read[0], quote, chosen) if len(read) == 1 else _Kept.NOTHING)
+        read = _read([piece, after], chosen)
+        kept.append(_kept(read[0], quote, chosen) if len(read) == 2 else _Kept.NOTHING)
     return pieces[kept.index(max(kept))]
 
 

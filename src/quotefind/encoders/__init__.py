@@ -91,10 +91,10 @@ def open_encoder(
     return SentenceTransformersEncoder(source, fingerprint=found, devices=devices, reason=reason)
 
 
-__all__ = ["Encoder", "open_encoder"]
-
-
 def encode(encoder: Encoder, texts: Sequence[str], progress: Progress = silent) -> tuple[Vectors, list[bool]]:
     """Return (n, dim) float32 unit rows for quotes, and for each whether the encoder truncated it."""
     vectors = encoder.encode_quotes(texts, progress)
     return vectors, [length > encoder.max_tokens for length in encoder.count_tokens(texts)]
+
+
+__all__ = ["Encoder", "encode", "open_encoder"]
